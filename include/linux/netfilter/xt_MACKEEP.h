@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * What the kernel module, the iptables plugin and the tools of MACKEEP share:
+ * the target's rule blob and the record that every kept flow carries.
+ *
+ * Everything here is in host byte order unless a type says otherwise. A
+ * published layout never changes; a new one gets a new revision or version.
+ */
+#ifndef _XT_MACKEEP_H
+#define _XT_MACKEEP_H
+
+#include <linux/types.h>
+
+/* Flags of the target, xt_mackeep_tginfo.flags. Any other bit is refused. */
+enum {
+	XT_MACKEEP_ORIG_MARK	= 1 << 0,	/* --orig-mark was given */
+	XT_MACKEEP_REPLY_MARK	= 1 << 1,	/* --reply-mark was given */
+	XT_MACKEEP_ALL_FLAGS	= XT_MACKEEP_ORIG_MARK | XT_MACKEEP_REPLY_MARK,
+};
+
+struct mackeep_policy;
+
+/*
+ * Rule blob of -j MACKEEP, revision 0.
+ *
+ * A packet of the flow's original (reply) direction is rewritten when
+ * (nfmark & orig_mask) == orig_mark ((nfmark & reply_mask) == reply_mark).
+ * Without the flag, mark and mask are 0 and every packet matches. A mark with
+ * bits outside its mask could never match and is refused.
+ */
+struct xt_mackeep_tginfo {
+	__u32 orig_mark;
+	__u32 orig_mask;
+	__u32 reply_mark;
+	__u32 reply_mask;
+	__u32 flags;		/* XT_MACKEEP_* */
+	__u32 reserved;		/* 0 */
+
+	/* Used internally by the kernel */
+	struct mackeep_policy *policy __attribute__((aligned(8)));
+};
+
+/* The conntrack helper that holds the record; "helper=mackeep" in listings. */
+#define MACKEEP_HELPER_NAME	"mackeep"
+
+#define MACKEEP_INFO_VERSION	1
+
+/* Which of the MACs are known, mackeep_info.flags. Any other bit is refused. */
+enum {
+	MACKEEP_INFO_SRC	= 1 << 0,	/* mackeep_info.src is valid */
+	MACKEEP_INFO_DST	= 1 << 1,	/* mackeep_info.dst is valid */
+	MACKEEP_INFO_ALL_FLAGS	= MACKEEP_INFO_SRC | MACKEEP_INFO_DST,
+};
+
+/* Where the MACs came from, mackeep_info.via. */
+enum {
+	MACKEEP_VIA_NONE,	/* nothing known yet: the flags are 0 */
+	MACKEEP_VIA_LEARNED,	/* from the flow's own frames */
+	MACKEEP_VIA_PAIR,	/* pair cache: same client, same server */
+	MACKEEP_VIA_REVERSE,	/* pair cache: client and server swapped */
+	MACKEEP_VIA_CLIENT,	/* pair cache: same client, any server */
+	MACKEEP_VIA_NEIGH,	/* neighbour table */
+	MACKEEP_VIA_RESTORED,	/* written through ctnetlink */
+	MACKEEP_VIA_MAX = MACKEEP_VIA_RESTORED,
+};
+
+/*
+ * The record of a flow, 32 bytes. ctnetlink carries it as CTA_HELP_INFO inside
+ * CTA_HELP of every dump, event and update (libnetfilter_conntrack:
+ * ATTR_HELPER_INFO).
+ *
+ * src and dst are the MACs of a frame in the flow's ORIGINAL direction; a
+ * frame of the REPLY direction carries them swapped.
+ *
+ * Written through ctnetlink it must be exactly this long, and is refused with
+ *   EINVAL      wrong length, unknown flag, via or vlan out of range, a
+ *               reserved field or a MAC without its flag that is not 0
+ *   EPROTONOSUPPORT  another version
+ *   EADDRNOTAVAIL    a MAC that is multicast or all zero
+ *   ENODEV      ifindex names no Ethernet device of the namespace
+ * ctnetlink does not pass these on: the write succeeds, the entry keeps the
+ * record it had (none, when it is new), and the kernel log and the counter
+ * badinfo tell. Read back what was written. via becomes MACKEEP_VIA_RESTORED,
+ * and a policy that the namespace does not have becomes 0.
+ */
+struct mackeep_info {
+	__u8  version;		/* MACKEEP_INFO_VERSION */
+	__u8  flags;		/* MACKEEP_INFO_* */
+	__u8  via;		/* MACKEEP_VIA_* */
+	__u8  reserved;		/* 0 */
+	__u16 vlan;		/* VLAN id of the device, 0 for none */
+	__u16 policy;		/* number of the rule's marks, 0 for none */
+	__u32 ifindex;		/* L3 device learned on; 0: any */
+	__u8  src[6];
+	__u8  dst[6];
+	__u32 reserved2[2];	/* 0 */
+};
+
+#endif /* _XT_MACKEEP_H */

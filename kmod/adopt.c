@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where a flow that the box opens in a client's name gets its MACs from: the
+ * pair cache, else the neighbour table for the source and the route for the
+ * destination. Once per flow; the record keeps the result.
+ */
+#include <net/addrconf.h>
+#include <net/arp.h>
+#include <net/ip6_route.h>
+#include <net/ndisc.h>
+#include <net/route.h>
+#include <net/tcp.h>
+
+#include "mackeep.h"
+
+/*
+ * Whether a packet about to leave opens a flow to be adopted: made on this
+ * box, from an address that is not. It need not have the transparent socket
+ * with it: resets and TIME_WAIT answers come without.
+ */
+bool mackeep_adopt_wanted(const struct sk_buff *skb, const struct nf_conn *ct,
+			  enum ip_conntrack_info ctinfo, struct net *net)
+{
+	const struct ipv6hdr *ip6h;
+	const struct iphdr *iph;
+
+	if (ctinfo != IP_CT_NEW || nf_ct_is_confirmed(ct))
+		return false;
+
+	if (nf_ct_l3num(ct) == NFPROTO_IPV4) {
+		iph = ip_hdr(skb);
+		return !(IPCB(skb)->flags & IPSKB_FORWARDED) &&
+		       !ipv4_is_multicast(iph->daddr) &&
+		       inet_addr_type(net, iph->saddr) == RTN_UNICAST;
+	}
+
+	ip6h = ipv6_hdr(skb);
+	return !(IP6CB(skb)->flags & IP6SKB_FORWARDED) &&
+	       !ipv6_addr_is_multicast(&ip6h->daddr) &&
+	       ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_UNICAST &&
+	       !(ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_LINKLOCAL) &&
+	       !ipv6_chk_addr(net, &ip6h->saddr, NULL, 0);
+}
+
+/* The MAC of a next hop; false, and it is being resolved, when not known. */
+static bool mackeep_adopt_neigh(struct neigh_table *tbl, const void *addr,
+				struct net_device *dev, u8 *mac)
+{
+	struct neighbour *n = __neigh_lookup(tbl, addr, dev, 1);
+	bool valid;
+
+	if (!n)
+		return false;
+	valid = READ_ONCE(n->nud_state) & NUD_VALID;
+	if (valid)
+		neigh_ha_snapshot(mac, n, dev);
+	else
+		neigh_event_send(n, NULL);
+	neigh_release(n);
+	return valid && is_valid_ether_addr(mac);
+}
+
+/* The MAC that frames from saddr would come with by way of dev. */
+static bool mackeep_adopt_neigh4(struct net *net, __be32 saddr,
+				 struct net_device *dev, u8 *mac)
+{
+	struct flowi4 fl4 = { .daddr = saddr, .flowi4_oif = dev->ifindex };
+	struct rtable *rt = ip_route_output_key(net, &fl4);
+	bool found = false;
+
+	if (IS_ERR(rt))
+		return false;
+	if (rt->dst.dev == dev && rt->rt_type == RTN_UNICAST &&
+	    rt->rt_gw_family != AF_INET6)
+		found = mackeep_adopt_neigh(&arp_tbl,
+					    rt->rt_gw_family ? &rt->rt_gw4 :
+							       &saddr,
+					    dev, mac);
+	ip_rt_put(rt);
+	return found;
+}
+
+static bool mackeep_adopt_neigh6(struct net *net, const struct in6_addr *saddr,
+				 struct net_device *dev, u8 *mac)
+{
+	struct flowi6 fl6 = { .daddr = *saddr, .flowi6_oif = dev->ifindex };
+	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
+	struct in6_addr hop;
+	bool found = false;
+
+	if (!dst->error && dst->dev == dev) {
+		hop = *rt6_nexthop(dst_rt6_info(dst), (struct in6_addr *)saddr);
+		found = mackeep_adopt_neigh(&nd_tbl, &hop, dev, mac);
+	}
+	dst_release(dst);
+	return found;
+}
+
+/* Only for a socket that says it speaks for another. */
+static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
+				   const struct sk_buff *skb, bool v6,
+				   struct mackeep_macs *macs)
+{
+	const struct sock *sk = skb_to_full_sk(skb);
+	struct net_device *out = skb->dev;
+	bool found;
+
+	if (!sk || !inet_sk_transparent(sk))
+		return false;
+
+	found = v6 ? mackeep_adopt_neigh6(mn->net, &ipv6_hdr(skb)->saddr, out,
+					  macs->src) :
+		     mackeep_adopt_neigh4(mn->net, ip_hdr(skb)->saddr, out,
+					  macs->src);
+	macs->ifindex = out->ifindex;
+	macs->flags = MACKEEP_INFO_SRC;
+	macs->via = MACKEEP_VIA_NEIGH;
+	return found;
+}
+
+static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
+				  const struct nf_conn *ct, u32 ifindex,
+				  struct mackeep_macs *macs)
+{
+	struct mackeep_pair_key key, turned;
+	u8 mac[ETH_ALEN];
+
+	mackeep_pair_key(&key, ct, ifindex);
+	if (mackeep_pair_find(mn, &key, macs)) {
+		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
+		macs->via = MACKEEP_VIA_PAIR;
+		return true;
+	}
+
+	turned = key;
+	swap(turned.client, turned.server);
+	if (mackeep_pair_find(mn, &turned, macs)) {
+		ether_addr_copy(mac, macs->src);
+		ether_addr_copy(macs->src, macs->dst);
+		ether_addr_copy(macs->dst, mac);
+		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
+		macs->via = MACKEEP_VIA_REVERSE;
+		return true;
+	}
+
+	memset(&key.server, 0, sizeof(key.server));
+	macs->flags = MACKEEP_INFO_SRC;
+	macs->via = MACKEEP_VIA_CLIENT;
+	return mackeep_pair_find(mn, &key, macs);
+}
+
+/*
+ * Under rcu_read_lock(), for a packet about to leave by skb->dev. Replaces
+ * macs if something better, or as good and newer, is known. The marks stay
+ * those of the rule that the flow was adopted under, while it exists.
+ */
+bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
+		   const struct nf_conn *ct, struct mackeep_macs *macs)
+{
+	bool v6 = nf_ct_l3num(ct) == NFPROTO_IPV6;
+	struct mackeep_macs new = {};
+
+	if (!mackeep_adopt_by_pair(mn, ct, skb->dev->ifindex, &new) &&
+	    (macs->flags || !mackeep_adopt_by_neigh(mn, skb, v6, &new)))
+		return false;
+	if (macs->flags & ~new.flags)
+		return false;
+
+	if (macs->policy && mackeep_policy_find(mn, macs->policy))
+		new.policy = macs->policy;
+	*macs = new;
+	return true;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the module share. The way of a packet, in order:
+ *
+ *   lift.c	a marked frame leaves the bridge for the IP stack, h_dest intact
+ *   target.c	-j MACKEEP
+ *   record.c	keeps its MACs in the conntrack entry
+ *   pair.c	and by client and server address, for the upstream leg
+ *   adopt.c	where a flow that the proxy opens gets its MACs from
+ *   output.c	writes them on the packets that leave
+ *
+ * main.c holds the network namespaces, policy.c the marks of the rules.
+ */
+#ifndef _MACKEEP_H
+#define _MACKEEP_H
+
+#include <linux/etherdevice.h>
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <net/netfilter/nf_conntrack.h>
+
+#include <linux/netfilter/xt_MACKEEP.h>
+
+#include "compat.h"
+#include "stat.h"
+
+/* --- policy.c: the marks of a rule ------------------------------------- */
+
+/*
+ * Rules with the same marks share one policy. A record names its policy by
+ * number, low byte slot, high byte generation, so that a slot given to
+ * another rule is not mistaken for the one that left. 0 is "no marks", always
+ * there.
+ */
+#define MACKEEP_POLICY_SLOTS	256
+
+struct mackeep_policy {
+	struct mackeep_net *mn;
+	u32 mark[IP_CT_DIR_MAX];
+	u32 mask[IP_CT_DIR_MAX];
+	u16 id;
+	unsigned int rules;		/* under mackeep_net_mutex */
+	struct rcu_head rcu;
+};
+
+/* --- pair.c: the pair cache -------------------------------------------- */
+
+struct mackeep_pairs {
+	struct rhashtable table;
+	spinlock_t lock;		/* writers: lists, count, replacing */
+	struct list_head fresh;		/* seen once, oldest first */
+	struct list_head proven;	/* saw an answer, least used first */
+	unsigned int count;
+	u32 gen;			/* moves when MACs of a pair change */
+	struct delayed_work gc;
+};
+
+/* --- main.c: a network namespace --------------------------------------- */
+
+#define MACKEEP_HOOKS		4
+
+struct mackeep_net {
+	struct net *net;
+	struct mackeep_stat __percpu *stat;
+	struct mackeep_policy __rcu *policy[MACKEEP_POLICY_SLOTS];
+	u8 policy_gen[MACKEEP_POLICY_SLOTS];
+	struct mackeep_policy policy_none;
+	struct mackeep_pairs pairs;
+
+	/* sysctls */
+	u32 lift_mark;
+	u32 lift_mask;
+	unsigned int pair_max;
+	unsigned int pair_timeout;	/* seconds */
+	struct ctl_table_header *sysctl;
+
+	unsigned int users;		/* rules; under mackeep_net_mutex */
+	bool started;			/* the pair cache is there; likewise */
+	bool hooked;			/* the hooks are; likewise */
+	struct nf_hook_ops hooks[MACKEEP_HOOKS];
+};
+
+extern struct mutex mackeep_net_mutex;
+
+struct mackeep_net *mackeep_net(const struct net *net);
+int mackeep_net_get(struct mackeep_net *mn);
+void mackeep_net_put(struct mackeep_net *mn);
+
+#define MACKEEP_STAT_INC(mn, name) \
+	this_cpu_inc((mn)->stat->count[MACKEEP_STAT_##name])
+
+/* Both may sleep and need mackeep_net_mutex. */
+struct mackeep_policy *mackeep_policy_get(struct mackeep_net *mn,
+					  const struct xt_mackeep_tginfo *info);
+void mackeep_policy_put(struct mackeep_policy *policy);
+
+/* Under rcu_read_lock(). NULL when the rule is gone. */
+static inline const struct mackeep_policy *
+mackeep_policy_find(const struct mackeep_net *mn, u16 id)
+{
+	const struct mackeep_policy *policy;
+
+	if (likely(!id))
+		return &mn->policy_none;
+	policy = rcu_dereference(mn->policy[id % MACKEEP_POLICY_SLOTS]);
+	return policy && policy->id == id ? policy : NULL;
+}
+
+/* --- the MACs of a flow, as record, pair cache and output pass them ---- */
+
+struct mackeep_macs {
+	u8 src[ETH_ALEN];		/* of the ORIGINAL direction */
+	u8 dst[ETH_ALEN];
+	u32 ifindex;			/* L3 device, 0 for any */
+	u16 vlan;
+	u16 policy;
+	u32 gen;			/* mackeep_pairs.gen they were taken at */
+	u8 flags;			/* MACKEEP_INFO_* */
+	u8 via;				/* MACKEEP_VIA_* */
+};
+
+/* --- record.c ----------------------------------------------------------- */
+
+struct mackeep_record;
+
+struct mackeep_record *mackeep_record_find(const struct nf_conn *ct);
+struct mackeep_record *mackeep_record_attach(struct nf_conn *ct);
+void mackeep_record_read(const struct nf_conn *ct,
+			 const struct mackeep_record *rec,
+			 struct mackeep_macs *macs);
+void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
+			  const struct mackeep_macs *macs);
+u8 mackeep_record_stamp(const struct mackeep_record *rec);
+void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp);
+int mackeep_record_init(void);
+void mackeep_record_exit(void);
+
+/* --- pair.c ------------------------------------------------------------- */
+
+struct mackeep_pair_key {
+	union nf_inet_addr client;
+	union nf_inet_addr server;	/* all zero: any */
+	u32 ifindex;
+	u16 zone;
+	u16 family;			/* NFPROTO_IPV4, NFPROTO_IPV6 */
+};
+
+int mackeep_pair_init(struct mackeep_net *mn);
+void mackeep_pair_exit(struct mackeep_net *mn);
+void mackeep_pair_key(struct mackeep_pair_key *key, const struct nf_conn *ct,
+		      u32 ifindex);
+void mackeep_pair_learn(struct mackeep_net *mn,
+			const struct mackeep_pair_key *key,
+			const struct mackeep_macs *macs, bool proven);
+bool mackeep_pair_find(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key,
+		       struct mackeep_macs *macs);
+int mackeep_pair_module_init(void);
+void mackeep_pair_module_exit(void);
+
+/* --- adopt.c ------------------------------------------------------------ */
+
+bool mackeep_adopt_wanted(const struct sk_buff *skb, const struct nf_conn *ct,
+			  enum ip_conntrack_info ctinfo, struct net *net);
+bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
+		   const struct nf_conn *ct, struct mackeep_macs *macs);
+
+/* --- output.c, lift.c: the hooks ---------------------------------------- */
+
+unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state);
+unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state);
+unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state);
+unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state);
+
+/* --- target.c, sysctl.c, stat.c ----------------------------------------- */
+
+int mackeep_target_init(void);
+void mackeep_target_exit(void);
+int mackeep_sysctl_init(void);
+int mackeep_sysctl_net_init(struct mackeep_net *mn);
+void mackeep_sysctl_net_exit(struct mackeep_net *mn);
+int mackeep_stat_net_init(struct mackeep_net *mn);
+void mackeep_stat_net_exit(struct mackeep_net *mn);
+
+#endif /* _MACKEEP_H */

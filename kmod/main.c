@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Module and network namespace life cycle.
+ *
+ * A namespace gets its hooks and its pair cache with its first MACKEEP rule
+ * and loses them with the last; one without a rule pays nothing.
+ */
+#include <linux/module.h>
+#include <linux/netfilter_bridge.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/netns/generic.h>
+
+#include "mackeep.h"
+
+static unsigned int mackeep_net_id __read_mostly;
+
+/* Serialises users coming and going, in all namespaces; hooks never take it. */
+DEFINE_MUTEX(mackeep_net_mutex);
+
+/*
+ * Of hooks with equal priority the one registered later runs earlier. Holding
+ * a conntrack reference first therefore puts POST_ROUTING before conntrack's
+ * confirm, which is the very last otherwise; output.c does the confirming.
+ *
+ * On the bridge, frames are lifted after its filter tables had their say and
+ * before br_netfilter takes them.
+ */
+static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
+	{
+		.hook		= mackeep_output4,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_POST_ROUTING,
+		.priority	= NF_IP_PRI_LAST,
+	},
+	{
+		.hook		= mackeep_output6,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_POST_ROUTING,
+		.priority	= NF_IP6_PRI_LAST,
+	},
+	{
+		.hook		= mackeep_lift_begin,
+		.pf		= NFPROTO_BRIDGE,
+		.hooknum	= NF_BR_PRE_ROUTING,
+		.priority	= NF_BR_PRI_FIRST,
+	},
+	{
+		.hook		= mackeep_lift_forward,
+		.pf		= NFPROTO_BRIDGE,
+		.hooknum	= NF_BR_FORWARD,
+		.priority	= NF_BR_PRI_FILTER_BRIDGED + 1,
+	},
+};
+
+struct mackeep_net *mackeep_net(const struct net *net)
+{
+	return net_generic(net, mackeep_net_id);
+}
+
+static int mackeep_net_start(struct mackeep_net *mn)
+{
+	int err, i;
+
+	err = mackeep_pair_init(mn);
+	if (err)
+		return err;
+
+	err = nf_ct_netns_get(mn->net, NFPROTO_INET);
+	if (err)
+		goto err_pair;
+
+	memcpy(mn->hooks, mackeep_hooks, sizeof(mackeep_hooks));
+	for (i = 0; i < MACKEEP_HOOKS; i++)
+		mn->hooks[i].priv = mn;
+	err = nf_register_net_hooks(mn->net, mn->hooks, MACKEEP_HOOKS);
+	if (err)
+		goto err_conntrack;
+
+	mn->started = true;
+	mn->hooked = true;
+	return 0;
+
+err_conntrack:
+	nf_ct_netns_put(mn->net, NFPROTO_INET);
+err_pair:
+	mackeep_pair_exit(mn);
+	return err;
+}
+
+static void mackeep_net_unhook(struct mackeep_net *mn)
+{
+	nf_unregister_net_hooks(mn->net, mn->hooks, MACKEEP_HOOKS);
+	nf_ct_netns_put(mn->net, NFPROTO_INET);
+	mn->hooked = false;
+}
+
+/* No packet may be in a hook any more. */
+static void mackeep_net_stop(struct mackeep_net *mn)
+{
+	mackeep_pair_exit(mn);
+	mn->started = false;
+}
+
+int mackeep_net_get(struct mackeep_net *mn)
+{
+	int err = 0;
+
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	if (!mn->users)
+		err = mackeep_net_start(mn);
+	if (!err)
+		mn->users++;
+	return err;
+}
+
+/*
+ * May sleep. Tables of a dying namespace drop their rules after our pre_exit,
+ * before or after our exit: the last user may find the hooks gone already, or
+ * everything.
+ */
+void mackeep_net_put(struct mackeep_net *mn)
+{
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	if (--mn->users || !mn->started)
+		return;
+
+	if (mn->hooked) {
+		mackeep_net_unhook(mn);
+		synchronize_net();
+	}
+	mackeep_net_stop(mn);
+}
+
+static int __net_init mackeep_net_init(struct net *net)
+{
+	struct mackeep_net *mn = mackeep_net(net);
+	int err;
+
+	mn->net = net;
+	mn->policy_none.mn = mn;
+
+	mn->stat = alloc_percpu(struct mackeep_stat);
+	if (!mn->stat)
+		return -ENOMEM;
+
+	err = mackeep_sysctl_net_init(mn);
+	if (err)
+		goto err_percpu;
+
+	err = mackeep_stat_net_init(mn);
+	if (err)
+		goto err_sysctl;
+
+	return 0;
+
+err_sysctl:
+	mackeep_sysctl_net_exit(mn);
+err_percpu:
+	free_percpu(mn->stat);
+	return err;
+}
+
+/* The core waits for RCU between this and mackeep_net_exit(). */
+static void __net_exit mackeep_net_pre_exit(struct net *net)
+{
+	struct mackeep_net *mn = mackeep_net(net);
+
+	mutex_lock(&mackeep_net_mutex);
+	if (mn->hooked)
+		mackeep_net_unhook(mn);
+	mutex_unlock(&mackeep_net_mutex);
+}
+
+static void __net_exit mackeep_net_exit(struct net *net)
+{
+	struct mackeep_net *mn = mackeep_net(net);
+
+	mutex_lock(&mackeep_net_mutex);
+	if (mn->started)
+		mackeep_net_stop(mn);
+	mutex_unlock(&mackeep_net_mutex);
+
+	mackeep_stat_net_exit(mn);
+	mackeep_sysctl_net_exit(mn);
+	free_percpu(mn->stat);
+}
+
+static struct pernet_operations mackeep_net_ops = {
+	.init		= mackeep_net_init,
+	.pre_exit	= mackeep_net_pre_exit,
+	.exit		= mackeep_net_exit,
+	.id		= &mackeep_net_id,
+	.size		= sizeof(struct mackeep_net),
+};
+
+static int __init mackeep_init(void)
+{
+	int err;
+
+	err = mackeep_sysctl_init();
+	if (err)
+		return err;
+
+	err = mackeep_pair_module_init();
+	if (err)
+		return err;
+
+	err = register_pernet_subsys(&mackeep_net_ops);
+	if (err)
+		goto err_pair;
+
+	err = mackeep_record_init();
+	if (err)
+		goto err_pernet;
+
+	err = mackeep_target_init();
+	if (err)
+		goto err_record;
+
+	return 0;
+
+err_record:
+	mackeep_record_exit();
+err_pernet:
+	unregister_pernet_subsys(&mackeep_net_ops);
+err_pair:
+	mackeep_pair_module_exit();
+	return err;
+}
+
+/* Rules hold a reference on the module, so no namespace has hooks by now. */
+static void __exit mackeep_exit(void)
+{
+	mackeep_target_exit();
+	mackeep_record_exit();
+	unregister_pernet_subsys(&mackeep_net_ops);
+	mackeep_pair_module_exit();
+}
+
+module_init(mackeep_init);
+module_exit(mackeep_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Keep the MAC addresses of proxied flows");
+MODULE_ALIAS("mackeep");
+MODULE_ALIAS("ipt_MACKEEP");
+MODULE_ALIAS("ip6t_MACKEEP");
+MODULE_ALIAS("nfct-helper-" MACKEEP_HELPER_NAME);

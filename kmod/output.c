@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * POST_ROUTING: the packet of a kept flow leaves with the flow's MACs.
+ *
+ * There is no Ethernet header here yet, and IP would build it from the
+ * neighbour table with the device's own source. So the packet is stolen and
+ * given its header and to the device directly. What stealing skips is done
+ * here in the order of the stock path: conntrack's sequence adjustment and
+ * confirm, the cgroup's egress program, segmenting and fragmenting to the MTU,
+ * the SNMP counters. What would need more is left to the stack, and counted.
+ */
+#include <linux/bpf-cgroup.h>
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
+#include <net/arp.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6_stubs.h>
+#include <net/ndisc.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_seqadj.h>
+#include <net/route.h>
+
+#include "mackeep.h"
+
+struct mackeep_header {
+	u8 dst[ETH_ALEN];
+	u8 src[ETH_ALEN];
+};
+
+/* The MAC that the stack would send to; false while it is being resolved. */
+static bool mackeep_output_nexthop(struct sk_buff *skb, bool v6, u8 *mac)
+{
+	struct dst_entry *dst = skb_dst(skb);
+	struct neighbour *n;
+	bool v6gw = false;
+
+	if (v6) {
+		const struct in6_addr *hop;
+
+		hop = rt6_nexthop(dst_rt6_info(dst), &ipv6_hdr(skb)->daddr);
+		n = ip_neigh_gw6(skb->dev, hop);
+	} else {
+		n = ip_neigh_for_gw(dst_rtable(dst), skb, &v6gw);
+	}
+	if (IS_ERR(n) || !(READ_ONCE(n->nud_state) & NUD_VALID))
+		return false;
+	neigh_ha_snapshot(mac, n, skb->dev);
+	return true;
+}
+
+/* Under rcu_read_lock(). False, and counted, when the packet is not ours. */
+static __always_inline bool
+mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
+		      const struct mackeep_macs *macs,
+		      enum ip_conntrack_dir dir, bool v6,
+		      struct mackeep_header *hdr)
+{
+	bool orig = dir == IP_CT_DIR_ORIGINAL;
+	u8 src_flag = orig ? MACKEEP_INFO_SRC : MACKEEP_INFO_DST;
+	u8 dst_flag = orig ? MACKEEP_INFO_DST : MACKEEP_INFO_SRC;
+	const struct net_device *dev = skb->dev;
+
+	if (likely(macs->flags & src_flag))
+		ether_addr_copy(hdr->src, orig ? macs->src : macs->dst);
+	else
+		ether_addr_copy(hdr->src, dev->dev_addr);
+
+	if (likely(macs->flags & dst_flag)) {
+		ether_addr_copy(hdr->dst, orig ? macs->dst : macs->src);
+	} else if (!mackeep_output_nexthop(skb, v6, hdr->dst)) {
+		MACKEEP_STAT_INC(mn, noneigh);
+		return false;
+	}
+
+	if (unlikely(ether_addr_equal(hdr->dst, dev->dev_addr))) {
+		MACKEEP_STAT_INC(mn, own);
+		return false;
+	}
+	return true;
+}
+
+/* Consumes skb; its device is the one it leaves by. */
+static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
+			       const struct mackeep_header *hdr, bool v6)
+{
+	struct net_device *dev = skb->dev;
+
+	if (!MACKEEP_OUT_COUNTED) {
+		if (v6)
+			IP6_UPD_PO_STATS(mn->net, ip6_dst_idev(skb_dst(skb)),
+					 IPSTATS_MIB_OUT, skb->len);
+		else
+			IP_UPD_PO_STATS(mn->net, IPSTATS_MIB_OUT, skb->len);
+	}
+
+	if (unlikely(skb_headroom(skb) < LL_RESERVED_SPACE(dev))) {
+		skb = skb_expand_head(skb, LL_RESERVED_SPACE(dev));
+		if (!skb) {
+			MACKEEP_STAT_INC(mn, dropped);
+			return -ENOMEM;
+		}
+	}
+
+	if (dev_hard_header(skb, dev, v6 ? ETH_P_IPV6 : ETH_P_IP, hdr->dst,
+			    hdr->src, skb->len) < 0) {
+		MACKEEP_STAT_INC(mn, dropped);
+		kfree_skb(skb);
+		return -EINVAL;
+	}
+	return dev_queue_xmit(skb);
+}
+
+/*
+ * A fragment carries nothing of the packet it was cut from but its conntrack
+ * entry, so its header comes from there once more.
+ */
+static int mackeep_output_fragment(struct net *net, struct sock *sk,
+				   struct sk_buff *skb)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct mackeep_net *mn = mackeep_net(net);
+	const struct mackeep_record *rec;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_header hdr;
+	struct mackeep_macs macs;
+	struct nf_conn *ct;
+
+	ct = nf_ct_get(skb, &ctinfo);
+	rec = ct ? mackeep_record_find(ct) : NULL;
+	if (IS_ERR_OR_NULL(rec))
+		goto drop;
+	mackeep_record_read(ct, rec, &macs);
+	if (!mackeep_output_header(mn, skb, &macs, CTINFO2DIR(ctinfo), v6,
+				   &hdr))
+		goto drop;
+	return mackeep_output_xmit(mn, skb, &hdr, v6);
+
+drop:
+	MACKEEP_STAT_INC(mn, dropped);
+	kfree_skb(skb);
+	return -ENOENT;
+}
+
+static int mackeep_output_cut(struct net *net, struct sock *sk,
+			      struct sk_buff *skb, bool v6)
+{
+	if (v6)
+		return ipv6_stub->ipv6_fragment(net, sk, skb,
+						mackeep_output_fragment);
+	return ip_do_fragment(net, sk, skb, mackeep_output_fragment);
+}
+
+/* Over the MTU: segments of a super-packet first, then fragments of each. */
+static int mackeep_output_big(struct mackeep_net *mn, struct sock *sk,
+			      struct sk_buff *skb, unsigned int mtu, bool v6)
+{
+	struct sk_buff *segs, *next;
+	int err, ret = 0;
+
+	if (!skb_is_gso(skb))
+		return mackeep_output_cut(mn->net, sk, skb, v6);
+
+	segs = skb_gso_segment(skb, netif_skb_features(skb) &
+			       ~NETIF_F_GSO_MASK);
+	if (IS_ERR_OR_NULL(segs)) {
+		MACKEEP_STAT_INC(mn, dropped);
+		kfree_skb(skb);
+		return -ENOMEM;
+	}
+	consume_skb(skb);
+
+	skb_list_walk_safe(segs, segs, next) {
+		skb_mark_not_on_list(segs);
+		if (segs->len > mtu)
+			err = mackeep_output_cut(mn->net, sk, segs, v6);
+		else
+			err = mackeep_output_fragment(mn->net, sk, segs);
+		if (err && !ret)
+			ret = err;
+	}
+	return ret;
+}
+
+static __always_inline bool mackeep_output_fits(const struct sk_buff *skb,
+						unsigned int mtu, bool v6)
+{
+	unsigned int max = v6 ? IP6CB(skb)->frag_max_size :
+				IPCB(skb)->frag_max_size;
+
+	if (skb_is_gso(skb))
+		return skb_gso_validate_network_len(skb, mtu);
+	/* What came in as fragments leaves as fragments no larger. */
+	return skb->len <= mtu && !(v6 ? max && skb->len > max : max);
+}
+
+/* The sender, or whoever set DF, has to be told: the stack does that. */
+static bool mackeep_output_must_fit(const struct sk_buff *skb, unsigned int mtu,
+				    bool v6)
+{
+	if (v6)
+		return !skb->ignore_df;
+	return ip_hdr(skb)->frag_off & htons(IP_DF) &&
+	       (!skb->ignore_df || IPCB(skb)->frag_max_size > mtu);
+}
+
+static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
+				  enum ip_conntrack_info ctinfo, bool v6)
+{
+	int protoff = skb_network_offset(skb);
+	__be16 frag_off;
+	u8 nexthdr;
+
+	if (likely(!test_bit(IPS_SEQ_ADJUST_BIT, &ct->status)) ||
+	    ctinfo == IP_CT_RELATED || ctinfo == IP_CT_RELATED_REPLY)
+		return true;
+
+	if (v6) {
+		nexthdr = ipv6_hdr(skb)->nexthdr;
+		protoff = ipv6_skip_exthdr(skb, sizeof(struct ipv6hdr),
+					   &nexthdr, &frag_off);
+		if (protoff < 0 || frag_off & htons(~0x7))
+			return true;
+	} else {
+		protoff += ip_hdrlen(skb);
+	}
+	return nf_ct_seq_adjust(skb, ct, ctinfo, protoff);
+}
+
+/* The record's MACs are missing, or the pair they came from has others now. */
+static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
+				 struct nf_conn *ct,
+				 struct mackeep_record *rec, bool v6,
+				 struct mackeep_macs *macs)
+{
+	u32 gen = READ_ONCE(mn->pairs.gen);
+	bool first = !macs->flags;
+
+	if (v6 ? IP6CB(skb)->flags & IP6SKB_FORWARDED :
+		 IPCB(skb)->flags & IPSKB_FORWARDED)
+		return;
+
+	if (!mackeep_adopt(mn, skb, ct, macs)) {
+		if (first)
+			return;
+		macs->gen = gen; /* not again for every packet */
+	}
+	mackeep_record_write(ct, rec, macs);
+	if (!first)
+		return;
+
+	switch (macs->via) {
+	case MACKEEP_VIA_PAIR:
+		MACKEEP_STAT_INC(mn, pair);
+		break;
+	case MACKEEP_VIA_REVERSE:
+		MACKEEP_STAT_INC(mn, reverse);
+		break;
+	case MACKEEP_VIA_CLIENT:
+		MACKEEP_STAT_INC(mn, client);
+		break;
+	case MACKEEP_VIA_NEIGH:
+		MACKEEP_STAT_INC(mn, neigh);
+		break;
+	}
+}
+
+static bool mackeep_output_stale(const struct mackeep_net *mn,
+				 const struct mackeep_macs *macs)
+{
+	switch (macs->via) {
+	case MACKEEP_VIA_NONE:
+		return true;
+	case MACKEEP_VIA_PAIR:
+	case MACKEEP_VIA_REVERSE:
+	case MACKEEP_VIA_CLIENT:
+		return macs->gen != READ_ONCE(mn->pairs.gen) ||
+		       !mackeep_policy_find(mn, macs->policy);
+	}
+	return false;
+}
+
+static __always_inline unsigned int
+mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
+	       const struct nf_hook_state *state, bool v6)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+	const struct mackeep_policy *policy;
+	struct sock *sk = state->sk;
+	struct mackeep_record *rec;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_header hdr;
+	struct mackeep_macs macs;
+	enum ip_conntrack_dir dir;
+	unsigned int mtu, verdict;
+	struct nf_conn *ct;
+	bool fits;
+	int ret;
+
+	ct = nf_ct_get(skb, &ctinfo);
+	if (!ct || state->out->type != ARPHRD_ETHER)
+		return NF_ACCEPT;
+	/* A frame br_netfilter shows us is bridged; a VRF's comes again. */
+	if (unlikely(skb->dev != state->out ||
+		     netif_is_l3_master(state->out)))
+		return NF_ACCEPT;
+
+	rec = mackeep_record_find(ct);
+	if (!rec) {
+		if (!mackeep_adopt_wanted(skb, ct, ctinfo, mn->net))
+			return NF_ACCEPT;
+		rec = mackeep_record_attach(ct);
+	}
+	if (IS_ERR(rec))
+		return NF_ACCEPT;
+
+	mackeep_record_read(ct, rec, &macs);
+	if (unlikely(mackeep_output_stale(mn, &macs)))
+		mackeep_output_adopt(mn, skb, ct, rec, v6, &macs);
+	if (unlikely(!macs.flags)) {
+		MACKEEP_STAT_INC(mn, unknown);
+		return NF_ACCEPT;
+	}
+
+	dir = CTINFO2DIR(ctinfo);
+	policy = mackeep_policy_find(mn, macs.policy);
+	if (unlikely(!policy)) {
+		MACKEEP_STAT_INC(mn, rule);
+		return NF_ACCEPT;
+	}
+	if ((skb->mark & policy->mask[dir]) != policy->mark[dir]) {
+		MACKEEP_STAT_INC(mn, mark);
+		return NF_ACCEPT;
+	}
+	if (macs.ifindex && macs.ifindex != state->out->ifindex) {
+		MACKEEP_STAT_INC(mn, device);
+		return NF_ACCEPT;
+	}
+	if (unlikely(dst_xfrm(dst) || dst->lwtstate)) {
+		MACKEEP_STAT_INC(mn, xfrm);
+		return NF_ACCEPT;
+	}
+
+	if (!mackeep_output_header(mn, skb, &macs, dir, v6, &hdr))
+		return NF_ACCEPT;
+
+	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
+	fits = mackeep_output_fits(skb, mtu, v6);
+	if (unlikely(!fits && mackeep_output_must_fit(skb, mtu, v6))) {
+		MACKEEP_STAT_INC(mn, toobig);
+		return NF_ACCEPT;
+	}
+
+	/* From here on the packet is ours, whatever becomes of it. */
+	if (!mackeep_output_seqadj(skb, ct, ctinfo, v6))
+		return NF_DROP;
+	verdict = nf_conntrack_confirm(skb);
+	if (verdict != NF_ACCEPT)
+		return verdict;
+
+	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
+	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {
+		kfree_skb(skb);
+		goto stolen;
+	}
+
+	if (dir == IP_CT_DIR_ORIGINAL)
+		MACKEEP_STAT_INC(mn, orig);
+	else
+		MACKEEP_STAT_INC(mn, reply);
+
+	if (likely(fits))
+		ret = mackeep_output_xmit(mn, skb, &hdr, v6);
+	else
+		ret = mackeep_output_big(mn, sk, skb, mtu, v6);
+	if (ret > 0)
+		ret = net_xmit_errno(ret);
+stolen:
+	/* As for NF_DROP_ERR(), the sender gets the error where it can. */
+	return ret < 0 ? NF_STOLEN | -ret << NF_VERDICT_QBITS : NF_STOLEN;
+}
+
+/* Both run under rcu_read_lock(), in process context or softirq. */
+unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	return mackeep_output(priv, skb, state, false);
+}
+
+unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	return mackeep_output(priv, skb, state, true);
+}

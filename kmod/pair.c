@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pair cache: which MACs frames between two addresses carry, learned from
+ * kept flows, for the flows that the proxy opens itself. An FDB one level up.
+ *
+ * Two entries are learned at a time, one for the pair and one for the client
+ * with any server. Entries are in one of two lists. Frames of a flow that has
+ * not seen an answer make *fresh* ones, which is all that a flood of forged
+ * source addresses can do; a flow that was answered makes its entries
+ * *proven*. When the cache is full the oldest fresh entry goes; only when there
+ * is none, the proven one that was longest unused, and never one that a live
+ * flow named within the last two stamps.
+ *
+ * Lookups run under RCU alone and see entries whose MACs never change: an
+ * entry with new MACs replaces the old one. Everything else happens under
+ * pairs.lock: once per new flow, and once per 8 s for a flow that lives.
+ */
+#include <linux/jiffies.h>
+#include <linux/jhash.h>
+#include <linux/slab.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+
+#include "mackeep.h"
+
+/* Two stamps of 8 s, see target.c: who was used since is in use. */
+#define MACKEEP_PAIR_BUSY	(16 * HZ)
+
+struct mackeep_pair {
+	struct rhash_head node;
+	struct mackeep_pair_key key;
+	u8 src[ETH_ALEN];
+	u8 dst[ETH_ALEN];
+	u16 vlan;
+	u16 policy;
+	bool proven;			/* under lock, read without */
+	unsigned long used;		/* jiffies; likewise */
+	struct list_head list;		/* fresh or proven, by used */
+	struct rcu_head rcu;
+};
+
+static struct kmem_cache *mackeep_pair_cache __read_mostly;
+
+static const struct rhashtable_params mackeep_pair_params = {
+	.head_offset		= offsetof(struct mackeep_pair, node),
+	.key_offset		= offsetof(struct mackeep_pair, key),
+	.key_len		= sizeof(struct mackeep_pair_key),
+	.automatic_shrinking	= true,
+};
+
+/* Addresses of the ORIGINAL direction; every byte of the key is set. */
+void mackeep_pair_key(struct mackeep_pair_key *key, const struct nf_conn *ct,
+		      u32 ifindex)
+{
+	const struct nf_conntrack_tuple *tuple =
+		&ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
+
+	key->client = tuple->src.u3;
+	key->server = tuple->dst.u3;
+	key->ifindex = ifindex;
+	key->zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_ORIGINAL);
+	key->family = nf_ct_l3num(ct);
+}
+
+static unsigned long mackeep_pair_timeout(const struct mackeep_net *mn)
+{
+	return READ_ONCE(mn->pair_timeout) * (unsigned long)HZ;
+}
+
+static void mackeep_pair_free(struct rcu_head *rcu)
+{
+	kmem_cache_free(mackeep_pair_cache,
+			container_of(rcu, struct mackeep_pair, rcu));
+}
+
+static void mackeep_pair_del(struct mackeep_pairs *pairs,
+			     struct mackeep_pair *pair)
+{
+	lockdep_assert_held(&pairs->lock);
+
+	rhashtable_remove_fast(&pairs->table, &pair->node, mackeep_pair_params);
+	list_del(&pair->list);
+	WRITE_ONCE(pairs->count, pairs->count - 1);
+	call_rcu(&pair->rcu, mackeep_pair_free);
+}
+
+/* The entry to give up for a new one, or NULL when all are in use. */
+static struct mackeep_pair *mackeep_pair_victim(struct mackeep_pairs *pairs)
+{
+	struct mackeep_pair *pair;
+
+	pair = list_first_entry_or_null(&pairs->fresh, struct mackeep_pair,
+					list);
+	if (pair)
+		return pair;
+	pair = list_first_entry_or_null(&pairs->proven, struct mackeep_pair,
+					list);
+	if (pair && time_after(jiffies, pair->used + MACKEEP_PAIR_BUSY))
+		return pair;
+	return NULL;
+}
+
+static void mackeep_pair_touch(struct mackeep_pairs *pairs,
+			       struct mackeep_pair *pair, bool proven)
+{
+	lockdep_assert_held(&pairs->lock);
+
+	if (proven)
+		WRITE_ONCE(pair->proven, true);
+	WRITE_ONCE(pair->used, jiffies);
+	list_move_tail(&pair->list,
+		       pair->proven ? &pairs->proven : &pairs->fresh);
+}
+
+static bool mackeep_pair_same(const struct mackeep_pair *pair,
+			      const struct mackeep_macs *macs)
+{
+	return ether_addr_equal(pair->src, macs->src) &&
+	       ether_addr_equal(pair->dst, macs->dst) &&
+	       pair->vlan == macs->vlan && pair->policy == macs->policy;
+}
+
+static struct mackeep_pair *
+mackeep_pair_alloc(const struct mackeep_pair_key *key,
+		   const struct mackeep_macs *macs, bool proven)
+{
+	struct mackeep_pair *pair;
+
+	pair = kmem_cache_alloc(mackeep_pair_cache, GFP_ATOMIC);
+	if (!pair)
+		return NULL;
+	pair->key = *key;
+	ether_addr_copy(pair->src, macs->src);
+	ether_addr_copy(pair->dst, macs->dst);
+	pair->vlan = macs->vlan;
+	pair->policy = macs->policy;
+	pair->proven = proven;
+	pair->used = jiffies;
+	return pair;
+}
+
+/* Other MACs for a known pair: flows that took the old ones look again. */
+static void mackeep_pair_change(struct mackeep_net *mn,
+				struct mackeep_pair *old,
+				const struct mackeep_macs *macs, bool proven)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+	int err = -ENOMEM;
+
+	pair = mackeep_pair_alloc(&old->key, macs, proven || old->proven);
+	if (pair)
+		err = rhashtable_replace_fast(&pairs->table, &old->node,
+					      &pair->node, mackeep_pair_params);
+	if (err) {
+		/* Rather nothing than MACs known to be wrong. */
+		MACKEEP_STAT_INC(mn, nomem);
+		if (pair)
+			kmem_cache_free(mackeep_pair_cache, pair);
+		mackeep_pair_del(pairs, old);
+	} else {
+		list_add_tail(&pair->list,
+			      pair->proven ? &pairs->proven : &pairs->fresh);
+		list_del(&old->list);
+		call_rcu(&old->rcu, mackeep_pair_free);
+	}
+	WRITE_ONCE(pairs->gen, pairs->gen + 1);
+}
+
+static void mackeep_pair_add(struct mackeep_net *mn,
+			     const struct mackeep_pair_key *key,
+			     const struct mackeep_macs *macs, bool proven)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+
+	while (pairs->count >= READ_ONCE(mn->pair_max)) {
+		pair = mackeep_pair_victim(pairs);
+		if (!pair) {
+			MACKEEP_STAT_INC(mn, pair_full);
+			return;
+		}
+		mackeep_pair_del(pairs, pair);
+		MACKEEP_STAT_INC(mn, pair_evicted);
+	}
+
+	pair = mackeep_pair_alloc(key, macs, proven);
+	if (!pair) {
+		MACKEEP_STAT_INC(mn, nomem);
+		return;
+	}
+	if (rhashtable_insert_fast(&pairs->table, &pair->node,
+				   mackeep_pair_params)) {
+		MACKEEP_STAT_INC(mn, nomem);
+		kmem_cache_free(mackeep_pair_cache, pair);
+		return;
+	}
+	list_add_tail(&pair->list, proven ? &pairs->proven : &pairs->fresh);
+	WRITE_ONCE(pairs->count, pairs->count + 1);
+}
+
+/* Under rcu_read_lock(). Whether the cache knows all this, and lately. */
+static bool mackeep_pair_current(struct mackeep_pairs *pairs,
+				 const struct mackeep_pair_key *key,
+				 const struct mackeep_macs *macs, bool proven)
+{
+	const struct mackeep_pair *pair;
+
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	return pair && mackeep_pair_same(pair, macs) &&
+	       (READ_ONCE(pair->proven) || !proven) &&
+	       time_before(jiffies, READ_ONCE(pair->used) + HZ);
+}
+
+static void mackeep_pair_learn_one(struct mackeep_net *mn,
+				   const struct mackeep_pair_key *key,
+				   const struct mackeep_macs *macs, bool proven)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+
+	if (mackeep_pair_current(pairs, key, macs, proven))
+		return;
+
+	spin_lock_bh(&pairs->lock);
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	if (!pair)
+		mackeep_pair_add(mn, key, macs, proven);
+	else if (mackeep_pair_same(pair, macs))
+		mackeep_pair_touch(pairs, pair, proven);
+	else
+		mackeep_pair_change(mn, pair, macs, proven);
+	spin_unlock_bh(&pairs->lock);
+}
+
+/* Under rcu_read_lock(). proven: the flow has seen an answer. */
+void mackeep_pair_learn(struct mackeep_net *mn,
+			const struct mackeep_pair_key *key,
+			const struct mackeep_macs *macs, bool proven)
+{
+	struct mackeep_pair_key any = *key;
+	struct mackeep_macs client = *macs;
+
+	mackeep_pair_learn_one(mn, key, macs, proven);
+
+	memset(&any.server, 0, sizeof(any.server));
+	eth_zero_addr(client.dst);
+	mackeep_pair_learn_one(mn, &any, &client, proven);
+}
+
+/*
+ * Under rcu_read_lock(). A hit counts as use, but it does not make an entry
+ * proven: the proxy looks for whatever was sent to it, forged or not.
+ */
+bool mackeep_pair_find(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key,
+		       struct mackeep_macs *macs)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	u32 gen = READ_ONCE(pairs->gen);
+	struct mackeep_pair *pair;
+
+	smp_rmb(); /* gen first: a change after it is seen as one */
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	if (!pair || time_after(jiffies, READ_ONCE(pair->used) +
+				mackeep_pair_timeout(mn)))
+		return false;
+
+	ether_addr_copy(macs->src, pair->src);
+	ether_addr_copy(macs->dst, pair->dst);
+	macs->ifindex = pair->key.ifindex;
+	macs->vlan = pair->vlan;
+	macs->policy = pair->policy;
+	macs->gen = gen;
+
+	if (time_after(jiffies, READ_ONCE(pair->used) + HZ)) {
+		spin_lock_bh(&pairs->lock);
+		/* Gone or replaced meanwhile: then it is in no list. */
+		if (pair == rhashtable_lookup(&pairs->table, key,
+					      mackeep_pair_params))
+			mackeep_pair_touch(pairs, pair, false);
+		spin_unlock_bh(&pairs->lock);
+	}
+	return true;
+}
+
+static void mackeep_pair_expire(struct mackeep_net *mn, struct list_head *list)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+
+	spin_lock_bh(&pairs->lock);
+	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
+						list))) {
+		if (pairs->count <= READ_ONCE(mn->pair_max) &&
+		    time_before(jiffies, pair->used + mackeep_pair_timeout(mn)))
+			break;
+		mackeep_pair_del(pairs, pair);
+		if (need_resched()) {
+			spin_unlock_bh(&pairs->lock);
+			cond_resched();
+			spin_lock_bh(&pairs->lock);
+		}
+	}
+	spin_unlock_bh(&pairs->lock);
+}
+
+static void mackeep_pair_schedule(struct mackeep_net *mn)
+{
+	queue_delayed_work(system_power_efficient_wq, &mn->pairs.gc,
+			   clamp(mackeep_pair_timeout(mn) / 4, HZ, 30UL * HZ));
+}
+
+static void mackeep_pair_gc(struct work_struct *work)
+{
+	struct mackeep_net *mn = container_of(to_delayed_work(work),
+					      struct mackeep_net, pairs.gc);
+
+	mackeep_pair_expire(mn, &mn->pairs.fresh);
+	mackeep_pair_expire(mn, &mn->pairs.proven);
+	mackeep_pair_schedule(mn);
+}
+
+int mackeep_pair_init(struct mackeep_net *mn)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	int err;
+
+	err = rhashtable_init(&pairs->table, &mackeep_pair_params);
+	if (err)
+		return err;
+
+	spin_lock_init(&pairs->lock);
+	INIT_LIST_HEAD(&pairs->fresh);
+	INIT_LIST_HEAD(&pairs->proven);
+	pairs->count = 0;
+	INIT_DELAYED_WORK(&pairs->gc, mackeep_pair_gc);
+	mackeep_pair_schedule(mn);
+	return 0;
+}
+
+static void mackeep_pair_destroy(void *ptr, void *arg)
+{
+	kmem_cache_free(mackeep_pair_cache, ptr);
+}
+
+/* Nobody looks any more: the hooks are gone and RCU has been waited for. */
+void mackeep_pair_exit(struct mackeep_net *mn)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+
+	cancel_delayed_work_sync(&pairs->gc);
+	pairs->count = 0;
+	/* Flows adopted before the hooks went must not match after a restart. */
+	pairs->gen++;
+	rhashtable_free_and_destroy(&pairs->table, mackeep_pair_destroy, NULL);
+}
+
+int mackeep_pair_module_init(void)
+{
+	mackeep_pair_cache = KMEM_CACHE(mackeep_pair, 0);
+	return mackeep_pair_cache ? 0 : -ENOMEM;
+}
+
+void mackeep_pair_module_exit(void)
+{
+	rcu_barrier(); /* mackeep_pair_free() is our code */
+	kmem_cache_destroy(mackeep_pair_cache);
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The record of a flow, in its conntrack entry.
+ *
+ * A module cannot add a conntrack extension of its own, but each conntrack
+ * helper has 32 private bytes per flow. So MACKEEP is a helper by the name of
+ * "mackeep" that helps nothing: the entry owns the record and frees it, and
+ * ctnetlink shows it, reports it and takes it back.
+ *
+ * Who may run at once: any number of readers, in hooks and in ctnetlink dumps;
+ * writers are packets of the flow on several CPUs, and ctnetlink in process
+ * context. Writers take ct->lock. Readers take nothing and see from seq
+ * whether what they copied is whole; if it is not, they read once more under
+ * the lock, so that a reader which preempted the writer cannot spin. The area
+ * itself stays where it is from confirmation until the entry is freed, and
+ * every caller holds a reference on the entry or is under RCU in a lookup.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/if_arp.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <net/netfilter/nf_conntrack_ecache.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+
+#include "mackeep.h"
+
+struct mackeep_record {
+	u32 seq;		/* odd while being written */
+	u32 ifindex;
+	u8 src[ETH_ALEN];
+	u8 dst[ETH_ALEN];
+	u16 vlan;
+	u16 policy;
+	u32 gen;
+	u8 flags;
+	u8 via;
+	u8 stamp;		/* not under seq: any value is harmless */
+	u8 unused;
+};
+
+static struct nf_conntrack_helper mackeep_helpers[4] __read_mostly;
+
+static struct mackeep_record *mackeep_record_data(struct nf_conn_help *help)
+{
+	return (struct mackeep_record *)help->data;
+}
+
+/*
+ * Under rcu_read_lock(). NULL: the flow has no helper and might be given one;
+ * -EBUSY: it has another.
+ */
+struct mackeep_record *mackeep_record_find(const struct nf_conn *ct)
+{
+	const struct nf_conntrack_helper *helper;
+	struct nf_conn_help *help = nfct_help(ct);
+
+	if (!help)
+		return NULL;
+
+	helper = rcu_dereference(help->helper);
+	if (unlikely(!helper))
+		return NULL;
+	if (unlikely(helper->me != THIS_MODULE))
+		return ERR_PTR(-EBUSY);
+	return mackeep_record_data(help);
+}
+
+static struct nf_conntrack_helper *
+mackeep_record_helper(const struct nf_conn *ct)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(mackeep_helpers); i++)
+		if (mackeep_helpers[i].tuple.src.l3num == nf_ct_l3num(ct) &&
+		    mackeep_helpers[i].tuple.dst.protonum == nf_ct_protonum(ct))
+			return &mackeep_helpers[i];
+	return NULL;
+}
+
+/*
+ * A flow that had a helper whose module went (an older load of this one, most
+ * likely) has the room, and nobody looks into it while helper is NULL.
+ */
+static struct mackeep_record *
+mackeep_record_reattach(struct nf_conn *ct, struct nf_conn_help *help,
+			struct nf_conntrack_helper *helper)
+{
+	struct mackeep_record *rec = mackeep_record_data(help);
+
+	spin_lock_bh(&ct->lock);
+	if (!rcu_access_pointer(help->helper)) {
+		memset(help->data, 0, sizeof(help->data));
+		rcu_assign_pointer(help->helper, helper);
+	} else if (rcu_access_pointer(help->helper) != helper) {
+		rec = ERR_PTR(-EBUSY);
+	}
+	spin_unlock_bh(&ct->lock);
+	return rec;
+}
+
+/*
+ * Gives a flow without helper an empty record: while it is the packet that
+ * creates the entry, as only then nobody else sees the extension area move.
+ */
+struct mackeep_record *mackeep_record_attach(struct nf_conn *ct)
+{
+	struct nf_conntrack_helper *helper = mackeep_record_helper(ct);
+	struct nf_conn_help *help = nfct_help(ct);
+
+	if (!helper)
+		return ERR_PTR(-EPROTONOSUPPORT);
+	if (help)
+		return mackeep_record_reattach(ct, help, helper);
+	if (nf_ct_is_confirmed(ct))
+		return ERR_PTR(-ETIME);
+
+	help = nf_ct_helper_ext_add(ct, GFP_ATOMIC);
+	if (!help)
+		return ERR_PTR(-ENOMEM);
+
+	memset(help->data, 0, sizeof(help->data));
+	/* NAT asks for the helper again; keep ours. */
+	__set_bit(IPS_HELPER_BIT, &ct->status);
+	rcu_assign_pointer(help->helper, helper);
+	return mackeep_record_data(help);
+}
+
+static void mackeep_record_copy(const struct mackeep_record *rec,
+				struct mackeep_macs *macs)
+{
+	ether_addr_copy(macs->src, rec->src);
+	ether_addr_copy(macs->dst, rec->dst);
+	macs->ifindex = rec->ifindex;
+	macs->vlan = rec->vlan;
+	macs->policy = rec->policy;
+	macs->gen = rec->gen;
+	macs->flags = rec->flags;
+	macs->via = rec->via;
+}
+
+void mackeep_record_read(const struct nf_conn *ct,
+			 const struct mackeep_record *rec,
+			 struct mackeep_macs *macs)
+{
+	spinlock_t *lock = (spinlock_t *)&ct->lock;
+	u32 seq = READ_ONCE(rec->seq);
+
+	if (likely(!(seq & 1))) {
+		smp_rmb(); /* seq before the content; pairs with the writer */
+		mackeep_record_copy(rec, macs);
+		smp_rmb(); /* the content before seq again */
+		if (likely(READ_ONCE(rec->seq) == seq))
+			return;
+	}
+
+	spin_lock_bh(lock);
+	mackeep_record_copy(rec, macs);
+	spin_unlock_bh(lock);
+}
+
+static bool mackeep_record_shows(const struct mackeep_record *rec,
+				 const struct mackeep_macs *macs)
+{
+	return ether_addr_equal(rec->src, macs->src) &&
+	       ether_addr_equal(rec->dst, macs->dst) &&
+	       rec->ifindex == macs->ifindex && rec->vlan == macs->vlan &&
+	       rec->policy == macs->policy && rec->flags == macs->flags &&
+	       rec->via == macs->via;
+}
+
+/* Listeners are told when the record shows something new. */
+void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
+			  const struct mackeep_macs *macs)
+{
+	bool news;
+
+	spin_lock_bh(&ct->lock);
+	news = !mackeep_record_shows(rec, macs);
+	WRITE_ONCE(rec->seq, rec->seq + 1);
+	smp_wmb(); /* odd before any change; pairs with mackeep_record_read() */
+	ether_addr_copy(rec->src, macs->src);
+	ether_addr_copy(rec->dst, macs->dst);
+	rec->ifindex = macs->ifindex;
+	rec->vlan = macs->vlan;
+	rec->policy = macs->policy;
+	rec->gen = macs->gen;
+	rec->flags = macs->flags;
+	rec->via = macs->via;
+	smp_wmb(); /* every change before even */
+	WRITE_ONCE(rec->seq, rec->seq + 1);
+	spin_unlock_bh(&ct->lock);
+
+	if (news)
+		nf_conntrack_event_cache(IPCT_HELPER, ct);
+}
+
+u8 mackeep_record_stamp(const struct mackeep_record *rec)
+{
+	return READ_ONCE(rec->stamp);
+}
+
+void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp)
+{
+	WRITE_ONCE(rec->stamp, stamp);
+}
+
+static int mackeep_record_to_nlattr(struct sk_buff *skb,
+				    const struct nf_conn *ct)
+{
+	const struct mackeep_record *rec = mackeep_record_find(ct);
+	struct mackeep_info info = { .version = MACKEEP_INFO_VERSION };
+	struct mackeep_macs macs;
+
+	if (IS_ERR_OR_NULL(rec))
+		return 0;
+
+	mackeep_record_read(ct, rec, &macs);
+	info.flags = macs.flags;
+	info.via = macs.via;
+	info.vlan = macs.vlan;
+	info.policy = macs.policy;
+	info.ifindex = macs.ifindex;
+	ether_addr_copy(info.src, macs.src);
+	ether_addr_copy(info.dst, macs.dst);
+	return nla_put(skb, CTA_HELP_INFO, sizeof(info), &info);
+}
+
+static int mackeep_record_check_mac(const u8 *mac, bool known)
+{
+	if (!known)
+		return is_zero_ether_addr(mac) ? 0 : -EINVAL;
+	return is_valid_ether_addr(mac) ? 0 : -EADDRNOTAVAIL;
+}
+
+/* Under rcu_read_lock(). Every byte is somebody's input. */
+static int mackeep_record_check(struct net *net, const struct nlattr *attr,
+				const char **why)
+{
+	const struct mackeep_info *info = nla_data(attr);
+	const struct net_device *dev;
+	int err;
+
+	*why = "length is not that of struct mackeep_info";
+	if (nla_len(attr) != sizeof(*info))
+		return -EINVAL;
+
+	*why = "unknown version";
+	if (info->version != MACKEEP_INFO_VERSION)
+		return -EPROTONOSUPPORT;
+
+	*why = "unknown flag, or a reserved field that is not 0";
+	if (info->flags & ~MACKEEP_INFO_ALL_FLAGS || info->reserved ||
+	    info->reserved2[0] || info->reserved2[1])
+		return -EINVAL;
+
+	*why = "via or vlan out of range";
+	if (info->via > MACKEEP_VIA_MAX || info->vlan > 4094)
+		return -EINVAL;
+
+	*why = "a MAC address that is not unicast, or one without its flag";
+	err = mackeep_record_check_mac(info->src,
+				       info->flags & MACKEEP_INFO_SRC);
+	if (!err)
+		err = mackeep_record_check_mac(info->dst,
+					       info->flags & MACKEEP_INFO_DST);
+	if (err)
+		return err;
+
+	*why = "ifindex names no Ethernet device of this namespace";
+	if (info->ifindex) {
+		dev = dev_get_by_index_rcu(net, info->ifindex);
+		if (!dev || dev->type != ARPHRD_ETHER)
+			return -ENODEV;
+	}
+	return 0;
+}
+
+/*
+ * attr is NULL when the writer named the helper and gave no record, as
+ * conntrackd does: the flow's first frame fills it. ctnetlink ignores what we
+ * return, so the log and a counter say that a record was refused and why; the
+ * one that the flow has, if any, stays.
+ */
+static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
+{
+	struct nf_conn_help *help = nfct_help(ct);
+	struct net *net = nf_ct_net(ct);
+	const struct mackeep_info *info;
+	struct mackeep_macs macs = {};
+	const char *why;
+	int err;
+
+	if (!attr)
+		return 0;
+	if (!help)
+		return -ENOENT;
+
+	err = mackeep_record_check(net, attr, &why);
+	if (err) {
+		MACKEEP_STAT_INC(mackeep_net(net), badinfo);
+		net_info_ratelimited("record from ctnetlink refused: %s\n",
+				     why);
+		return err;
+	}
+
+	info = nla_data(attr);
+	ether_addr_copy(macs.src, info->src);
+	ether_addr_copy(macs.dst, info->dst);
+	macs.ifindex = info->ifindex;
+	macs.vlan = info->vlan;
+	/* Another box numbers its rules differently. */
+	if (mackeep_policy_find(mackeep_net(net), info->policy))
+		macs.policy = info->policy;
+	macs.flags = info->flags;
+	macs.via = info->flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;
+	mackeep_record_write(ct, mackeep_record_data(help), &macs);
+	MACKEEP_STAT_INC(mackeep_net(net), restored);
+	return 0;
+}
+
+/* Seen after our own hook, and on local delivery; there is nothing to parse. */
+static int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
+			       struct nf_conn *ct,
+			       enum ip_conntrack_info ctinfo)
+{
+	return NF_ACCEPT;
+}
+
+static const struct nf_conntrack_expect_policy mackeep_expect_policy = {
+	.max_expected	= 1,
+	.timeout	= 1,
+	.name		= MACKEEP_HELPER_NAME,
+};
+
+int mackeep_record_init(void)
+{
+	static const struct { u8 l3num, protonum; } flows[] = {
+		{ NFPROTO_IPV4, IPPROTO_TCP },
+		{ NFPROTO_IPV4, IPPROTO_UDP },
+		{ NFPROTO_IPV6, IPPROTO_TCP },
+		{ NFPROTO_IPV6, IPPROTO_UDP },
+	};
+	int i;
+
+	BUILD_BUG_ON(sizeof(struct mackeep_info) != 32);
+	BUILD_BUG_ON(ARRAY_SIZE(flows) != ARRAY_SIZE(mackeep_helpers));
+	BUILD_BUG_ON(sizeof(struct mackeep_record) >
+		     sizeof_field(struct nf_conn_help, data));
+
+	for (i = 0; i < ARRAY_SIZE(flows); i++) {
+		struct nf_conntrack_helper *helper = &mackeep_helpers[i];
+
+		strscpy(helper->name, MACKEEP_HELPER_NAME,
+			sizeof(helper->name));
+		helper->me = THIS_MODULE;
+		helper->tuple.src.l3num = flows[i].l3num;
+		helper->tuple.dst.protonum = flows[i].protonum;
+		helper->expect_policy = &mackeep_expect_policy;
+		helper->help = mackeep_record_help;
+		helper->from_nlattr = mackeep_record_from_nlattr;
+		helper->to_nlattr = mackeep_record_to_nlattr;
+		helper->data_len = sizeof(struct mackeep_record);
+	}
+	return nf_conntrack_helpers_register(mackeep_helpers,
+					     ARRAY_SIZE(mackeep_helpers));
+}
+
+/* Takes the helper off every flow, and waits for those who still look. */
+void mackeep_record_exit(void)
+{
+	nf_conntrack_helpers_unregister(mackeep_helpers,
+					ARRAY_SIZE(mackeep_helpers));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The counters, in the order of the columns of /proc/net/stat/mackeep.
+ * xt_MACKEEP(8) describes each; a test compares the two lists. Included more
+ * than once, each time with another meaning of MACKEEP_STAT().
+ */
+
+/* what was learned */
+MACKEEP_STAT(saved)		/* flows whose MACs were saved from a frame */
+MACKEEP_STAT(refreshed)		/* flows whose frames showed other MACs */
+MACKEEP_STAT(restored)		/* records written through ctnetlink */
+
+/* flows of the proxy's own, by where their MACs came from */
+MACKEEP_STAT(pair)		/* same client, same server */
+MACKEEP_STAT(reverse)		/* client and server swapped */
+MACKEEP_STAT(client)		/* same client, any server: source MAC only */
+MACKEEP_STAT(neigh)		/* neighbour table: source MAC only */
+MACKEEP_STAT(unknown)		/* nothing known: packet sent as the stack would */
+
+/* packets */
+MACKEEP_STAT(orig)		/* rewritten, original direction */
+MACKEEP_STAT(reply)		/* rewritten, reply direction */
+MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
+MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
+MACKEEP_STAT(lifted_copy)	/* flooded copies of a frame already lifted */
+
+/* packets left to the stack, by reason */
+MACKEEP_STAT(mark)		/* nfmark does not match the rule's */
+MACKEEP_STAT(rule)		/* the rule, and its marks, are gone */
+MACKEEP_STAT(device)		/* leaves by another device than learned on */
+MACKEEP_STAT(own)		/* its h_dest would be this box */
+MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
+MACKEEP_STAT(xfrm)		/* IPsec or a lightweight tunnel takes it */
+MACKEEP_STAT(toobig)		/* over the MTU and not to be fragmented */
+
+/* packets a rule could do nothing for, by reason */
+MACKEEP_STAT(noether)		/* came without a unicast Ethernet header */
+MACKEEP_STAT(untracked)		/* conntrack does not track it */
+MACKEEP_STAT(proto)		/* neither TCP nor UDP */
+MACKEEP_STAT(helper)		/* flow has a conntrack helper of its own */
+MACKEEP_STAT(late)		/* flow was there before the rule */
+MACKEEP_STAT(novlan)		/* tagged frame, no such VLAN device on the bridge */
+
+/* tables and memory */
+MACKEEP_STAT(pair_evicted)	/* pairs pushed out by newer ones */
+MACKEEP_STAT(pair_full)		/* pairs not learned: all in use */
+MACKEEP_STAT(badinfo)		/* malformed records refused from ctnetlink */
+MACKEEP_STAT(nomem)		/* allocations that failed */
+MACKEEP_STAT(dropped)		/* packets lost for want of memory */

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* net.netfilter.mackeep_*, per namespace; module parameters give defaults. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/sysctl.h>
+
+#include "mackeep.h"
+
+static char *lift_mark = "0x4d4b";
+module_param(lift_mark, charp, 0444);
+MODULE_PARM_DESC(lift_mark,
+		 "mark of bridge frames to lift, value[/mask]; 0/0: none");
+
+static unsigned int pair_max = 65536;
+module_param(pair_max, uint, 0444);
+MODULE_PARM_DESC(pair_max, "most entries of the pair cache");
+
+static unsigned int pair_timeout = 300;
+module_param(pair_timeout, uint, 0444);
+MODULE_PARM_DESC(pair_timeout, "seconds an unused pair is kept");
+
+static unsigned int mackeep_pair_max_min = 2;
+static unsigned int mackeep_pair_max_max = 1 << 24;
+static unsigned int mackeep_pair_timeout_min = 16;
+static unsigned int mackeep_pair_timeout_max = 7 * 24 * 3600;
+
+/* "value" or "value/mask"; a value with bits outside its mask never matches. */
+static int mackeep_sysctl_parse_mark(char *text, u32 *mark, u32 *mask)
+{
+	char *slash;
+	int err;
+
+	text = strim(text);
+	slash = strchr(text, '/');
+	if (slash)
+		*slash++ = '\0';
+
+	err = kstrtou32(text, 0, mark);
+	if (err)
+		return err;
+	*mask = U32_MAX;
+	if (slash) {
+		err = kstrtou32(slash, 0, mask);
+		if (err)
+			return err;
+	}
+	return *mark & ~*mask ? -EINVAL : 0;
+}
+
+/*
+ * Mark and mask are two words: a frame just passing may see one of the old and
+ * one of the new, which is no worse than having come a moment earlier or later
+ * under an unluckier pair of settings.
+ */
+static int mackeep_sysctl_lift_mark(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				    int write, void *buffer, size_t *lenp,
+				    loff_t *ppos)
+{
+	struct mackeep_net *mn = ctl->extra1;
+	char text[32];
+	struct ctl_table tmp = { .data = text, .maxlen = sizeof(text) };
+	u32 mark, mask;
+	int err;
+
+	snprintf(text, sizeof(text), "0x%x/0x%x", mn->lift_mark, mn->lift_mask);
+	if (write && *ppos)
+		return -EINVAL;
+	if (write && *lenp >= sizeof(text))
+		return -EINVAL;
+
+	err = proc_dostring(&tmp, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+
+	err = mackeep_sysctl_parse_mark(text, &mark, &mask);
+	if (err)
+		return err;
+	WRITE_ONCE(mn->lift_mark, mark);
+	WRITE_ONCE(mn->lift_mask, mask);
+	return 0;
+}
+
+/* The last, empty slot ends the table for kernels that look for an end. */
+static const struct ctl_table mackeep_sysctls[] = {
+	{
+		.procname	= "mackeep_lift_mark",
+		.mode		= 0644,
+		.proc_handler	= mackeep_sysctl_lift_mark,
+	},
+	{
+		.procname	= "mackeep_pair_max",
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= &mackeep_pair_max_min,
+		.extra2		= &mackeep_pair_max_max,
+	},
+	{
+		.procname	= "mackeep_pair_timeout",
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= &mackeep_pair_timeout_min,
+		.extra2		= &mackeep_pair_timeout_max,
+	},
+	{}
+};
+
+int mackeep_sysctl_net_init(struct mackeep_net *mn)
+{
+	struct ctl_table *table;
+	char text[32];
+
+	strscpy(text, lift_mark, sizeof(text));
+	mackeep_sysctl_parse_mark(text, &mn->lift_mark, &mn->lift_mask);
+	mn->pair_max = pair_max;
+	mn->pair_timeout = pair_timeout;
+
+	table = kmemdup(mackeep_sysctls, sizeof(mackeep_sysctls), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	table[0].extra1 = mn;
+	table[1].data = &mn->pair_max;
+	table[2].data = &mn->pair_timeout;
+
+	mn->sysctl = register_net_sysctl_sz(mn->net, "net/netfilter", table,
+					    ARRAY_SIZE(mackeep_sysctls) - 1);
+	if (!mn->sysctl) {
+		kfree(table);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void mackeep_sysctl_net_exit(struct mackeep_net *mn)
+{
+	const struct ctl_table *table = mn->sysctl->ctl_table_arg;
+
+	unregister_net_sysctl_table(mn->sysctl);
+	kfree(table);
+}
+
+/* The module parameters are input as well. */
+int mackeep_sysctl_init(void)
+{
+	u32 mark, mask;
+	char text[32];
+
+	if (strscpy(text, lift_mark, sizeof(text)) < 0 ||
+	    mackeep_sysctl_parse_mark(text, &mark, &mask)) {
+		pr_err("lift_mark=%s: not value[/mask], both 32 bit, no bit of the value outside the mask\n",
+		       lift_mark);
+		return -EINVAL;
+	}
+	if (pair_max < mackeep_pair_max_min ||
+	    pair_max > mackeep_pair_max_max) {
+		pr_err("pair_max=%u: must be %u to %u\n", pair_max,
+		       mackeep_pair_max_min, mackeep_pair_max_max);
+		return -EINVAL;
+	}
+	if (pair_timeout < mackeep_pair_timeout_min ||
+	    pair_timeout > mackeep_pair_timeout_max) {
+		pr_err("pair_timeout=%u: must be %u to %u seconds\n",
+		       pair_timeout, mackeep_pair_timeout_min,
+		       mackeep_pair_timeout_max);
+		return -EINVAL;
+	}
+	return 0;
+}
