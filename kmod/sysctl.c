@@ -6,6 +6,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/sysctl.h>
+#include <linux/user_namespace.h>
 
 #include "mackeep.h"
 
@@ -125,6 +126,9 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	table[0].extra1 = mn;
 	table[1].data = &mn->pair_max;
 	table[2].data = &mn->pair_timeout;
+	/* Memory of the whole machine is not for an unprivileged user to give. */
+	if (mn->net->user_ns != &init_user_ns)
+		table[1].mode = table[2].mode = 0444;
 
 	mn->sysctl = register_net_sysctl_sz(mn->net, "net/netfilter", table,
 					    ARRAY_SIZE(mackeep_sysctls) - 1);
