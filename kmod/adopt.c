@@ -14,20 +14,21 @@
 #include "mackeep.h"
 
 /*
- * Whether a packet about to leave opens a flow to be adopted: made on this
- * box, from an address that is not. It need not have the transparent socket
- * with it: resets and TIME_WAIT answers come without.
+ * Whether a packet about to leave is this box speaking for another: made here,
+ * from an address that is not ours. Sockets have to be transparent; resets and
+ * TIME_WAIT answers come without one, or with a raw one of the stack's own.
  */
-bool mackeep_adopt_wanted(const struct sk_buff *skb, const struct nf_conn *ct,
-			  enum ip_conntrack_info ctinfo, struct net *net)
+bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6)
 {
+	const struct sock *sk = skb->sk;
 	const struct ipv6hdr *ip6h;
 	const struct iphdr *iph;
 
-	if (ctinfo != IP_CT_NEW || nf_ct_is_confirmed(ct))
+	if (sk && !(sk_fullsock(sk) && sk->sk_type == SOCK_RAW) &&
+	    !inet_sk_transparent(sk))
 		return false;
 
-	if (nf_ct_l3num(ct) == NFPROTO_IPV4) {
+	if (!v6) {
 		iph = ip_hdr(skb);
 		return !(IPCB(skb)->flags & IPSKB_FORWARDED) &&
 		       !ipv4_is_multicast(iph->daddr) &&
@@ -105,7 +106,7 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 	struct net_device *out = skb->dev;
 	bool found;
 
-	if (!sk || !inet_sk_transparent(sk))
+	if (!READ_ONCE(mn->neigh) || !sk || !inet_sk_transparent(sk))
 		return false;
 
 	found = v6 ? mackeep_adopt_neigh6(mn->net, &ipv6_hdr(skb)->saddr, out,
@@ -119,22 +120,20 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 }
 
 static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
-				  const struct nf_conn *ct, u32 ifindex,
+				  const struct mackeep_pair_key *key,
 				  struct mackeep_macs *macs)
 {
-	struct mackeep_pair_key key, turned;
+	struct mackeep_pair_key other = *key;
 	u8 mac[ETH_ALEN];
 
-	mackeep_pair_key(&key, ct, ifindex);
-	if (mackeep_pair_find(mn, &key, macs)) {
+	if (mackeep_pair_find(mn, key, macs)) {
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_PAIR;
 		return true;
 	}
 
-	turned = key;
-	swap(turned.client, turned.server);
-	if (mackeep_pair_find(mn, &turned, macs)) {
+	swap(other.client, other.server);
+	if (mackeep_pair_find(mn, &other, macs)) {
 		ether_addr_copy(mac, macs->src);
 		ether_addr_copy(macs->src, macs->dst);
 		ether_addr_copy(macs->dst, mac);
@@ -143,15 +142,16 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 		return true;
 	}
 
-	memset(&key.server, 0, sizeof(key.server));
+	other.client = key->client;
+	memset(&other.server, 0, sizeof(other.server));
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_CLIENT;
-	return mackeep_pair_find(mn, &key, macs);
+	return mackeep_pair_find(mn, &other, macs);
 }
 
 /*
  * Under rcu_read_lock(), for a packet about to leave by skb->dev. Replaces
- * macs if something better, or as good and newer, is known. The marks stay
+ * macs if something better, or as good and newer, is known. The options stay
  * those of the rule that the flow was adopted under, while it exists.
  */
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
@@ -159,8 +159,10 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 {
 	bool v6 = nf_ct_l3num(ct) == NFPROTO_IPV6;
 	struct mackeep_macs new = {};
+	struct mackeep_pair_key key;
 
-	if (!mackeep_adopt_by_pair(mn, ct, skb->dev->ifindex, &new) &&
+	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
+	if (!mackeep_adopt_by_pair(mn, &key, &new) &&
 	    (macs->flags || !mackeep_adopt_by_neigh(mn, skb, v6, &new)))
 		return false;
 	if (macs->flags & ~new.flags)
@@ -170,4 +172,23 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		new.policy = macs->policy;
 	*macs = new;
 	return true;
+}
+
+/*
+ * As above for a packet whose flow has no record to keep anything in. macs are
+ * those of the packet's own direction; the return value tells which direction
+ * of a flow from client to server that is, or that nothing is known.
+ */
+int mackeep_adopt_packet(struct mackeep_net *mn, const struct sk_buff *skb,
+			 const struct nf_conn *ct, bool v6,
+			 struct mackeep_macs *macs)
+{
+	struct mackeep_pair_key key;
+
+	mackeep_pair_key_skb(&key, skb, ct, skb->dev->ifindex, v6);
+	if (!mackeep_adopt_by_pair(mn, &key, macs) &&
+	    !mackeep_adopt_by_neigh(mn, skb, v6, macs))
+		return -ENOENT;
+	return macs->via == MACKEEP_VIA_REVERSE ? IP_CT_DIR_REPLY :
+						  IP_CT_DIR_ORIGINAL;
 }

@@ -5,15 +5,19 @@
  * it came with. Two kinds of frames are lifted: those whose mark matches
  * lift_mark, set by a rule in the bridge's own tables, and, with no rule,
  * those that belong to a transparent socket, ICMP errors about its traffic
- * included.
+ * and later fragments included.
  *
  * It is done at FORWARD since the bridge has learned the source by then. A
  * frame for an unknown destination comes to FORWARD as one copy per port. All
  * come in a row on one CPU, between two frames at PRE_ROUTING, and share the
  * buffer of the frame: the first is lifted, the rest are dropped.
  */
+#include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
+#include <linux/ktime.h>
 #include <linux/netfilter_bridge.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
@@ -22,34 +26,124 @@
 
 #include "mackeep.h"
 
-/* Buffer of the frame lifted last on this CPU; written in softirq only. */
-static DEFINE_PER_CPU(const void *, mackeep_lifted);
+/*
+ * What PRE_ROUTING saw of the frame now on its way through the bridge, and
+ * what FORWARD did with it. Of this CPU, written in softirq only.
+ */
+struct mackeep_lift_frame {
+	const void *lifted;		/* its buffer, once it is lifted */
+	const struct net_device *in;
+	__be16 vlan_proto;		/* its tag as it came in; 0 for none */
+	u16 vlan_tci;
+};
+
+static DEFINE_PER_CPU(struct mackeep_lift_frame, mackeep_lift_frame);
 
 unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
-	__this_cpu_write(mackeep_lifted, NULL);
+	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
+
+	frame->lifted = NULL;
+	frame->in = state->in;
+	frame->vlan_proto = skb_vlan_tag_present(skb) ? skb->vlan_proto : 0;
+	frame->vlan_tci = skb->vlan_tci;
 	return NF_ACCEPT;
 }
 
-/* A frame that is no more than a fragment of something has no ports. */
-static bool mackeep_lift_pull4(struct sk_buff *skb)
+/*
+ * Fragments. Only the first of a datagram has ports, so only that one is marked
+ * or found to belong to a socket; the others follow it. A slot remembers one
+ * datagram as a hash of what its fragments have in common and the second it
+ * was seen in, in one word that is read and written whole.
+ */
+static siphash_aligned_key_t mackeep_lift_key __read_mostly;
+
+struct mackeep_lift_datagram {
+	union nf_inet_addr saddr, daddr;
+	u32 id;
+	u32 ifindex;			/* the bridge */
+	u32 protocol;
+	u32 pad;
+};
+
+#define MACKEEP_LIFT_SECONDS	30	/* as long as a host waits for the rest */
+
+static u64 mackeep_lift_now(void)
+{
+	return (u32)ktime_get_seconds() & 0xffff;
+}
+
+static void mackeep_lift_remember(struct mackeep_net *mn,
+				  const struct mackeep_lift_datagram *key)
+{
+	u64 hash = siphash(key, sizeof(*key), &mackeep_lift_key);
+
+	WRITE_ONCE(mn->frags[hash % MACKEEP_LIFT_SLOTS],
+		   (hash & ~0xffffULL) | mackeep_lift_now());
+}
+
+static bool mackeep_lift_recall(const struct mackeep_net *mn,
+				const struct mackeep_lift_datagram *key)
+{
+	u64 hash = siphash(key, sizeof(*key), &mackeep_lift_key);
+	u64 slot = READ_ONCE(mn->frags[hash % MACKEEP_LIFT_SLOTS]);
+
+	return slot >> 16 == hash >> 16 &&
+	       ((mackeep_lift_now() - slot) & 0xffff) < MACKEEP_LIFT_SECONDS;
+}
+
+enum mackeep_lift_part {
+	MACKEEP_LIFT_BAD,		/* no proper header */
+	MACKEEP_LIFT_WHOLE,
+	MACKEEP_LIFT_FIRST,		/* fragment with the ports */
+	MACKEEP_LIFT_LATER,		/* without */
+};
+
+static enum mackeep_lift_part
+mackeep_lift_parse4(struct sk_buff *skb, struct mackeep_lift_datagram *key)
 {
 	const struct iphdr *iph;
 
 	if (!pskb_may_pull(skb, sizeof(*iph)))
-		return false;
+		return MACKEEP_LIFT_BAD;
 	iph = ip_hdr(skb);
 	if (iph->version != 4 || iph->ihl < 5 ||
-	    iph->frag_off & htons(IP_OFFSET))
-		return false;
-	return pskb_may_pull(skb, ip_hdrlen(skb));
+	    !pskb_may_pull(skb, iph->ihl * 4))
+		return MACKEEP_LIFT_BAD;
+	iph = ip_hdr(skb);
+	if (likely(!ip_is_fragment(iph)))
+		return MACKEEP_LIFT_WHOLE;
+
+	key->saddr.ip = iph->saddr;
+	key->daddr.ip = iph->daddr;
+	key->id = iph->id;
+	key->protocol = iph->protocol;
+	return iph->frag_off & htons(IP_OFFSET) ? MACKEEP_LIFT_LATER :
+						  MACKEEP_LIFT_FIRST;
 }
 
-static bool mackeep_lift_pull6(struct sk_buff *skb)
+static enum mackeep_lift_part
+mackeep_lift_parse6(struct sk_buff *skb, struct mackeep_lift_datagram *key)
 {
-	return pskb_may_pull(skb, sizeof(struct ipv6hdr)) &&
-	       ipv6_hdr(skb)->version == 6;
+	const struct ipv6hdr *ip6h;
+	struct frag_hdr *fh, _fh;
+	unsigned int offset = 0;
+
+	if (!pskb_may_pull(skb, sizeof(*ip6h)) || ipv6_hdr(skb)->version != 6)
+		return MACKEEP_LIFT_BAD;
+	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, NULL, NULL) < 0)
+		return MACKEEP_LIFT_WHOLE;
+	fh = skb_header_pointer(skb, offset, sizeof(_fh), &_fh);
+	if (!fh)
+		return MACKEEP_LIFT_BAD;
+
+	ip6h = ipv6_hdr(skb);
+	key->saddr.in6 = ip6h->saddr;
+	key->daddr.in6 = ip6h->daddr;
+	key->id = (__force u32)fh->identification;
+	return fh->frag_off & htons(IP6_OFFSET) ? MACKEEP_LIFT_LATER :
+						  MACKEEP_LIFT_FIRST;
 }
 
 /*
@@ -67,19 +161,15 @@ static bool mackeep_lift_bound(const struct sock *sk, bool v6)
 }
 
 static bool mackeep_lift_socket(const struct mackeep_net *mn,
-				struct sk_buff *skb,
+				const struct sk_buff *skb,
 				const struct net_device *br)
 {
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	struct sock *sk;
 	bool ours;
 
-	if (v6)
-		sk = mackeep_lift_pull6(skb) ?
-		     nf_sk_lookup_slow_v6(mn->net, skb, br) : NULL;
-	else
-		sk = mackeep_lift_pull4(skb) ?
-		     nf_sk_lookup_slow_v4(mn->net, skb, br) : NULL;
+	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, br) :
+		  nf_sk_lookup_slow_v4(mn->net, skb, br);
 	if (!sk)
 		return false;
 
@@ -96,14 +186,84 @@ static bool mackeep_lift_marked(const struct mackeep_net *mn,
 	return mask && (skb->mark & mask) == READ_ONCE(mn->lift_mark);
 }
 
+/* br_netfilter has run the IP tables already: TPROXY has found its socket. */
+static bool mackeep_lift_assigned(const struct sk_buff *skb)
+{
+	return unlikely(skb->sk) && inet_sk_transparent(skb->sk);
+}
+
+/*
+ * Whether a frame is for the proxy; it is counted by the reason. Marks are the
+ * user's to set on what he likes, but nothing else can be done with a frame
+ * that has no proper header.
+ */
+static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
+				const struct net_device *br)
+{
+	struct mackeep_lift_datagram key = { .ifindex = br->ifindex };
+	enum mackeep_lift_part part;
+
+	part = skb->protocol == htons(ETH_P_IPV6) ?
+	       mackeep_lift_parse6(skb, &key) : mackeep_lift_parse4(skb, &key);
+	if (part == MACKEEP_LIFT_BAD)
+		return false;
+
+	if (mackeep_lift_marked(mn, skb) || mackeep_lift_assigned(skb)) {
+		MACKEEP_STAT_INC(mn, lifted);
+	} else if (part == MACKEEP_LIFT_LATER) {
+		if (!mackeep_lift_recall(mn, &key))
+			return false;
+		MACKEEP_STAT_INC(mn, lifted_frag);
+	} else if (mackeep_lift_socket(mn, skb, br)) {
+		MACKEEP_STAT_INC(mn, lifted_sock);
+	} else {
+		return false;
+	}
+	if (part == MACKEEP_LIFT_FIRST)
+		mackeep_lift_remember(mn, &key);
+	return true;
+}
+
+/*
+ * Gives the frame the tag it would have on the bridge device itself. False when
+ * that has no place for its VLAN: the stack would only drop it.
+ */
+static bool mackeep_lift_vlan(struct sk_buff *skb, struct net_device *br)
+{
+	const struct mackeep_lift_frame *frame =
+		this_cpu_ptr(&mackeep_lift_frame);
+	bool tagged = skb_vlan_tag_present(skb);
+	u16 vid = tagged ? skb_vlan_tag_get_id(skb) : 0;
+	__be16 proto = skb->vlan_proto;
+	struct bridge_vlan_info info;
+
+	if (br_vlan_enabled(br)) {
+		/* The tag is already as the port wants it that it was for. */
+		proto = frame->vlan_proto ?: htons(ETH_P_8021Q);
+		vid = frame->vlan_proto ? frame->vlan_tci & VLAN_VID_MASK : 0;
+		if (!vid && br_vlan_get_pvid_rcu(frame->in, &vid))
+			return false;
+		if (br_vlan_get_info_rcu(br, vid, &info))
+			return false;
+		tagged = !(info.flags & BRIDGE_VLAN_INFO_UNTAGGED);
+	}
+	if (tagged && vid && !__vlan_find_dev_deep_rcu(br, proto, vid))
+		return false;
+
+	if (!tagged)
+		__vlan_hwaccel_clear_tag(skb);
+	else if (!skb_vlan_tag_present(skb))
+		__vlan_hwaccel_put_tag(skb, proto, vid);
+	return true;
+}
+
 /* Under rcu_read_lock(), in softirq. */
 unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	const void *frame = skb->head;
 	struct mackeep_net *mn = priv;
+	const void *buffer = skb->head;
 	struct net_device *br;
-	bool marked;
 
 	if (skb->protocol != htons(ETH_P_IP) &&
 	    skb->protocol != htons(ETH_P_IPV6))
@@ -111,39 +271,35 @@ unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 	if (is_multicast_ether_addr(eth_hdr(skb)->h_dest))
 		return NF_ACCEPT;
 
-	if (__this_cpu_read(mackeep_lifted) == frame) {
+	if (__this_cpu_read(mackeep_lift_frame.lifted) == buffer) {
 		MACKEEP_STAT_INC(mn, lifted_copy);
 		return NF_DROP;
 	}
 
 	br = netdev_master_upper_dev_get_rcu(state->in);
-	if (!br)
+	if (!br || !mackeep_lift_wanted(mn, skb, br))
 		return NF_ACCEPT;
-
-	marked = mackeep_lift_marked(mn, skb);
-	if (!marked && !mackeep_lift_socket(mn, skb, br))
-		return NF_ACCEPT;
-
-	/* Without a device for its VLAN the stack would drop it. */
-	if (skb_vlan_tag_present(skb) &&
-	    !__vlan_find_dev_deep_rcu(br, skb->vlan_proto,
-				      skb_vlan_tag_get_id(skb))) {
+	if (!mackeep_lift_vlan(skb, br)) {
 		MACKEEP_STAT_INC(mn, novlan);
 		return NF_ACCEPT;
 	}
-
-	if (marked)
-		MACKEEP_STAT_INC(mn, lifted);
-	else
-		MACKEEP_STAT_INC(mn, lifted_sock);
-	__this_cpu_write(mackeep_lifted, frame);
+	__this_cpu_write(mackeep_lift_frame.lifted, buffer);
 
 	skb->dev = br;
 	skb->pkt_type = PACKET_HOST;
 #ifdef CONFIG_NET_SWITCHDEV
 	skb->offload_fwd_mark = 0;
 #endif
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	/* Or br_netfilter would keep it from the IP tables: it ran them. */
+	skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
+#endif
 	dev_sw_netstats_rx_add(br, skb->len);
 	netif_receive_skb(skb);
 	return NF_STOLEN;
+}
+
+void mackeep_lift_init(void)
+{
+	get_random_bytes(&mackeep_lift_key, sizeof(mackeep_lift_key));
 }

@@ -4,7 +4,8 @@
  *
  *   lift.c	a marked frame leaves the bridge for the IP stack, h_dest intact
  *   target.c	-j MACKEEP
- *   record.c	keeps its MACs in the conntrack entry
+ *   learn.c	takes the MACs it came with
+ *   record.c	keeps them in the conntrack entry
  *   pair.c	and by client and server address, for the upstream leg
  *   adopt.c	where a flow that the proxy opens gets its MACs from
  *   output.c	writes them on the packets that leave
@@ -42,6 +43,7 @@ struct mackeep_policy {
 	struct mackeep_net *mn;
 	u32 mark[IP_CT_DIR_MAX];
 	u32 mask[IP_CT_DIR_MAX];
+	u32 flags;			/* XT_MACKEEP_POLICY_FLAGS */
 	u16 id;
 	unsigned int rules;		/* under mackeep_net_mutex */
 	struct rcu_head rcu;
@@ -62,6 +64,8 @@ struct mackeep_pairs {
 /* --- main.c: a network namespace --------------------------------------- */
 
 #define MACKEEP_HOOKS		4
+#define MACKEEP_LEARN_HOOKS	2
+#define MACKEEP_LIFT_SLOTS	256	/* fragmented datagrams on their way */
 
 struct mackeep_net {
 	struct net *net;
@@ -70,18 +74,24 @@ struct mackeep_net {
 	u8 policy_gen[MACKEEP_POLICY_SLOTS];
 	struct mackeep_policy policy_none;
 	struct mackeep_pairs pairs;
+	u64 frags[MACKEEP_LIFT_SLOTS];	/* see lift.c */
 
 	/* sysctls */
 	u32 lift_mark;
 	u32 lift_mask;
 	unsigned int pair_max;
 	unsigned int pair_timeout;	/* seconds */
+	unsigned int neigh;		/* neighbour fallback: 0 off, 1 on */
 	struct ctl_table_header *sysctl;
 
 	unsigned int users;		/* rules; under mackeep_net_mutex */
+	unsigned int strict;		/* of which strict; read without */
 	bool started;			/* the pair cache is there; likewise */
 	bool hooked;			/* the hooks are; likewise */
 	struct nf_hook_ops hooks[MACKEEP_HOOKS];
+	unsigned int want_hooks;	/* sysctl: hooks without a rule; likewise */
+	bool learning;			/* the learning hooks are; likewise */
+	struct nf_hook_ops learn_hooks[MACKEEP_LEARN_HOOKS];
 };
 
 extern struct mutex mackeep_net_mutex;
@@ -89,6 +99,7 @@ extern struct mutex mackeep_net_mutex;
 struct mackeep_net *mackeep_net(const struct net *net);
 int mackeep_net_get(struct mackeep_net *mn);
 void mackeep_net_put(struct mackeep_net *mn);
+int mackeep_net_want_hooks(struct mackeep_net *mn, bool want);
 
 #define MACKEEP_STAT_INC(mn, name) \
 	this_cpu_inc((mn)->stat->count[MACKEEP_STAT_##name])
@@ -151,11 +162,15 @@ struct mackeep_pair_key {
 
 int mackeep_pair_init(struct mackeep_net *mn);
 void mackeep_pair_exit(struct mackeep_net *mn);
-void mackeep_pair_key(struct mackeep_pair_key *key, const struct nf_conn *ct,
-		      u32 ifindex);
+void mackeep_pair_key_ct(struct mackeep_pair_key *key, const struct nf_conn *ct,
+			 u32 ifindex);
+void mackeep_pair_key_skb(struct mackeep_pair_key *key,
+			  const struct sk_buff *skb, const struct nf_conn *ct,
+			  u32 ifindex, bool v6);
 void mackeep_pair_learn(struct mackeep_net *mn,
 			const struct mackeep_pair_key *key,
-			const struct mackeep_macs *macs, bool proven);
+			const struct mackeep_macs *macs, bool proven,
+			bool fixed);
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
 		       struct mackeep_macs *macs);
@@ -164,10 +179,21 @@ void mackeep_pair_module_exit(void);
 
 /* --- adopt.c ------------------------------------------------------------ */
 
-bool mackeep_adopt_wanted(const struct sk_buff *skb, const struct nf_conn *ct,
-			  enum ip_conntrack_info ctinfo, struct net *net);
+bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6);
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		   const struct nf_conn *ct, struct mackeep_macs *macs);
+int mackeep_adopt_packet(struct mackeep_net *mn, const struct sk_buff *skb,
+			 const struct nf_conn *ct, bool v6,
+			 struct mackeep_macs *macs);
+
+/* --- learn.c ------------------------------------------------------------- */
+
+void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
+		   struct nf_conn *ct, enum ip_conntrack_info ctinfo,
+		   const struct net_device *in,
+		   const struct mackeep_policy *policy);
+unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state);
 
 /* --- output.c, lift.c: the hooks ---------------------------------------- */
 
@@ -179,6 +205,7 @@ unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
 unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
+void mackeep_lift_init(void);
 
 /* --- target.c, sysctl.c, stat.c ----------------------------------------- */
 

@@ -53,6 +53,22 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 	},
 };
 
+/* Behind every chain, so that the rule may stand in any of them. */
+static const struct nf_hook_ops mackeep_learn_hooks[MACKEEP_LEARN_HOOKS] = {
+	{
+		.hook		= mackeep_learn_hook,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_PRE_ROUTING,
+		.priority	= NF_IP_PRI_LAST,
+	},
+	{
+		.hook		= mackeep_learn_hook,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_PRE_ROUTING,
+		.priority	= NF_IP6_PRI_LAST,
+	},
+};
+
 struct mackeep_net *mackeep_net(const struct net *net)
 {
 	return net_generic(net, mackeep_net_id);
@@ -118,7 +134,7 @@ int mackeep_net_get(struct mackeep_net *mn)
 /*
  * May sleep. Tables of a dying namespace drop their rules after our pre_exit,
  * before or after our exit: the last user may find the hooks gone already, or
- * everything.
+ * everything but the namespace's data.
  */
 void mackeep_net_put(struct mackeep_net *mn)
 {
@@ -134,6 +150,51 @@ void mackeep_net_put(struct mackeep_net *mn)
 	mackeep_net_stop(mn);
 }
 
+static void mackeep_net_unlearn(struct mackeep_net *mn)
+{
+	nf_unregister_net_hooks(mn->net, mn->learn_hooks, MACKEEP_LEARN_HOOKS);
+	mn->learning = false;
+}
+
+/*
+ * What a rule brings with it, for systems that have none of iptables: the
+ * sysctl is a user like a rule, and has frames learned from for every flow
+ * that has the helper.
+ */
+int mackeep_net_want_hooks(struct mackeep_net *mn, bool want)
+{
+	int err, i;
+
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	if (want == mn->want_hooks)
+		return 0;
+	if (!want) {
+		if (mn->learning)
+			mackeep_net_unlearn(mn);
+		mn->want_hooks = false;
+		mackeep_net_put(mn);
+		return 0;
+	}
+
+	err = mackeep_net_get(mn);
+	if (err)
+		return err;
+	memcpy(mn->learn_hooks, mackeep_learn_hooks,
+	       sizeof(mackeep_learn_hooks));
+	for (i = 0; i < MACKEEP_LEARN_HOOKS; i++)
+		mn->learn_hooks[i].priv = mn;
+	err = nf_register_net_hooks(mn->net, mn->learn_hooks,
+				    MACKEEP_LEARN_HOOKS);
+	if (err) {
+		mackeep_net_put(mn);
+		return err;
+	}
+	mn->learning = true;
+	mn->want_hooks = true;
+	return 0;
+}
+
 static int __net_init mackeep_net_init(struct net *net)
 {
 	struct mackeep_net *mn = mackeep_net(net);
@@ -146,35 +207,48 @@ static int __net_init mackeep_net_init(struct net *net)
 	if (!mn->stat)
 		return -ENOMEM;
 
-	err = mackeep_sysctl_net_init(mn);
-	if (err)
-		goto err_percpu;
-
 	err = mackeep_stat_net_init(mn);
 	if (err)
-		goto err_sysctl;
-
-	return 0;
-
-err_sysctl:
-	mackeep_sysctl_net_exit(mn);
-err_percpu:
-	free_percpu(mn->stat);
+		free_percpu(mn->stat);
 	return err;
 }
 
-/* The core waits for RCU between this and mackeep_net_exit(). */
-static void __net_exit mackeep_net_pre_exit(struct net *net)
+static void __net_exit mackeep_net_exit(struct net *net)
 {
 	struct mackeep_net *mn = mackeep_net(net);
 
+	mackeep_stat_net_exit(mn);
+	free_percpu(mn->stat);
+}
+
+static struct pernet_operations mackeep_net_ops = {
+	.init		= mackeep_net_init,
+	.exit		= mackeep_net_exit,
+	.id		= &mackeep_net_id,
+	.size		= sizeof(struct mackeep_net),
+};
+
+static int __net_init mackeep_net_use_init(struct net *net)
+{
+	return mackeep_sysctl_net_init(mackeep_net(net));
+}
+
+/* The core waits for RCU between this and mackeep_net_use_exit(). */
+static void __net_exit mackeep_net_use_pre_exit(struct net *net)
+{
+	struct mackeep_net *mn = mackeep_net(net);
+
+	mackeep_sysctl_net_exit(mn);
+
 	mutex_lock(&mackeep_net_mutex);
+	if (mn->learning)
+		mackeep_net_unlearn(mn);
 	if (mn->hooked)
 		mackeep_net_unhook(mn);
 	mutex_unlock(&mackeep_net_mutex);
 }
 
-static void __net_exit mackeep_net_exit(struct net *net)
+static void __net_exit mackeep_net_use_exit(struct net *net)
 {
 	struct mackeep_net *mn = mackeep_net(net);
 
@@ -182,18 +256,17 @@ static void __net_exit mackeep_net_exit(struct net *net)
 	if (mn->started)
 		mackeep_net_stop(mn);
 	mutex_unlock(&mackeep_net_mutex);
-
-	mackeep_stat_net_exit(mn);
-	mackeep_sysctl_net_exit(mn);
-	free_percpu(mn->stat);
 }
 
-static struct pernet_operations mackeep_net_ops = {
-	.init		= mackeep_net_init,
-	.pre_exit	= mackeep_net_pre_exit,
-	.exit		= mackeep_net_exit,
-	.id		= &mackeep_net_id,
-	.size		= sizeof(struct mackeep_net),
+/*
+ * Whatever can put hooks in place. Apart from the above because on the way out
+ * all hooks have to be gone before the helper is, or they would go on giving it
+ * to flows, and the namespace's data after it.
+ */
+static struct pernet_operations mackeep_net_use_ops = {
+	.init		= mackeep_net_use_init,
+	.pre_exit	= mackeep_net_use_pre_exit,
+	.exit		= mackeep_net_use_exit,
 };
 
 static int __init mackeep_init(void)
@@ -207,6 +280,7 @@ static int __init mackeep_init(void)
 	err = mackeep_pair_module_init();
 	if (err)
 		return err;
+	mackeep_lift_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);
 	if (err)
@@ -216,12 +290,18 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_pernet;
 
-	err = mackeep_target_init();
+	err = register_pernet_subsys(&mackeep_net_use_ops);
 	if (err)
 		goto err_record;
 
+	err = mackeep_target_init();
+	if (err)
+		goto err_use;
+
 	return 0;
 
+err_use:
+	unregister_pernet_subsys(&mackeep_net_use_ops);
 err_record:
 	mackeep_record_exit();
 err_pernet:
@@ -231,10 +311,11 @@ err_pair:
 	return err;
 }
 
-/* Rules hold a reference on the module, so no namespace has hooks by now. */
+/* Rules hold a reference on the module, so there are none by now. */
 static void __exit mackeep_exit(void)
 {
 	mackeep_target_exit();
+	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
 	unregister_pernet_subsys(&mackeep_net_ops);
 	mackeep_pair_module_exit();

@@ -28,8 +28,12 @@ struct mackeep_header {
 	u8 src[ETH_ALEN];
 };
 
-/* The MAC that the stack would send to; false while it is being resolved. */
-static bool mackeep_output_nexthop(struct sk_buff *skb, bool v6, u8 *mac)
+/*
+ * The MAC that the stack would send to; false while it is being resolved, to
+ * which the stack attends when it gets the packet.
+ */
+static bool mackeep_output_nexthop(struct sk_buff *skb, bool v6, bool strict,
+				   u8 *mac)
 {
 	struct dst_entry *dst = skb_dst(skb);
 	struct neighbour *n;
@@ -43,16 +47,24 @@ static bool mackeep_output_nexthop(struct sk_buff *skb, bool v6, u8 *mac)
 	} else {
 		n = ip_neigh_for_gw(dst_rtable(dst), skb, &v6gw);
 	}
-	if (IS_ERR(n) || !(READ_ONCE(n->nud_state) & NUD_VALID))
+	if (IS_ERR(n))
 		return false;
+	if (!(READ_ONCE(n->nud_state) & NUD_VALID)) {
+		if (strict)
+			neigh_event_send(n, NULL);
+		return false;
+	}
 	neigh_ha_snapshot(mac, n, skb->dev);
 	return true;
 }
 
-/* Under rcu_read_lock(). False, and counted, when the packet is not ours. */
+/*
+ * Under rcu_read_lock(). False, and counted, when the packet is not ours. The
+ * MACs are those of the ORIGINAL direction.
+ */
 static __always_inline bool
 mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
-		      const struct mackeep_macs *macs,
+		      const struct mackeep_macs *macs, u32 options,
 		      enum ip_conntrack_dir dir, bool v6,
 		      struct mackeep_header *hdr)
 {
@@ -61,14 +73,16 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	u8 dst_flag = orig ? MACKEEP_INFO_DST : MACKEEP_INFO_SRC;
 	const struct net_device *dev = skb->dev;
 
-	if (likely(macs->flags & src_flag))
+	if (likely(macs->flags & src_flag && !(options & XT_MACKEEP_KEEP_DST)))
 		ether_addr_copy(hdr->src, orig ? macs->src : macs->dst);
 	else
 		ether_addr_copy(hdr->src, dev->dev_addr);
 
-	if (likely(macs->flags & dst_flag)) {
+	if (likely(macs->flags & dst_flag && !(options & XT_MACKEEP_KEEP_SRC))) {
 		ether_addr_copy(hdr->dst, orig ? macs->dst : macs->src);
-	} else if (!mackeep_output_nexthop(skb, v6, hdr->dst)) {
+	} else if (!mackeep_output_nexthop(skb, v6,
+					   options & XT_MACKEEP_STRICT,
+					   hdr->dst)) {
 		MACKEEP_STAT_INC(mn, noneigh);
 		return false;
 	}
@@ -111,35 +125,137 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 	return dev_queue_xmit(skb);
 }
 
+/* The record's MACs are missing, or the pair they came from has others now. */
+static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
+				 struct nf_conn *ct,
+				 struct mackeep_record *rec, bool v6,
+				 struct mackeep_macs *macs)
+{
+	u32 gen = READ_ONCE(mn->pairs.gen);
+	bool first = !macs->flags;
+
+	if (v6 ? IP6CB(skb)->flags & IP6SKB_FORWARDED :
+		 IPCB(skb)->flags & IPSKB_FORWARDED)
+		return;
+
+	if (!mackeep_adopt(mn, skb, ct, macs)) {
+		if (first)
+			return;
+		macs->gen = gen; /* not again for every packet */
+	}
+	mackeep_record_write(ct, rec, macs);
+	if (!first)
+		return;
+
+	switch (macs->via) {
+	case MACKEEP_VIA_PAIR:
+		MACKEEP_STAT_INC(mn, pair);
+		break;
+	case MACKEEP_VIA_REVERSE:
+		MACKEEP_STAT_INC(mn, reverse);
+		break;
+	case MACKEEP_VIA_CLIENT:
+		MACKEEP_STAT_INC(mn, client);
+		break;
+	case MACKEEP_VIA_NEIGH:
+		MACKEEP_STAT_INC(mn, neigh);
+		break;
+	}
+}
+
+static bool mackeep_output_stale(const struct mackeep_net *mn,
+				 const struct mackeep_macs *macs)
+{
+	switch (macs->via) {
+	case MACKEEP_VIA_NONE:
+		return true;
+	case MACKEEP_VIA_PAIR:
+	case MACKEEP_VIA_REVERSE:
+	case MACKEEP_VIA_CLIENT:
+		return macs->gen != READ_ONCE(mn->pairs.gen) ||
+		       !mackeep_policy_find(mn, macs->policy);
+	}
+	return false;
+}
+
+/*
+ * A packet whose flow has no record: it could not have one, or conntrack does
+ * not follow it. The pair cache keeps it, at the price of a lookup. macs are
+ * turned so that they are those of the direction returned.
+ */
+static int mackeep_output_find_pair(struct mackeep_net *mn, struct sk_buff *skb,
+				    struct nf_conn *ct, bool v6,
+				    struct mackeep_macs *macs)
+{
+	int dir = mackeep_adopt_packet(mn, skb, ct, v6, macs);
+
+	if (dir == IP_CT_DIR_REPLY) {
+		struct mackeep_macs turned = *macs;
+
+		ether_addr_copy(macs->src, turned.dst);
+		ether_addr_copy(macs->dst, turned.src);
+	}
+	return dir;
+}
+
+/*
+ * The MACs of the packet's flow, and the packet's direction in it. An error
+ * when it is not for us: -ENODATA if it is, but nothing is known.
+ */
+static __always_inline int
+mackeep_output_find(struct mackeep_net *mn, struct sk_buff *skb,
+		    struct nf_conn *ct, enum ip_conntrack_info ctinfo, bool v6,
+		    struct mackeep_macs *macs)
+{
+	struct mackeep_record *rec = ct ? mackeep_record_find(ct) : NULL;
+	int dir;
+
+	if (IS_ERR_OR_NULL(rec)) {
+		if (!mackeep_adopt_wanted(skb, mn->net, v6))
+			return -ENOENT;
+		if (ct && !rec)
+			rec = mackeep_record_attach(ct);
+		if (IS_ERR_OR_NULL(rec)) {
+			dir = mackeep_output_find_pair(mn, skb, ct, v6, macs);
+			if (dir < 0)
+				return -ENODATA;
+			MACKEEP_STAT_INC(mn, norecord);
+			return dir;
+		}
+	}
+
+	mackeep_record_read(ct, rec, macs);
+	if (unlikely(mackeep_output_stale(mn, macs)))
+		mackeep_output_adopt(mn, skb, ct, rec, v6, macs);
+	return likely(macs->flags) ? CTINFO2DIR(ctinfo) : -ENODATA;
+}
+
 /*
  * A fragment carries nothing of the packet it was cut from but its conntrack
- * entry, so its header comes from there once more.
+ * entry and addresses, so its header comes from there once more.
  */
 static int mackeep_output_fragment(struct net *net, struct sock *sk,
 				   struct sk_buff *skb)
 {
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	struct mackeep_net *mn = mackeep_net(net);
-	const struct mackeep_record *rec;
+	const struct mackeep_policy *policy;
 	enum ip_conntrack_info ctinfo;
 	struct mackeep_header hdr;
 	struct mackeep_macs macs;
 	struct nf_conn *ct;
+	int dir;
 
 	ct = nf_ct_get(skb, &ctinfo);
-	rec = ct ? mackeep_record_find(ct) : NULL;
-	if (IS_ERR_OR_NULL(rec))
-		goto drop;
-	mackeep_record_read(ct, rec, &macs);
-	if (!mackeep_output_header(mn, skb, &macs, CTINFO2DIR(ctinfo), v6,
-				   &hdr))
-		goto drop;
+	dir = mackeep_output_find(mn, skb, ct, ctinfo, v6, &macs);
+	policy = dir < 0 ? NULL : mackeep_policy_find(mn, macs.policy);
+	if (!policy || !mackeep_output_header(mn, skb, &macs, policy->flags,
+					      dir, v6, &hdr)) {
+		MACKEEP_STAT_INC(mn, dropped);
+		kfree_skb(skb);
+		return -ENOENT;
+	}
 	return mackeep_output_xmit(mn, skb, &hdr, v6);
-
-drop:
-	MACKEEP_STAT_INC(mn, dropped);
-	kfree_skb(skb);
-	return -ENOENT;
 }
 
 static int mackeep_output_cut(struct net *net, struct sock *sk,
@@ -227,57 +343,13 @@ static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
 	return nf_ct_seq_adjust(skb, ct, ctinfo, protoff);
 }
 
-/* The record's MACs are missing, or the pair they came from has others now. */
-static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
-				 struct nf_conn *ct,
-				 struct mackeep_record *rec, bool v6,
-				 struct mackeep_macs *macs)
+/* What cannot be kept goes the stack's way, or nowhere. */
+static unsigned int mackeep_output_leave(struct mackeep_net *mn, bool strict)
 {
-	u32 gen = READ_ONCE(mn->pairs.gen);
-	bool first = !macs->flags;
-
-	if (v6 ? IP6CB(skb)->flags & IP6SKB_FORWARDED :
-		 IPCB(skb)->flags & IPSKB_FORWARDED)
-		return;
-
-	if (!mackeep_adopt(mn, skb, ct, macs)) {
-		if (first)
-			return;
-		macs->gen = gen; /* not again for every packet */
-	}
-	mackeep_record_write(ct, rec, macs);
-	if (!first)
-		return;
-
-	switch (macs->via) {
-	case MACKEEP_VIA_PAIR:
-		MACKEEP_STAT_INC(mn, pair);
-		break;
-	case MACKEEP_VIA_REVERSE:
-		MACKEEP_STAT_INC(mn, reverse);
-		break;
-	case MACKEEP_VIA_CLIENT:
-		MACKEEP_STAT_INC(mn, client);
-		break;
-	case MACKEEP_VIA_NEIGH:
-		MACKEEP_STAT_INC(mn, neigh);
-		break;
-	}
-}
-
-static bool mackeep_output_stale(const struct mackeep_net *mn,
-				 const struct mackeep_macs *macs)
-{
-	switch (macs->via) {
-	case MACKEEP_VIA_NONE:
-		return true;
-	case MACKEEP_VIA_PAIR:
-	case MACKEEP_VIA_REVERSE:
-	case MACKEEP_VIA_CLIENT:
-		return macs->gen != READ_ONCE(mn->pairs.gen) ||
-		       !mackeep_policy_find(mn, macs->policy);
-	}
-	return false;
+	if (!strict)
+		return NF_ACCEPT;
+	MACKEEP_STAT_INC(mn, strict);
+	return NF_DROP;
 }
 
 static __always_inline unsigned int
@@ -287,42 +359,30 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	const struct dst_entry *dst = skb_dst(skb);
 	const struct mackeep_policy *policy;
 	struct sock *sk = state->sk;
-	struct mackeep_record *rec;
 	enum ip_conntrack_info ctinfo;
 	struct mackeep_header hdr;
 	struct mackeep_macs macs;
-	enum ip_conntrack_dir dir;
 	unsigned int mtu, verdict;
 	struct nf_conn *ct;
+	int dir, ret;
 	bool fits;
-	int ret;
 
-	ct = nf_ct_get(skb, &ctinfo);
-	if (!ct || state->out->type != ARPHRD_ETHER)
+	if (state->out->type != ARPHRD_ETHER)
 		return NF_ACCEPT;
 	/* A frame br_netfilter shows us is bridged; a VRF's comes again. */
 	if (unlikely(skb->dev != state->out ||
 		     netif_is_l3_master(state->out)))
 		return NF_ACCEPT;
 
-	rec = mackeep_record_find(ct);
-	if (!rec) {
-		if (!mackeep_adopt_wanted(skb, ct, ctinfo, mn->net))
+	ct = nf_ct_get(skb, &ctinfo);
+	dir = mackeep_output_find(mn, skb, ct, ctinfo, v6, &macs);
+	if (dir < 0) {
+		if (likely(dir == -ENOENT))
 			return NF_ACCEPT;
-		rec = mackeep_record_attach(ct);
-	}
-	if (IS_ERR(rec))
-		return NF_ACCEPT;
-
-	mackeep_record_read(ct, rec, &macs);
-	if (unlikely(mackeep_output_stale(mn, &macs)))
-		mackeep_output_adopt(mn, skb, ct, rec, v6, &macs);
-	if (unlikely(!macs.flags)) {
 		MACKEEP_STAT_INC(mn, unknown);
-		return NF_ACCEPT;
+		return mackeep_output_leave(mn, READ_ONCE(mn->strict));
 	}
 
-	dir = CTINFO2DIR(ctinfo);
 	policy = mackeep_policy_find(mn, macs.policy);
 	if (unlikely(!policy)) {
 		MACKEEP_STAT_INC(mn, rule);
@@ -341,8 +401,10 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		return NF_ACCEPT;
 	}
 
-	if (!mackeep_output_header(mn, skb, &macs, dir, v6, &hdr))
-		return NF_ACCEPT;
+	if (!mackeep_output_header(mn, skb, &macs, policy->flags, dir, v6,
+				   &hdr))
+		return mackeep_output_leave(mn, policy->flags &
+						XT_MACKEEP_STRICT);
 
 	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
 	fits = mackeep_output_fits(skb, mtu, v6);
@@ -352,7 +414,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	}
 
 	/* From here on the packet is ours, whatever becomes of it. */
-	if (!mackeep_output_seqadj(skb, ct, ctinfo, v6))
+	if (ct && !mackeep_output_seqadj(skb, ct, ctinfo, v6))
 		return NF_DROP;
 	verdict = nf_conntrack_confirm(skb);
 	if (verdict != NF_ACCEPT)

@@ -18,6 +18,8 @@
 #include <linux/jiffies.h>
 #include <linux/jhash.h>
 #include <linux/slab.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 
 #include "mackeep.h"
@@ -48,8 +50,8 @@ static const struct rhashtable_params mackeep_pair_params = {
 };
 
 /* Addresses of the ORIGINAL direction; every byte of the key is set. */
-void mackeep_pair_key(struct mackeep_pair_key *key, const struct nf_conn *ct,
-		      u32 ifindex)
+void mackeep_pair_key_ct(struct mackeep_pair_key *key, const struct nf_conn *ct,
+			 u32 ifindex)
 {
 	const struct nf_conntrack_tuple *tuple =
 		&ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
@@ -59,6 +61,26 @@ void mackeep_pair_key(struct mackeep_pair_key *key, const struct nf_conn *ct,
 	key->ifindex = ifindex;
 	key->zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_ORIGINAL);
 	key->family = nf_ct_l3num(ct);
+}
+
+/* Addresses of a packet that may have no entry. */
+void mackeep_pair_key_skb(struct mackeep_pair_key *key,
+			  const struct sk_buff *skb, const struct nf_conn *ct,
+			  u32 ifindex, bool v6)
+{
+	memset(key, 0, sizeof(*key));
+	if (v6) {
+		key->client.in6 = ipv6_hdr(skb)->saddr;
+		key->server.in6 = ipv6_hdr(skb)->daddr;
+		key->family = NFPROTO_IPV6;
+	} else {
+		key->client.ip = ip_hdr(skb)->saddr;
+		key->server.ip = ip_hdr(skb)->daddr;
+		key->family = NFPROTO_IPV4;
+	}
+	key->ifindex = ifindex;
+	if (ct)
+		key->zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_ORIGINAL);
 }
 
 static unsigned long mackeep_pair_timeout(const struct mackeep_net *mn)
@@ -213,7 +235,8 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 
 static void mackeep_pair_learn_one(struct mackeep_net *mn,
 				   const struct mackeep_pair_key *key,
-				   const struct mackeep_macs *macs, bool proven)
+				   const struct mackeep_macs *macs, bool proven,
+				   bool fixed)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
@@ -225,26 +248,30 @@ static void mackeep_pair_learn_one(struct mackeep_net *mn,
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
 	if (!pair)
 		mackeep_pair_add(mn, key, macs, proven);
-	else if (mackeep_pair_same(pair, macs))
+	else if (fixed || mackeep_pair_same(pair, macs))
 		mackeep_pair_touch(pairs, pair, proven);
 	else
 		mackeep_pair_change(mn, pair, macs, proven);
 	spin_unlock_bh(&pairs->lock);
 }
 
-/* Under rcu_read_lock(). proven: the flow has seen an answer. */
+/*
+ * Under rcu_read_lock(). proven: the flow has seen an answer. fixed: what is
+ * known stays as it is.
+ */
 void mackeep_pair_learn(struct mackeep_net *mn,
 			const struct mackeep_pair_key *key,
-			const struct mackeep_macs *macs, bool proven)
+			const struct mackeep_macs *macs, bool proven,
+			bool fixed)
 {
 	struct mackeep_pair_key any = *key;
 	struct mackeep_macs client = *macs;
 
-	mackeep_pair_learn_one(mn, key, macs, proven);
+	mackeep_pair_learn_one(mn, key, macs, proven, fixed);
 
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);
-	mackeep_pair_learn_one(mn, &any, &client, proven);
+	mackeep_pair_learn_one(mn, &any, &client, proven, fixed);
 }
 
 /*

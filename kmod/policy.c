@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The marks of the rules of a namespace; equal ones are kept once. */
+/* The options of the rules of a namespace; equal ones are kept once. */
 #include <linux/slab.h>
 
 #include "mackeep.h"
@@ -10,7 +10,8 @@ static bool mackeep_policy_equal(const struct mackeep_policy *policy,
 	return policy->mark[IP_CT_DIR_ORIGINAL] == info->orig_mark &&
 	       policy->mask[IP_CT_DIR_ORIGINAL] == info->orig_mask &&
 	       policy->mark[IP_CT_DIR_REPLY] == info->reply_mark &&
-	       policy->mask[IP_CT_DIR_REPLY] == info->reply_mask;
+	       policy->mask[IP_CT_DIR_REPLY] == info->reply_mask &&
+	       policy->flags == (info->flags & XT_MACKEEP_POLICY_FLAGS);
 }
 
 static struct mackeep_policy *
@@ -43,6 +44,7 @@ mackeep_policy_add(struct mackeep_net *mn, const struct xt_mackeep_tginfo *info)
 	policy->mask[IP_CT_DIR_ORIGINAL] = info->orig_mask;
 	policy->mark[IP_CT_DIR_REPLY] = info->reply_mark;
 	policy->mask[IP_CT_DIR_REPLY] = info->reply_mask;
+	policy->flags = info->flags & XT_MACKEEP_POLICY_FLAGS;
 	policy->id = slot | mn->policy_gen[slot]++ << 8;
 	rcu_assign_pointer(mn->policy[slot], policy);
 	return policy;

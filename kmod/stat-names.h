@@ -15,13 +15,15 @@ MACKEEP_STAT(pair)		/* same client, same server */
 MACKEEP_STAT(reverse)		/* client and server swapped */
 MACKEEP_STAT(client)		/* same client, any server: source MAC only */
 MACKEEP_STAT(neigh)		/* neighbour table: source MAC only */
-MACKEEP_STAT(unknown)		/* nothing known: packet sent as the stack would */
+MACKEEP_STAT(norecord)		/* packets kept by pair, flow has no record */
+MACKEEP_STAT(unknown)		/* packets about which nothing is known */
 
 /* packets */
 MACKEEP_STAT(orig)		/* rewritten, original direction */
 MACKEEP_STAT(reply)		/* rewritten, reply direction */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
+MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
 MACKEEP_STAT(lifted_copy)	/* flooded copies of a frame already lifted */
 
 /* packets left to the stack, by reason */
@@ -30,6 +32,7 @@ MACKEEP_STAT(rule)		/* the rule, and its marks, are gone */
 MACKEEP_STAT(device)		/* leaves by another device than learned on */
 MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
+MACKEEP_STAT(strict)		/* dropped instead, as --strict says */
 MACKEEP_STAT(xfrm)		/* IPsec or a lightweight tunnel takes it */
 MACKEEP_STAT(toobig)		/* over the MTU and not to be fragmented */
 

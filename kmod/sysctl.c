@@ -23,6 +23,10 @@ static unsigned int pair_timeout = 300;
 module_param(pair_timeout, uint, 0444);
 MODULE_PARM_DESC(pair_timeout, "seconds an unused pair is kept");
 
+static bool neigh = true;
+module_param(neigh, bool, 0444);
+MODULE_PARM_DESC(neigh, "take MACs from the neighbour table where none were learned");
+
 static unsigned int mackeep_pair_max_min = 2;
 static unsigned int mackeep_pair_max_max = 1 << 24;
 static unsigned int mackeep_pair_timeout_min = 16;
@@ -84,6 +88,30 @@ static int mackeep_sysctl_lift_mark(MACKEEP_CTL_CONST struct ctl_table *ctl,
 	return 0;
 }
 
+static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				int write, void *buffer, size_t *lenp,
+				loff_t *ppos)
+{
+	struct mackeep_net *mn = ctl->data;
+	unsigned int want = READ_ONCE(mn->want_hooks);
+	struct ctl_table tmp = {
+		.data	= &want,
+		.maxlen	= sizeof(want),
+		.extra1	= SYSCTL_ZERO,
+		.extra2	= SYSCTL_ONE,
+	};
+	int err;
+
+	err = proc_douintvec_minmax(&tmp, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+
+	mutex_lock(&mackeep_net_mutex);
+	err = mackeep_net_want_hooks(mn, want);
+	mutex_unlock(&mackeep_net_mutex);
+	return err;
+}
+
 /* The last, empty slot ends the table for kernels that look for an end. */
 static const struct ctl_table mackeep_sysctls[] = {
 	{
@@ -107,6 +135,19 @@ static const struct ctl_table mackeep_sysctls[] = {
 		.extra1		= &mackeep_pair_timeout_min,
 		.extra2		= &mackeep_pair_timeout_max,
 	},
+	{
+		.procname	= "mackeep_neigh",
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= SYSCTL_ONE,
+	},
+	{
+		.procname	= "mackeep_hooks",
+		.mode		= 0644,
+		.proc_handler	= mackeep_sysctl_hooks,
+	},
 	{}
 };
 
@@ -119,6 +160,7 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	mackeep_sysctl_parse_mark(text, &mn->lift_mark, &mn->lift_mask);
 	mn->pair_max = pair_max;
 	mn->pair_timeout = pair_timeout;
+	mn->neigh = neigh;
 
 	table = kmemdup(mackeep_sysctls, sizeof(mackeep_sysctls), GFP_KERNEL);
 	if (!table)
@@ -126,6 +168,8 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	table[0].extra1 = mn;
 	table[1].data = &mn->pair_max;
 	table[2].data = &mn->pair_timeout;
+	table[3].data = &mn->neigh;
+	table[4].data = mn;
 	/* Memory of the whole machine is not for an unprivileged user to give. */
 	if (mn->net->user_ns != &init_user_ns)
 		table[1].mode = table[2].mode = 0444;

@@ -2,120 +2,10 @@
 /* -j MACKEEP: save and refresh what came in, adopt what the box opens. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/if_arp.h>
-#include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/netfilter/x_tables.h>
 
 #include "mackeep.h"
-
-/* The MACs of the frame the packet came in. */
-static bool mackeep_target_frame(const struct sk_buff *skb,
-				 const struct net_device *in,
-				 struct mackeep_macs *macs)
-{
-	const struct ethhdr *eth;
-
-	/* A packet comes a second time as from its VRF. */
-	if (in->type != ARPHRD_ETHER || netif_is_l3_master(in) || !skb_mac_header_was_set(skb) ||
-	    skb_mac_header(skb) < skb->head ||
-	    skb_mac_header(skb) + ETH_HLEN > skb->data)
-		return false;
-
-	eth = eth_hdr(skb);
-	if (!is_valid_ether_addr(eth->h_source) ||
-	    !is_valid_ether_addr(eth->h_dest))
-		return false;
-
-	ether_addr_copy(macs->src, eth->h_source);
-	ether_addr_copy(macs->dst, eth->h_dest);
-	macs->ifindex = in->ifindex;
-	macs->vlan = is_vlan_dev(in) ? vlan_dev_vlan_id(in) : 0;
-	macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
-	macs->via = MACKEEP_VIA_LEARNED;
-	macs->gen = 0;
-	return true;
-}
-
-static bool mackeep_target_same(const struct mackeep_macs *a,
-				const struct mackeep_macs *b)
-{
-	return a->flags == b->flags && a->ifindex == b->ifindex &&
-	       ether_addr_equal(a->src, b->src) &&
-	       ether_addr_equal(a->dst, b->dst) &&
-	       a->policy == b->policy && a->vlan == b->vlan;
-}
-
-/*
- * The stamp tells when the flow last told the pair cache that it lives, in
- * steps of 8 s, and whether it had seen an answer by then; while neither
- * changes, a packet touches nothing but its own record.
- */
-static u8 mackeep_target_stamp(bool proven)
-{
-	return ((jiffies / (8 * HZ)) << 1) | proven;
-}
-
-/* A frame of the ORIGINAL direction: its MACs are the flow's. */
-static void mackeep_target_learn(struct mackeep_net *mn, struct sk_buff *skb,
-				 struct nf_conn *ct, bool proven,
-				 const struct net_device *in, u16 policy)
-{
-	struct mackeep_record *rec = mackeep_record_find(ct);
-	struct mackeep_macs now, old;
-	struct mackeep_pair_key key;
-	u8 stamp;
-
-	if (!mackeep_target_frame(skb, in, &now)) {
-		MACKEEP_STAT_INC(mn, noether);
-		return;
-	}
-	now.policy = policy;
-
-	if (!rec)
-		rec = mackeep_record_attach(ct);
-	if (IS_ERR(rec)) {
-		switch (PTR_ERR(rec)) {
-		case -EBUSY:
-			MACKEEP_STAT_INC(mn, helper);
-			break;
-		case -ETIME:
-			MACKEEP_STAT_INC(mn, late);
-			break;
-		case -EPROTONOSUPPORT:
-			MACKEEP_STAT_INC(mn, proto);
-			return;
-		default:
-			MACKEEP_STAT_INC(mn, nomem);
-		}
-		rec = NULL;
-	}
-
-	stamp = mackeep_target_stamp(proven);
-	if (rec) {
-		mackeep_record_read(ct, rec, &old);
-		if (!mackeep_target_same(&now, &old)) {
-			mackeep_record_write(ct, rec, &now);
-			if (old.flags)
-				MACKEEP_STAT_INC(mn, refreshed);
-			else
-				MACKEEP_STAT_INC(mn, saved);
-		} else if (mackeep_record_stamp(rec) == stamp) {
-			return;
-		}
-		mackeep_record_set_stamp(rec, stamp);
-	}
-
-	/*
-	 * Sent to this box itself, as to a router: nothing that the upstream
-	 * leg could use, since it would come straight back.
-	 */
-	if (ether_addr_equal(now.dst, in->dev_addr))
-		return;
-
-	mackeep_pair_key(&key, ct, in->ifindex);
-	mackeep_pair_learn(mn, &key, &now, proven);
-}
 
 /* OUTPUT: have the flow adopted at POST_ROUTING, with this rule's marks. */
 static void mackeep_target_adopt(struct mackeep_net *mn, struct nf_conn *ct,
@@ -149,16 +39,10 @@ static unsigned int mackeep_tg(struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, untracked);
 		return XT_CONTINUE;
 	}
-	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_ORIGINAL)
-		return XT_CONTINUE;
-	/* An ICMP error about the flow shows the MAC of some router. */
-	if (ctinfo == IP_CT_RELATED && nf_ct_is_confirmed(ct))
-		return XT_CONTINUE;
 
 	if (xt_hooknum(par) == NF_INET_PRE_ROUTING)
-		mackeep_target_learn(mn, skb, ct, ctinfo == IP_CT_ESTABLISHED,
-				     xt_in(par), info->policy->id);
-	else
+		mackeep_learn(mn, skb, ct, ctinfo, xt_in(par), info->policy);
+	else if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
 		mackeep_target_adopt(mn, ct, info->policy->id);
 	return XT_CONTINUE;
 }
@@ -186,6 +70,12 @@ static int mackeep_tg_check(const struct xt_tgchk_param *par)
 		return -EINVAL;
 	}
 
+	if (info->flags & XT_MACKEEP_KEEP_SRC &&
+	    info->flags & XT_MACKEEP_KEEP_DST) {
+		pr_info_ratelimited("--keep src and --keep dst in one rule: leave --keep out to keep both\n");
+		return -EINVAL;
+	}
+
 	mutex_lock(&mackeep_net_mutex);
 	err = mackeep_net_get(mn);
 	if (err) {
@@ -197,12 +87,14 @@ static int mackeep_tg_check(const struct xt_tgchk_param *par)
 	if (IS_ERR(policy)) {
 		err = PTR_ERR(policy);
 		if (err == -ENOSPC)
-			pr_info_ratelimited("more than %u different pairs of --orig-mark and --reply-mark: use fewer\n",
+			pr_info_ratelimited("more than %u rules with different options: use fewer\n",
 					    MACKEEP_POLICY_SLOTS - 1);
 		mackeep_net_put(mn);
 		goto out;
 	}
 	info->policy = policy;
+	if (policy->flags & XT_MACKEEP_STRICT)
+		WRITE_ONCE(mn->strict, mn->strict + 1);
 out:
 	mutex_unlock(&mackeep_net_mutex);
 	return err;
@@ -214,6 +106,8 @@ static void mackeep_tg_destroy(const struct xt_tgdtor_param *par)
 	struct mackeep_net *mn = info->policy->mn;
 
 	mutex_lock(&mackeep_net_mutex);
+	if (info->policy->flags & XT_MACKEEP_STRICT)
+		WRITE_ONCE(mn->strict, mn->strict - 1);
 	mackeep_policy_put(info->policy);
 	mackeep_net_put(mn);
 	mutex_unlock(&mackeep_net_mutex);

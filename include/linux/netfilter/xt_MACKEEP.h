@@ -15,7 +15,15 @@
 enum {
 	XT_MACKEEP_ORIG_MARK	= 1 << 0,	/* --orig-mark was given */
 	XT_MACKEEP_REPLY_MARK	= 1 << 1,	/* --reply-mark was given */
-	XT_MACKEEP_ALL_FLAGS	= XT_MACKEEP_ORIG_MARK | XT_MACKEEP_REPLY_MARK,
+	XT_MACKEEP_KEEP_SRC	= 1 << 2,	/* --keep src: h_dest by route */
+	XT_MACKEEP_KEEP_DST	= 1 << 3,	/* --keep dst: h_source the device's */
+	XT_MACKEEP_REFRESH_FIRST = 1 << 4,	/* --refresh first: never change */
+	XT_MACKEEP_STRICT	= 1 << 5,	/* --strict: drop what is not known */
+	XT_MACKEEP_ALL_FLAGS	= (1 << 6) - 1,
+
+	/* What a policy is made of beside its marks. */
+	XT_MACKEEP_POLICY_FLAGS	= XT_MACKEEP_ALL_FLAGS & ~XT_MACKEEP_ORIG_MARK &
+				  ~XT_MACKEEP_REPLY_MARK,
 };
 
 struct mackeep_policy;
@@ -26,7 +34,8 @@ struct mackeep_policy;
  * A packet of the flow's original (reply) direction is rewritten when
  * (nfmark & orig_mask) == orig_mark ((nfmark & reply_mask) == reply_mark).
  * Without the flag, mark and mask are 0 and every packet matches. A mark with
- * bits outside its mask could never match and is refused.
+ * bits outside its mask could never match and is refused, and so is KEEP_SRC
+ * together with KEEP_DST: without either, both are kept.
  */
 struct xt_mackeep_tginfo {
 	__u32 orig_mark;

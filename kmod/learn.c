@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What came in: the MACs of a frame go into the flow's record and, by its
+ * addresses, into the pair cache.
+ */
+#include <linux/if_arp.h>
+#include <linux/if_vlan.h>
+#include <linux/netdevice.h>
+
+#include "mackeep.h"
+
+/* The MACs of the frame the packet came in. */
+static bool mackeep_learn_macs(const struct sk_buff *skb,
+			       const struct net_device *in,
+			       struct mackeep_macs *macs)
+{
+	const struct ethhdr *eth;
+
+	/* A packet comes a second time as from its VRF. */
+	if (in->type != ARPHRD_ETHER || netif_is_l3_master(in) || !skb_mac_header_was_set(skb) ||
+	    skb_mac_header(skb) < skb->head ||
+	    skb_mac_header(skb) + ETH_HLEN > skb->data)
+		return false;
+
+	eth = eth_hdr(skb);
+	if (!is_valid_ether_addr(eth->h_source) ||
+	    !is_valid_ether_addr(eth->h_dest))
+		return false;
+
+	ether_addr_copy(macs->src, eth->h_source);
+	ether_addr_copy(macs->dst, eth->h_dest);
+	macs->ifindex = in->ifindex;
+	macs->vlan = is_vlan_dev(in) ? vlan_dev_vlan_id(in) : 0;
+	macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
+	macs->via = MACKEEP_VIA_LEARNED;
+	macs->gen = 0;
+	return true;
+}
+
+static bool mackeep_learn_same(const struct mackeep_macs *a,
+			       const struct mackeep_macs *b)
+{
+	return a->flags == b->flags && a->ifindex == b->ifindex &&
+	       ether_addr_equal(a->src, b->src) &&
+	       ether_addr_equal(a->dst, b->dst) &&
+	       a->policy == b->policy && a->vlan == b->vlan;
+}
+
+/*
+ * The stamp tells when the flow last told the pair cache that it lives, in
+ * steps of 8 s, and whether it had seen an answer by then; while neither
+ * changes, a packet touches nothing but its own record.
+ */
+static u8 mackeep_learn_stamp(bool proven)
+{
+	return ((jiffies / (8 * HZ)) << 1) | proven;
+}
+
+/* Why the flow has no record. */
+static void mackeep_learn_count(struct mackeep_net *mn, int err)
+{
+	switch (err) {
+	case -EBUSY:
+		MACKEEP_STAT_INC(mn, helper);
+		break;
+	case -ETIME:
+		MACKEEP_STAT_INC(mn, late);
+		break;
+	default:
+		MACKEEP_STAT_INC(mn, nomem);
+	}
+}
+
+/* A frame of the ORIGINAL direction: its MACs are the flow's. */
+static void mackeep_learn_frame(struct mackeep_net *mn,
+				const struct sk_buff *skb, struct nf_conn *ct,
+				bool proven, const struct net_device *in,
+				const struct mackeep_policy *policy)
+{
+	bool fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST;
+	struct mackeep_record *rec = mackeep_record_find(ct);
+	struct mackeep_macs now, old;
+	struct mackeep_pair_key key;
+	u8 stamp;
+
+	if (!mackeep_learn_macs(skb, in, &now)) {
+		MACKEEP_STAT_INC(mn, noether);
+		return;
+	}
+	now.policy = policy->id;
+
+	if (!rec)
+		rec = mackeep_record_attach(ct);
+	if (IS_ERR(rec)) {
+		if (PTR_ERR(rec) == -EPROTONOSUPPORT) {
+			MACKEEP_STAT_INC(mn, proto);
+			return;
+		}
+		mackeep_learn_count(mn, PTR_ERR(rec));
+		rec = NULL;
+	}
+
+	if (rec) {
+		stamp = mackeep_learn_stamp(proven);
+		mackeep_record_read(ct, rec, &old);
+		if (fixed && old.flags && old.via == MACKEEP_VIA_LEARNED) {
+			now = old;
+			now.policy = policy->id;
+		}
+		if (!mackeep_learn_same(&now, &old)) {
+			mackeep_record_write(ct, rec, &now);
+			if (old.flags)
+				MACKEEP_STAT_INC(mn, refreshed);
+			else
+				MACKEEP_STAT_INC(mn, saved);
+		} else if (mackeep_record_stamp(rec) == stamp) {
+			return;
+		}
+		mackeep_record_set_stamp(rec, stamp);
+	}
+
+	/*
+	 * Sent to this box itself, as to a router: nothing that the upstream
+	 * leg could use, since it would come straight back.
+	 */
+	if (ether_addr_equal(now.dst, in->dev_addr))
+		return;
+
+	mackeep_pair_key_ct(&key, ct, in->ifindex);
+	mackeep_pair_learn(mn, &key, &now, proven, fixed);
+}
+
+/*
+ * For flows that a rule of nftables gave the helper: PRE_ROUTING, in
+ * namespaces where the sysctl mackeep_hooks is set.
+ */
+unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	const struct mackeep_policy *policy;
+	const struct mackeep_record *rec;
+	struct mackeep_net *mn = priv;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_macs macs;
+	struct nf_conn *ct;
+
+	ct = nf_ct_get(skb, &ctinfo);
+	if (!ct)
+		return NF_ACCEPT;
+	rec = mackeep_record_find(ct);
+	if (IS_ERR_OR_NULL(rec))
+		return NF_ACCEPT;
+
+	/* A MACKEEP rule may be there as well, and its options stay. */
+	mackeep_record_read(ct, rec, &macs);
+	policy = mackeep_policy_find(mn, macs.policy) ?: &mn->policy_none;
+	mackeep_learn(mn, skb, ct, ctinfo, state->in, policy);
+	return NF_ACCEPT;
+}
+
+/* Under rcu_read_lock(), at PRE_ROUTING behind conntrack. */
+void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
+		   struct nf_conn *ct, enum ip_conntrack_info ctinfo,
+		   const struct net_device *in,
+		   const struct mackeep_policy *policy)
+{
+	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_ORIGINAL)
+		return;
+	/* An ICMP error about the flow shows the MAC of some router. */
+	if (ctinfo == IP_CT_RELATED && nf_ct_is_confirmed(ct))
+		return;
+	mackeep_learn_frame(mn, skb, ct, ctinfo == IP_CT_ESTABLISHED, in,
+			    policy);
+}
