@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# MACKEEP: the kernel module, the iptables extension and their tests.
+# "make help" tells the targets. Nothing is built outside build/.
+
+KVER	?= $(shell uname -r)
+KDIR	?= /lib/modules/$(KVER)/build
+PREFIX	?= /usr
+CC	= gcc
+CFLAGS	?= -O2
+PKG_CONFIG ?= pkg-config
+INSTALL	?= install
+K	?= 6.12
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+
+override CFLAGS += -Wall -Wextra -Iinclude
+BUILD	:= build
+xtlibdir = $(shell $(PKG_CONFIG) --variable=xtlibdir xtables)
+
+moddir	= $(BUILD)/$(KVER)
+modinst	= $(DESTDIR)/lib/modules/$(KVER)/updates
+
+# blob.c is a plugin; its test builds it.
+tools	= $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(filter-out %/blob.c,$(wildcard tests/tools/*.c)))
+man	= $(addprefix $(BUILD)/,$(if $(wildcard xtables-ext/mk.inc),xt_MACKEEP.8))
+
+all: module plugin $(man)
+
+help:
+	@echo 'make              build the module for KVER ($(KVER)) and the iptables plugin'
+	@echo 'make install      install them, the header and the man page; DESTDIR, PREFIX'
+	@echo 'make uninstall    remove them'
+	@echo 'make check        boot stock kernels under QEMU and run all tests there;'
+	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
+	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
+	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
+	@echo 'make lint         check the sources'
+	@echo 'make clean        remove build/'
+	@echo 'Also: module plugin tools. Variables: KVER KDIR DESTDIR PREFIX V=1'
+
+# Kbuild writes its objects beside the sources: it gets a tree of links. That
+# leaves time stamps, and so incremental builds, as they are.
+module:
+	@test -e '$(KDIR)/Makefile' || { \
+		echo 'No kernel headers in $(KDIR): install the package linux-headers-$(KVER), or set KVER and KDIR.' >&2; \
+		exit 1; }
+	$(Q)mkdir -p $(moddir)/kmod $(moddir)/include
+	$(Q)cp -rsfu '$(CURDIR)/kmod/.' $(moddir)/kmod
+	$(Q)cp -rsfu '$(CURDIR)/include/.' $(moddir)/include
+	$(Q)find $(moddir)/kmod $(moddir)/include -xtype l -delete
+	$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(moddir)/kmod' $(if $(V),V=$(V)) $(KBUILD_ARGS) modules
+
+plugin: $(BUILD)/libxt_MACKEEP.so
+
+$(BUILD)/libxt_MACKEEP.so: xtables-ext/libxt_MACKEEP.c include/linux/netfilter/xt_MACKEEP.h
+	@mkdir -p $(@D)
+	@$(PKG_CONFIG) --exists xtables || { \
+		echo 'No xtables headers: install the package libxtables-dev.' >&2; exit 1; }
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG_CONFIG) --cflags xtables) -fPIC -shared \
+		$(LDFLAGS) -o $@ $<
+
+# The manual page
+-include xtables-ext/mk.inc
+
+tools: $(tools)
+
+$(BUILD)/tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) \
+		-Wl,--as-needed -lmnl -lnetfilter_conntrack
+
+install: all
+	$(Q)$(INSTALL) -D -m 644 -t $(modinst) $(moddir)/kmod/xt_MACKEEP.ko
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(xtlibdir) $(BUILD)/libxt_MACKEEP.so
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux/netfilter \
+		include/linux/netfilter/xt_MACKEEP.h
+	$(Q)$(if $(man),$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(man))
+ifeq ($(DESTDIR),)
+	depmod $(KVER)
+endif
+
+uninstall:
+	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
+		$(DESTDIR)$(PREFIX)/include/linux/netfilter/xt_MACKEEP.h \
+		$(DESTDIR)$(PREFIX)/share/man/man8/xt_MACKEEP.8
+ifeq ($(DESTDIR),)
+	depmod $(KVER)
+endif
+
+check:
+	@tests/vm/check
+
+demo:
+	@tests/vm/deps build vm guest
+	@tests/vm/build $(K)
+	@tests/vm/run -k $(K) -- tests/demo
+
+vm:
+	@tests/vm/deps build vm guest
+	@tests/vm/build $(K)
+	@tests/vm/run -k $(K) --shell bash --rcfile tests/vm/shellrc -i
+
+lint:
+	@tests/lint
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all help module plugin tools install uninstall check demo vm lint clean
