@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What is not proxied passes the bridge untouched, byte for byte, MACs and VLAN
+# tags included, and makes no conntrack entry.
+#
+#  c1 ..:c1 --+                                     +-- l1 ..:80
+#             +-- west -- [ port0 br0 port1 ] -- east
+#             |              (-j MACKEEP)           +-- rt ..:f1 -- srv .73
+#   at w0: hash of each frame  ---- the same ----  at e0: hash of each frame
+
+# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+tools frame udp
+
+# IPv4 and other frames that a station of the other side is to get
+frames() # SMAC DMAC
+{
+	local head=${2//:/}${1//:/} pad
+
+	printf -v pad '%092d' 0
+	frame make udp $1 $2 $C1 $S1 5000 53
+	frame make -b 40 udp $1 $2 $C1 $S1 5000 53	# bad checksum
+	frame make icmp $1 $2 $C1 $S1 8 0
+	frame make syn $1 $2 $C1 $S1 5000 80
+	frame make udp $1 $2 $C1 $S1 5000 4433 1400
+	echo "${head}88b5$pad"				# experimental
+	echo "${head}0026aaaa03$pad"			# 802.2
+	echo "${head}81000064080045$pad"		# VLAN 100
+	echo "${head}810000c8810000640800$pad"		# VLAN 200 and in it 100
+	echo "${head}86dd60000000000011ff$pad"		# IPv6
+	echo "ffffffffffff${1//:/}0806000108000604000100$pad"
+	echo "01005e000001${1//:/}88b5$pad"
+}
+
+traffic() # TITLE
+{
+	frames $MAC_C1 $MAC_R >"$TMP/frames"
+	ok "$1: frames from the west" ns c1 frame send -i eth0 <"$TMP/frames"
+	frames $MAC_L1 $MAC_C1 >"$TMP/frames"
+	ok "$1: frames from the east" ns l1 frame send -i eth0 <"$TMP/frames"
+	ok "$1: an unproxied TCP service" \
+		ns c1 load get -c 4 -n 20 -s 50000 $S1 80
+	ok "$1: an unproxied UDP service" ns c1 udp talk -n 20 $S1 53
+	wire_stop
+}
+
+same() # TITLE NAME WAY NAME WAY
+{
+	# Not in order: there is more than one processor.
+	awk -v way=$3 '$1 == way { print $2, $3 }' "$TMP/$2" | sort >"$TMP/one"
+	awk -v way=$5 '$1 == way { print $2, $3 }' "$TMP/$4" | sort >"$TMP/two"
+	cmp_ok "$(wc -l <"$TMP/one")" -ge 60 "$1: frames were seen"
+	ok "$1: frames of one side are those of the other, byte for byte" \
+		diff "$TMP/one" "$TMP/two"
+}
+
+passed() # TITLE
+{
+	same "$1, eastward" west to east from
+	same "$1, westward" east to west from
+}
+
+must topo_up
+must servers_up
+must spawn_ready http ns srv load serve 80
+must spawn_ready dns ns srv udp echo 53
+must proxy_up
+
+wire_both -H
+traffic "no module"
+passed "no module"
+
+module_needed
+topo_box_marks
+topo_box_rules -j MACKEEP
+ns box conntrack -F 2>/dev/null
+wire_both -H
+traffic "module"
+passed "module"
+is "$(ns box conntrack -C)" 0 "no conntrack entry for all that"
+is "$(mackeep_stat box lifted) $(mackeep_stat box lifted_sock)" "0 0" \
+	"no frame was lifted"
+
+# That the two could have failed
+wire_both -H
+ok "a proxied request" ns c1 load get $S1
+proxy_quiet
+wire_stop
+nok "the frames of a proxied request are not the same on both sides" \
+	diff <(awk '$1 == "to" { print $2, $3 }' "$TMP/west" | sort) \
+	<(awk '$1 == "from" { print $2, $3 }' "$TMP/east" | sort)
+cmp_ok "$(ns box conntrack -C)" -ge 2 "and it has conntrack entries"
+
+proxy_down
+topo_down
+module_gone
+done_testing

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Path-MTU discovery of the upstream leg. The router's "fragmentation needed"
+# is addressed to the client, IP and MAC, and has to reach the proxy's socket.
+#
+#  c1 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- rt ..:f1 ===== srv .73
+#                                                          MTU 1400
+#
+# Control: today's way does not bring ICMP to the box; uploads never end.
+
+# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+
+UPLOAD=200000
+
+must topo_up
+must servers_up
+must proxy_up
+must ip -n mk-rt link set wan mtu 1400
+# The servers do not know, so their MSS is that of 1500.
+
+topo_box_addressed
+topo_box_rules
+topo_box_broute
+wire_both
+ok "no module: a small request" ns c1 load get $S1
+nok "no module: an upload never ends" ns c1 load get -u $UPLOAD -t 6 $S1
+needed='proto == "icmp" && sport == 3 && dport == 4'
+wire_stop
+cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
+	"no module: the router did say that it is too big"
+cmp_ok "$(wire_sum west "way == \"from\" && $needed")" -ge 1 \
+	"no module: to the client, who knows of no such packet"
+topo_box_broute_off
+topo_box_unaddressed
+ns box ss -K -t >/dev/null
+proxy_quiet
+
+module_needed
+topo_box_marks
+topo_box_rules -j MACKEEP
+lifted=$(mackeep_stat box lifted_sock)
+wire_both
+ok "an upload comes through, bytes intact" ns c1 load get -u $UPLOAD $S1
+ok "and more, on several connections" \
+	ns c1 load get -o -c 3 -n 6 -u $UPLOAD $S1
+ok "the proxy comes to rest" proxy_quiet
+wire_stop
+cmp_ok "$(mackeep_stat box lifted_sock)" -gt "$lifted" \
+	"frames were lifted for their socket"
+cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
+	"the router said that it is too big"
+is "$(wire_sum west "way == \"from\" && $needed")" 0 \
+	"the client was told nothing: it did nothing wrong"
+wire_leg west $S1 $C1 $MAC_R $MAC_C1 20 "client leg kept"
+wire_leg east $C1 $S1 $MAC_C1 $MAC_R 20 "upstream leg kept"
+wire_clean "module"
+
+# An ICMP error about a flow of the client's own that is not proxied is none of
+# our business.
+must spawn_ready plain ns srv load serve 80
+wire_both
+ok "unproxied: an upload comes through" ns c1 load get -u $UPLOAD $S1 80
+wire_stop
+cmp_ok "$(wire_sum west "way == \"from\" && $needed && src == \"$MAC_R\"")" -ge 1 \
+	"unproxied: the client was told, by the router"
+
+proxy_down
+topo_down
+module_gone
+done_testing

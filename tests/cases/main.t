@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The main job: HAProxy with TPROXY on a bridge, and every frame on both wires
+# carries the MACs of client and router.
+#
+#  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
+#     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
+#
+# Control: the box as people run it today. Then the module: the box without
+# address, gateway and ARP, and the box with all of them.
+
+# shellcheck disable=SC1091,SC2086,SC2119 # sourced; words without spaces
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+
+CONNS=20
+REQUESTS=200
+BULK=50000000
+
+# What the client does in each of the settings
+traffic()
+{
+	local passive active
+
+	passive=$(box_opens Passive)
+	active=$(box_opens Active)
+	ok "$1: $REQUESTS requests on $CONNS connections, bytes intact" \
+		ns c1 load get -c $CONNS -n $REQUESTS $S1
+	ok "$1: a download of $BULK bytes, bytes intact" \
+		ns c1 load get -s $BULK -t 60 $S1
+	ok "$1: the proxy comes to rest" proxy_quiet
+	is "$(($(box_opens Passive) - passive)) $(($(box_opens Active) - active))" \
+		"$((CONNS + 1)) $((CONNS + 1))" \
+		"$1: every connection went through the proxy"
+	wire_stop
+}
+
+# Both legs carry the MACs of the two ends.
+kept()
+{
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((REQUESTS + CONNS)) \
+		"$1: to the client from the router's MAC"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((REQUESTS + CONNS)) \
+		"$1: to the router from the client's MAC"
+	like "$(wire_flags west $S1 $C1) $(wire_flags east $C1 $S1)" \
+		"^F.*S.*\ F.*S" "$1: from the first SYN to the FIN, on both sides"
+	cmp_ok "$(wire_sum west 'way == "from" && proto == "tcp"' bytes)" \
+		-gt $BULK "$1: the capture has the whole download"
+}
+
+must topo_up
+must servers_up
+must proxy_up
+
+# --- control ----------------------------------------------------------------
+
+topo_box_addressed
+topo_box_rules
+topo_box_broute
+wire_both
+traffic "no module"
+wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $((REQUESTS + CONNS)) \
+	"no module: the client sees the box's MAC instead of the router's"
+wire_leg east $C1 $S1 $MAC_BR $MAC_R $((REQUESTS + CONNS)) \
+	"no module: the router sees the box's MAC instead of the client's"
+topo_box_broute_off
+topo_box_rules_off
+topo_box_unaddressed
+
+module_needed
+
+# --- no address, no gateway, no ARP -------------------------------------------
+
+topo_box_marks
+topo_box_rules -j MACKEEP
+is "$(ns box ip neigh show)" "" "bare: the box knows no neighbour before"
+wire_both
+traffic "bare"
+kept "bare"
+wire_clean "bare"
+is "$(ns box ip neigh show)" "" "bare: the box knows no neighbour after"
+for side in west east; do
+	wire_shape $side 'way == "from" && type == "ip"' >"$TMP/bare-$side"
+done
+
+# --- with address, routes and live ARP ------------------------------------------
+
+topo_box_addressed
+# The router is in the table as if the box had talked to it before.
+ns box ip neigh replace 192.0.2.1 lladdr $MAC_R dev br0 nud stale
+wire_both
+traffic "addressed"
+kept "addressed"
+wire_clean "addressed, IP" 'type == "ip"'
+for side in west east; do
+	is "$(wire_shape $side 'way == "from" && type == "ip"')" \
+		"$(cat "$TMP/bare-$side")" \
+		"addressed: the same frames as without an address, $side"
+done
+
+proxy_down
+topo_down
+module_gone
+done_testing

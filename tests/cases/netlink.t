@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Records written through ctnetlink: a good one is taken and reads back, and
+# every malformed one is refused, on create and on update.
+#
+#  [ box: br0, -j MACKEEP ]  <--- CTA_HELP_INFO --- ctinfo
+#
+# The kernel's ctnetlink does not pass on what a helper says to a record. So
+# where no errno comes back, the record has to stay as it was, and the refusal
+# has to be counted.
+
+# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+tools ctinfo
+
+le16() { printf '%02x%02x' $(($1 & 255)) $(($1 >> 8)); }
+le32() { printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)); }
+
+# A record in hexadecimal, as this machine has it in memory
+record() # [FIELD=VALUE...]
+{
+	local version=1 flags=3 via=0 reserved=0 vlan=0 policy=0 ifindex=0
+	local src=0200000000c1 dst=0200000000f1 reserved2=0 reserved3=0
+
+	[ $# -eq 0 ] || local "$@"
+	printf '%02x%02x%02x%02x' $version $flags $via $reserved
+	le16 $vlan
+	le16 $policy
+	le32 $ifindex
+	printf '%s%s' $src $dst
+	le32 $reserved2
+	le32 $reserved3
+}
+
+# What ctinfo dump shows from VERSION on for the entry with port PORT
+shown() # PORT
+{
+	ns box ctinfo dump | awk -v port=$1 '$4 == port { $1 = $2 = $3 = $4 = $5 = ""; sub(/^ */, ""); print }'
+}
+
+ctnl() # LINES on stdin
+{
+	ns box ctinfo batch
+}
+
+must topo_up
+like "$(without_autoload ctnl <<<"create udp $C1 $S1 1000 443 none")" \
+	"^E" "no module: an entry cannot have the helper"
+
+module_needed
+topo_box_rules -j MACKEEP
+br0=$(ip -n mk-box -o link show br0 | cut -d : -f 1)
+lo=1
+
+# --- good ones ----------------------------------------------------------------
+
+good=$(record ifindex=$br0)
+is "$(ctnl <<-LINES | tr '\n' ' '
+create udp $C1 $S1 1000 443 $good
+create tcp $C1 $S1 1001 443 $good
+create udp $C1 $S1 1002 443 none
+create udp $C1 $S1 1003 443 $(record flags=1 dst=000000000000)
+create udp $C1 $S1 1004 443 $(record flags=0 src=000000000000 dst=000000000000)
+create udp $C1 $S1 1005 443 $(record vlan=4094)
+update udp $C1 $S1 1002 443 $good
+LINES
+)" "OK OK OK OK OK OK OK " "good records are taken"
+is "$(shown 1000)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" "UDP: reads back, as restored"
+is "$(shown 1001)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" "TCP: reads back, as restored"
+is "$(shown 1002)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" "an update reads back, as restored"
+is "$(shown 1003)" "1 1 6 0 0 any $MAC_C1 00:00:00:00:00:00" "one MAC alone"
+is "$(shown 1004)" "1 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00" "none at all"
+is "$(shown 1005)" "1 3 6 4094 0 any $MAC_C1 $MAC_R" "with a VLAN"
+is "$(mackeep_stat box restored)" 6 "each is counted"
+is "$(mackeep_stat box badinfo)" 0 "and none as bad"
+
+# --- malformed ones -------------------------------------------------------------
+
+bad=()
+what=()
+try() # WHAT HEX
+{
+	what+=("$1")
+	bad+=("$2")
+}
+
+whole=$good$good$good
+for ((len = 0; len <= 64; len++)); do
+	[ $len -ne 32 ] || continue
+	try "length $len" "${whole:0:len * 2}"
+	[ $len -ne 0 ] || bad[0]=empty
+done
+for version in 0 2 255; do
+	try "version $version" "$(record version=$version)"
+done
+for ((bit = 2; bit < 8; bit++)); do
+	try "flag bit $bit" "$(record flags=$((3 | 1 << bit)))"
+done
+try "via 7" "$(record via=7)"
+try "via 255" "$(record via=255)"
+try "reserved" "$(record reserved=1)"
+try "reserved2[0]" "$(record reserved2=1)"
+try "reserved2[1]" "$(record reserved3=0x80000000)"
+try "vlan 4095" "$(record vlan=4095)"
+try "vlan 65535" "$(record vlan=65535)"
+for mac in 0100000000c1 ffffffffffff 000000000000 01005e000001 333300000001; do
+	try "src $mac" "$(record src=$mac)"
+	try "dst $mac" "$(record dst=$mac)"
+done
+try "src without its flag" "$(record flags=2)"
+try "dst without its flag" "$(record flags=1)"
+try "MACs without flags" "$(record flags=0)"
+try "ifindex of no device" "$(record ifindex=9999)"
+try "ifindex negative" "$(record ifindex=0xffffffff)"
+try "ifindex of loopback" "$(record ifindex=$lo)"
+
+for i in "${!bad[@]}"; do
+	echo "create udp $C2 $S2 $((2000 + i)) 443 ${bad[i]}"
+	echo "update udp $C1 $S1 1000 443 ${bad[i]}"
+done >"$TMP/requests"
+ctnl <"$TMP/requests" >"$TMP/results"
+is "$(grep -c "" "$TMP/results")" $((2 * ${#bad[@]})) "every request was answered"
+ns box ctinfo dump >"$TMP/dump"
+
+empty="1 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00"
+mapfile -t results <"$TMP/results"
+for i in "${!bad[@]}"; do
+	result=${results[i * 2]}
+	entry=$(awk -v port=$((2000 + i)) '$4 == port {
+		$1 = $2 = $3 = $4 = $5 = ""; sub(/^ */, ""); print }' "$TMP/dump")
+	case ${what[i]} in
+	version*) errno=EPROTONOSUPPORT ;;
+	src\ [0-9f]* | dst\ [0-9f]*) errno=EADDRNOTAVAIL ;;
+	ifindex*) errno=ENODEV ;;
+	*) errno=EINVAL ;;
+	esac
+	if [ "$result" = OK ]; then
+		is "$entry" "$empty" "create, ${what[i]}: the record stays empty"
+	else
+		is "$result:$entry" "$errno:" "create, ${what[i]}: refused"
+	fi
+done
+is "$(shown 1000)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" \
+	"after ${#bad[@]} malformed updates the record is as it was"
+is "$(mackeep_stat box badinfo)" $((2 * ${#bad[@]})) "each refusal is counted"
+is "$(mackeep_stat box restored)" 6 "and none as taken"
+ok "the log says why" eval "dmesg | grep -q 'MACKEEP: record from ctnetlink refused: '"
+
+topo_down
+module_gone
+done_testing

@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016,SC2086,SC2154 # awk; words without spaces; of tap.sh
+#
+# The module, the proxy and the servers of the tests.
+
+MODULE=xt_MACKEEP
+
+module_loaded()
+{
+	[ -d /sys/module/$MODULE ]
+}
+
+module_load()
+{
+	modprobe $MODULE 2>"$TMP/modprobe" || return
+	defer module_unload
+}
+
+module_unload()
+{
+	! module_loaded || busywait 10 modprobe -r $MODULE 2>"$TMP/modprobe"
+}
+
+# What names the target or the helper loads the module; not so under this.
+without_autoload() # COMMAND...
+{
+	local modprobe rc
+
+	modprobe=$(cat /proc/sys/kernel/modprobe) || return
+	echo /bin/false >/proc/sys/kernel/modprobe || return
+	"$@"
+	rc=$?
+	echo "$modprobe" >/proc/sys/kernel/modprobe
+	return $rc
+}
+
+# The control is done and the rest is about the module.
+module_needed()
+{
+	module_load && return
+	diag "$(cat "$TMP/modprobe")"
+	skip "no module $MODULE for this kernel"
+	done_testing
+}
+
+# At the end of a test: nothing holds it. Namespaces take a while to go.
+module_gone()
+{
+	ok "the module can be unloaded" busywait 20 modprobe -qr $MODULE
+}
+
+# Of the namespace NAME, all CPUs together
+mackeep_stat() # NAMESPACE COUNTER
+{
+	ns "$1" awk -v name="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) col = i; next }
+		{ sum += $col }
+		END { if (col) printf "%d\n", sum; else print "no-such-counter" }
+	' /proc/net/stat/mackeep
+}
+
+# HAProxy on the box, "tcp" or "http"; "client" instead of "clientip" also
+# takes the client's port
+proxy_up() # [MODE [USESRC]]
+{
+	cat >"$TMP/haproxy.cfg" <<-CFG
+	global
+		nbthread 1
+		maxconn 1000
+		stats socket $TMP/haproxy.sock
+	defaults
+		mode ${1:-tcp}
+		timeout connect 20s
+		timeout client 60s
+		timeout server 60s
+	listen proxy
+		bind :$PROXY_PORT transparent
+		source 0.0.0.0 usesrc ${2:-clientip}
+		server origin 0.0.0.0:0
+	CFG
+	spawn haproxy ns box haproxy -db -f "$TMP/haproxy.cfg"
+	proxy_pid=$spawned
+	busywait 20 listening box $PROXY_PORT && return
+	diag "$(cat "$TMP/haproxy.err")"
+	return 1
+}
+
+proxy_down()
+{
+	tap_kill "$proxy_pid"
+}
+
+listening() # NAMESPACE PORT
+{
+	local port
+
+	printf -v port %04X "$2"
+	ns "$1" grep -q ":$port 00000000:0000 0A" /proc/net/tcp
+}
+
+# Sockets that still have something to send, or wait for the other end
+tcp_busy() # NAMESPACE
+{
+	# 06 TIME_WAIT, 0A LISTEN
+	ns "$1" awk 'FNR > 1 && $4 != "06" && $4 != "0A" { n++ }
+		END { exit !n }' /proc/net/tcp
+}
+
+tcp_idle() # NAMESPACE
+{
+	! tcp_busy "$1"
+}
+
+# Proxy and stack of the box are done with all connections.
+proxy_quiet()
+{
+	busywait 30 tcp_idle box
+}
+
+# TCP connections the box took (Passive) and made (Active) until now
+box_opens() # Passive|Active
+{
+	ns box awk -v name="$1Opens" '
+		/^Tcp:/ && !col { for (i = 2; i <= NF; i++) if ($i == name) col = i; next }
+		/^Tcp:/ { print $col }' /proc/net/snmp
+}
+
+servers_up()
+{
+	local name
+
+	for name in srv l1 l2; do
+		must spawn_ready "load-$name" ns $name load serve
+	done
+}
+
+# --- flows that go on ---------------------------------------------------------
+
+declare -A held_pid
+
+# A client that asks without end; ARGS for load get
+held_start() # NAME NAMESPACE ARGS...
+{
+	local name=$1 space=$2
+
+	shift 2
+	spawn "held-$name" ns "$space" load get -l "$@"
+	held_pid[$name]=$spawned
+	held_grows "$name"
+}
+
+# Requests done|failed until now
+held_count() # NAME done|failed
+{
+	awk -v what="$2" '{ n = what == "done" ? $2 : $4 }
+		END { print n + 0 }' "$TMP/held-$1.out"
+}
+
+held_past() # NAME COUNT
+{
+	[ "$(held_count "$1" "done")" -ge "$2" ]
+}
+
+# It still gets answers: five more.
+held_grows() # NAME
+{
+	busywait 20 held_past "$1" $(($(held_count "$1" "done") + 5))
+}
+
+# 0 when nothing failed
+held_stop() # NAME
+{
+	kill "${held_pid[$1]}"
+	wait "${held_pid[$1]}"
+}

@@ -1,0 +1,287 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2034,SC2086 # for those who source it; lists of words
+#
+# The network of the tests, all in network namespaces.
+#
+#  c1 192.0.2.31 ---+                                      +--- l1 192.0.2.80
+#     ..:c1         |         box                          |       ..:80
+#                 west --- port0 br0 port1 --- east -------+--- l2 192.0.2.81
+#     ..:c2         |   w0  :b1  :b0  :b2     e0           |       ..:81
+#  c2 192.0.2.32 ---+                                      +--- rt 192.0.2.1
+#                                                                  ..:f1
+#                                                                  |
+#                                   srv 203.0.113.73, .74 ---------+
+#
+# west and east are switches. Captures are made at w0 and e0, the far ends of
+# the box's two cables. IPv6 is the same with 2001:db8:1:: and 2001:db8:2::
+# when V6=1 is set, else off.
+
+MAC_C1=02:00:00:00:00:c1
+MAC_C2=02:00:00:00:00:c2
+MAC_R=02:00:00:00:00:f1
+MAC_L1=02:00:00:00:00:80
+MAC_L2=02:00:00:00:00:81
+MAC_S=02:00:00:00:00:73
+MAC_BR=02:00:00:00:00:b0
+MAC_PORT0=02:00:00:00:00:b1
+MAC_PORT1=02:00:00:00:00:b2
+
+C1=192.0.2.31
+C2=192.0.2.32
+L1=192.0.2.80
+L2=192.0.2.81
+S1=203.0.113.73
+S2=203.0.113.74
+
+LIFT_MARK=0x4d4b
+PROXY_PORT=3129
+
+TOPO_NS="c1 c2 west box east rt l1 l2 srv"
+
+# nsenter instead of ip netns exec: no mount namespace, which is slow to make
+ns() # NAME COMMAND [ARG...]
+{
+	local name=$1
+
+	shift
+	nsenter --net="/run/netns/mk-$name" -- "$@"
+}
+
+# Each line for ip(8), in namespace NAME
+topo_ip() # NAME <LINES
+{
+	ip -n "mk-$1" -batch -
+}
+
+# Keys that this kernel does not have are left out.
+topo_sysctl() # NAME KEY=VALUE...
+{
+	local name=$1 key keys=()
+
+	shift
+	for key; do
+		keys+=("/proc/sys/${key//.//}")
+	done
+	# shellcheck disable=SC2016 # for the inner shell
+	ns "$name" sh -c 'for key; do
+		file=${key%%=*}
+		[ ! -e "$file" ] || echo "${key#*=}" >"$file"
+	done' sh "${keys[@]}"
+}
+
+topo_down()
+{
+	local name
+
+	for name in $TOPO_NS; do
+		[ ! -e "/run/netns/mk-$name" ] || echo "netns del mk-$name"
+	done | ip -batch -
+}
+
+topo_link() # NS IF MAC NS IF MAC
+{
+	echo "link add $2 address $3 netns mk-$1 type veth" \
+	     "peer name $5 address $6 netns mk-$4"
+}
+
+topo_up()
+{
+	local name v6off=1
+
+	[ -z "${V6-}" ] || v6off=0
+	topo_down
+	defer topo_down
+
+	must ip -batch - <<<"$(printf 'netns add mk-%s\n' $TOPO_NS)"
+	for name in $TOPO_NS; do
+		topo_sysctl "$name" net.ipv6.conf.all.disable_ipv6=$v6off \
+			net.ipv6.conf.default.disable_ipv6=$v6off \
+			net.ipv6.conf.default.accept_dad=0 \
+			net.ipv6.conf.default.accept_ra=0 \
+			net.ipv6.conf.default.router_solicitations=0 \
+			net.ipv4.conf.all.rp_filter=0 \
+			net.ipv4.conf.default.rp_filter=0 \
+			net.ipv4.tcp_fin_timeout=3 \
+			net.bridge.bridge-nf-call-iptables=0 \
+			net.bridge.bridge-nf-call-ip6tables=0 \
+			net.bridge.bridge-nf-call-arptables=0
+	done
+
+	must ip -batch - <<-LINES
+	$(topo_link c1 eth0 $MAC_C1 west c1 02:00:00:00:01:c1)
+	$(topo_link c2 eth0 $MAC_C2 west c2 02:00:00:00:01:c2)
+	$(topo_link box port0 $MAC_PORT0 west w0 02:00:00:00:01:b1)
+	$(topo_link box port1 $MAC_PORT1 east e0 02:00:00:00:01:b2)
+	$(topo_link l1 eth0 $MAC_L1 east l1 02:00:00:00:01:80)
+	$(topo_link l2 eth0 $MAC_L2 east l2 02:00:00:00:01:81)
+	$(topo_link rt lan $MAC_R east rt 02:00:00:00:01:f1)
+	$(topo_link srv eth0 $MAC_S rt wan 02:00:00:00:00:f2)
+	LINES
+
+	topo_bridge west 02:00:00:00:02:b1 w0 c1 c2
+	topo_bridge east 02:00:00:00:02:b2 e0 l1 l2 rt
+	topo_bridge box $MAC_BR port0 port1
+
+	topo_host c1 $C1 31
+	topo_host c2 $C2 32
+	topo_host l1 $L1 80
+	topo_host l2 $L2 81
+
+	must topo_ip srv <<-LINES
+	link set lo up
+	addr add $S1/24 dev eth0
+	addr add $S2/24 dev eth0
+	link set eth0 up
+	route add default via 203.0.113.1
+	${V6:+addr add 2001:db8:2::73/64 dev eth0 nodad}
+	${V6:+addr add 2001:db8:2::74/64 dev eth0 nodad}
+	${V6:+route add default via 2001:db8:2::1}
+	LINES
+	must topo_ip rt <<-LINES
+	link set lo up
+	addr add 192.0.2.1/24 dev lan
+	addr add 203.0.113.1/24 dev wan
+	link set lan up
+	link set wan up
+	${V6:+addr add 2001:db8:1::1/64 dev lan nodad}
+	${V6:+addr add 2001:db8:2::1/64 dev wan nodad}
+	LINES
+	topo_sysctl rt net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+		net.ipv4.conf.all.send_redirects=0 \
+		net.ipv4.conf.lan.send_redirects=0
+
+	topo_box_bare
+}
+
+topo_bridge() # NS MAC PORT...
+{
+	local name=$1 mac=$2 port
+
+	shift 2
+	must topo_ip "$name" <<-LINES
+	link set lo up
+	link add br0 address $mac type bridge stp_state 0 mcast_snooping 0
+	$(for port; do echo "link set $port master br0 up"; done)
+	link set br0 up
+	LINES
+}
+
+topo_host() # NS ADDRESS NUMBER
+{
+	must topo_ip "$1" <<-LINES
+	link set lo up
+	addr add $2/24 dev eth0
+	link set eth0 up
+	route add default via 192.0.2.1
+	${V6:+addr add 2001:db8:1::$3/64 dev eth0 nodad}
+	${V6:+route add default via 2001:db8:1::1}
+	LINES
+}
+
+# The box as a piece of wire: no address, no gateway, no ARP. The policy route
+# is what TPROXY needs in any case.
+topo_box_bare()
+{
+	must topo_ip box <<-LINES
+	rule add fwmark 1 lookup 100
+	route add local default dev lo table 100
+	route add default dev br0
+	LINES
+	[ -z "${V6-}" ] || must ip -6 -n mk-box -batch - <<-LINES
+	rule add fwmark 1 lookup 100
+	route add local default dev lo table 100
+	route add default dev br0
+	LINES
+}
+
+# The box as a host of the network, as people run it today.
+topo_box_addressed()
+{
+	must topo_ip box <<-LINES
+	route del default dev br0
+	addr add 192.0.2.5/24 dev br0
+	route add default via 192.0.2.1
+	LINES
+}
+
+topo_box_unaddressed()
+{
+	must topo_ip box <<-LINES
+	addr flush dev br0
+	neigh flush dev br0
+	route add default dev br0
+	LINES
+}
+
+# Which frames are for the box, by mark. lift_mark is the module's.
+topo_box_marks()
+{
+	must ns box nft -f - <<-RULES
+	table bridge mackeep {
+		chain lift {
+			type filter hook prerouting priority dstnat; policy accept;
+			meta l4proto { tcp, udp } th dport 443 meta mark set $LIFT_MARK
+		}
+	}
+	RULES
+}
+
+# Which frames are for the box, as people do it today: their h_dest becomes the
+# box's own MAC, on both sides.
+topo_box_broute()
+{
+	local rule="-A BROUTING -p IPv4 --ip-proto tcp -j redirect --redirect-target DROP"
+
+	# shellcheck disable=SC2086 # words
+	ns box ebtables-legacy -t broute $rule --ip-dport 443 2>/dev/null &&
+		ns box ebtables-legacy -t broute $rule --ip-sport 443 && return
+
+	# No ebtables in the kernel: the same with nft
+	must ns box nft -f - <<-RULES
+	table bridge broute {
+		chain in {
+			type filter hook prerouting priority dstnat; policy accept;
+			tcp dport 443 ether daddr set $MAC_BR meta pkttype set host
+			tcp sport 443 ether daddr set $MAC_BR meta pkttype set host
+		}
+	}
+	RULES
+}
+
+topo_box_broute_off()
+{
+	ns box ebtables-legacy -t broute -F 2>/dev/null
+	ns box nft delete table bridge broute 2>/dev/null
+	return 0
+}
+
+# TPROXY, and what is given as the rule that comes before it.
+topo_box_rules() # [-j MACKEEP [OPTION...]]
+{
+	local rule=$* family
+
+	for family in iptables ${V6:+ip6tables}; do
+		must ns box "$family-restore" <<-RULES
+		*mangle
+		:DIVERT -
+		-A DIVERT -j MARK --set-mark 1
+		-A DIVERT -j ACCEPT
+		${rule:+-A PREROUTING $rule}
+		-A PREROUTING -m socket --transparent -j DIVERT
+		-A PREROUTING -p tcp --dport 443 -j TPROXY --on-port $PROXY_PORT --tproxy-mark 1
+		-A PREROUTING -p udp --dport 443 -j TPROXY --on-port $PROXY_PORT --tproxy-mark 1
+		COMMIT
+		RULES
+	done
+}
+
+topo_box_rules_off()
+{
+	local family
+
+	for family in iptables ${V6:+ip6tables}; do
+		ns box "$family" -t mangle -F
+		ns box "$family" -t mangle -X
+	done
+}

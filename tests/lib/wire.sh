@@ -1,0 +1,128 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2016,SC2154 # awk; of tap.sh
+#
+# Captures at the far ends of the box's cables, and questions about them.
+
+wire_running=()
+wire_pids=()
+
+wire_start() # NAME NAMESPACE INTERFACE [wire OPTION...]
+{
+	local name=$1 space=$2 iface=$3
+
+	shift 3
+	rm -f "$TMP/$name"
+	must spawn_ready "wire-$name" ns "$space" wire -i "$iface" "$@" \
+		"$TMP/$name"
+	wire_running+=("$name")
+	wire_pids+=("$spawned")
+}
+
+# Both sides of the box: "west" and "east"
+wire_both() # [wire OPTION...]
+{
+	wire_start west west w0 "$@"
+	wire_start east east e0 "$@"
+}
+
+# Ends all captures once the wires are quiet; a frame lost is a failure.
+wire_stop()
+{
+	local i rc=0
+
+	kill "${wire_pids[@]}" 2>/dev/null
+	for i in "${!wire_pids[@]}"; do
+		wait "${wire_pids[i]}" || {
+			rc=1
+			diag "$(cat "$TMP/wire-${wire_running[i]}.err")"
+		}
+	done
+	[ $rc -eq 0 ] || fail "capture: every frame was seen"
+	wire_running=()
+	wire_pids=()
+	return $rc
+}
+
+# Frames for which CONDITION holds, an awk expression of: way src dst vlan type
+# saddr daddr proto sport dport bytes flags
+wire_sum() # NAME CONDITION [FIELD, frames unless given]
+{
+	awk "{
+		way = \$1; src = \$2; dst = \$3; vlan = \$4; type = \$5
+		saddr = \$6; daddr = \$7; proto = \$8; sport = \$9
+		dport = \$10; frames = \$11; bytes = \$12; flags = \$13
+	}
+	/^#/ { seen = 1; next }
+	$2 { n += ${3:-frames} }
+	END { printf \"%d\\n\", seen ? n : -1 }" "$TMP/$1"
+}
+
+# Whose MACs the box's frames of one leg carry: every one of them SOURCE and
+# DEST, and at least MINIMUM of them, the opening and the end among them.
+wire_leg() # NAME SADDR DADDR SOURCE DEST MINIMUM DESCRIPTION
+{
+	local good bad rc
+
+	read -r good bad < <(awk -v saddr="$2" -v daddr="$3" -v macs="$4 $5" '
+		$1 == "from" && $6 == saddr && $7 == daddr {
+			if ($2 " " $3 == macs) good += $11; else bad += $11
+		}
+		END { printf "%d %d\n", good, bad }' "$TMP/$1")
+	[ "$bad" -eq 0 ] && [ "$good" -ge "$6" ]
+	rc=$?
+	tap_report $rc "$7 ($good frames)" && return
+	diag "$1, $2 to $3: $good frames with $4 to $5 (wanted $6), $bad others"
+	wire_show "$1"
+}
+
+# Frames the box sent with a MAC of its own, on either side, of any TYPE or one
+wire_own() # [CONDITION]
+{
+	local west east
+
+	west=$(wire_sum west "way == \"from\" && src ~ /:b[012]\$/ && (${1:-1})")
+	east=$(wire_sum east "way == \"from\" && src ~ /:b[012]\$/ && (${1:-1})")
+	# -1: no such capture
+	[ "$west" -ge 0 ] && [ "$east" -ge 0 ] && echo $((west + east))
+}
+
+# As a test: none of them, of the captures made with wire_both
+wire_clean() # TITLE [CONDITION]
+{
+	local own
+
+	own=$(wire_own "${2:-1}")
+	is "$own" 0 "$1: no ${2:+such }frame with a MAC of the box" && return
+	diag "$(grep -h '^from [^ ]*:b[012] ' "$TMP/west" "$TMP/east" | sort | head -n 20)"
+	return 1
+}
+
+wire_show() # NAME
+{
+	diag "$1:"
+	diag "$(sort "$TMP/$1" | head -n 40)"
+}
+
+# What the frames look like, without how many: two runs can be compared.
+wire_shape() # NAME [CONDITION]
+{
+	awk "{
+		way = \$1; src = \$2; dst = \$3; vlan = \$4; type = \$5
+		saddr = \$6; daddr = \$7; proto = \$8; sport = \$9
+		dport = \$10
+	}
+	!/^#/ && (${2:-1}) {
+		print way, src, dst, vlan, type, saddr, daddr, proto, sport, dport
+	}" "$TMP/$1" | sort -u
+}
+
+# All TCP flags of what the box sent on a leg, as letters in the order FSRPAUEC
+wire_flags() # NAME SADDR DADDR
+{
+	awk -v saddr="$2" -v daddr="$3" '
+		$1 == "from" && $6 == saddr && $7 == daddr { all = all $13 }
+		END { n = split("F S R P A U E C", f, " ")
+		      for (i = 1; i <= n; i++) if (index(all, f[i])) s = s f[i]
+		      print s }' "$TMP/$1"
+}

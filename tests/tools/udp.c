@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * udp: a transparent datagram proxy, and the two ends to try it with.
+ *
+ *   udp echo [-6] [PORT]
+ *   udp proxy [-6] [-p] [PORT]
+ *   udp talk [-n N] [-s BYTES] [-t S] ADDR [PORT]
+ *
+ * PORT is 443 unless given, and 3129 for the proxy. "echo" answers each
+ * datagram with itself. "proxy" takes what TPROXY brings, sends it on from the
+ * client's address, bound to a port of its own or, with -p, the client's, and
+ * answers from a socket bound to the server's address and port. Both say
+ * "ready" once they listen. "talk" sends N datagrams (1) of BYTES (100), each
+ * after the answer to the one before, compares the answers, and ends with "done
+ * N failed N"; exit 0 if none failed.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define SESSIONS	64
+
+union addr {
+	struct sockaddr sa;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* A client and the server it spoke to. */
+struct session {
+	union addr client, server;
+	int down, up;
+};
+
+static struct session sessions[SESSIONS];
+static unsigned int session_count;
+static bool same_port;
+static uint8_t buf[65536], wanted[65536];
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void usage(void)
+{
+	fputs("usage: udp echo|proxy [-6] [-p] [PORT]\n"
+	      "       udp talk [-n N] [-s BYTES] [-t S] ADDR [PORT]\n", stderr);
+	exit(2);
+}
+
+static socklen_t addr_len(const union addr *a)
+{
+	return a->sa.sa_family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
+}
+
+static void addr_set_port(union addr *a, uint16_t port)
+{
+	if (a->sa.sa_family == AF_INET6)
+		a->v6.sin6_port = htons(port);
+	else
+		a->v4.sin_port = htons(port);
+}
+
+static void set(int fd, int level, int name, const char *what)
+{
+	int one = 1;
+
+	if (setsockopt(fd, level, name, &one, sizeof(one)))
+		die(what);
+}
+
+static int open_bound(const union addr *a, bool transparent)
+{
+	bool v6 = a->sa.sa_family == AF_INET6;
+	int fd = socket(a->sa.sa_family, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		die("socket");
+	set(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+	if (transparent)
+		set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		    v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, "IP_TRANSPARENT");
+	if (bind(fd, &a->sa, addr_len(a)))
+		die("bind");
+	return fd;
+}
+
+static _Noreturn void echo(const union addr *any)
+{
+	int fd = open_bound(any, false);
+	union addr from;
+
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, &from.sa, &len);
+
+		if (n < 0)
+			die("recvfrom");
+		if (sendto(fd, buf, n, 0, &from.sa, len) != n)
+			perror("sendto");
+	}
+}
+
+static struct session *session_get(const union addr *client,
+				   const union addr *server)
+{
+	struct session *s;
+	union addr source;
+
+	for (s = sessions; s < sessions + session_count; s++)
+		if (!memcmp(&s->client, client, addr_len(client)) &&
+		    !memcmp(&s->server, server, addr_len(server)))
+			return s;
+
+	if (session_count == SESSIONS) {
+		fputs("udp: more sessions than there is room for\n", stderr);
+		exit(1);
+	}
+	session_count++;
+	s->client = *client;
+	s->server = *server;
+	source = *client;
+	if (!same_port)
+		addr_set_port(&source, 0);
+	s->up = open_bound(&source, true);
+	if (connect(s->up, &server->sa, addr_len(server)))
+		die("connect");
+	s->down = open_bound(server, true);
+	if (connect(s->down, &client->sa, addr_len(client)))
+		die("connect");
+	return s;
+}
+
+/*
+ * What the client sent, and to whom: TPROXY leaves the address in place. A
+ * socket that is readable need not have anything: the checksum may be wrong.
+ */
+static ssize_t receive(int fd, union addr *client, union addr *server)
+{
+	char control[256];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_name = client, .msg_namelen = sizeof(*client),
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+	ssize_t n;
+
+	memset(client, 0, sizeof(*client));
+	memset(server, 0, sizeof(*server));
+	n = recvmsg(fd, &msg, MSG_DONTWAIT);
+	if (n < 0)
+		return n;
+	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		if (c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_ORIGDSTADDR)
+			memcpy(&server->v4, CMSG_DATA(c), sizeof(server->v4));
+		else if (c->cmsg_level == IPPROTO_IPV6 &&
+			 c->cmsg_type == IPV6_ORIGDSTADDR)
+			memcpy(&server->v6, CMSG_DATA(c), sizeof(server->v6));
+	return n;
+}
+
+static _Noreturn void proxy(const union addr *any)
+{
+	struct pollfd fds[1 + 2 * SESSIONS];
+	bool v6 = any->sa.sa_family == AF_INET6;
+	int fd = open_bound(any, true);
+	union addr client, server;
+	unsigned int i;
+
+	set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+	    v6 ? IPV6_RECVORIGDSTADDR : IP_RECVORIGDSTADDR, "RECVORIGDSTADDR");
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		struct session *s;
+		ssize_t n;
+
+		fds[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
+		for (i = 0; i < session_count; i++) {
+			fds[1 + 2 * i] = (struct pollfd){
+				.fd = sessions[i].up, .events = POLLIN };
+			fds[2 + 2 * i] = (struct pollfd){
+				.fd = sessions[i].down, .events = POLLIN };
+		}
+		if (poll(fds, 1 + 2 * session_count, -1) < 0)
+			die("poll");
+
+		/* The client's later datagrams find the socket bound to both. */
+		for (i = 0; i < 2 * session_count; i++) {
+			if (!(fds[1 + i].revents & (POLLIN | POLLERR)))
+				continue;
+			s = &sessions[i / 2];
+			n = recv(fds[1 + i].fd, buf, sizeof(buf), MSG_DONTWAIT);
+			if (n < 0 || send(i % 2 ? s->up : s->down, buf, n, 0) < 0)
+				perror("udp: relay");
+		}
+		if (!(fds[0].revents & POLLIN))
+			continue;
+		n = receive(fd, &client, &server);
+		if (n < 0) {
+			perror("udp: receive");
+			continue;
+		}
+		s = session_get(&client, &server);
+		if (send(s->up, buf, n, 0) < 0)
+			perror("udp: send");
+	}
+}
+
+static int talk(const union addr *to, unsigned long count, size_t size,
+		long seconds)
+{
+	struct timeval limit = { .tv_sec = seconds };
+	int fd = socket(to->sa.sa_family, SOCK_DGRAM, 0);
+	unsigned long done = 0, failed = 0, i;
+	size_t at;
+	ssize_t n;
+
+	if (fd < 0)
+		die("socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
+		die("SO_RCVTIMEO");
+	if (connect(fd, &to->sa, addr_len(to)))
+		die("connect");
+	for (i = 0; i < count; i++) {
+		for (at = 0; at < size; at++)
+			wanted[at] = (at * 31 + i * 7 + at / 256) & 0xff;
+		if (send(fd, wanted, size, 0) != (ssize_t)size)
+			perror("udp: send");
+		n = recv(fd, buf, sizeof(buf), 0);
+		if (n == (ssize_t)size && !memcmp(buf, wanted, size)) {
+			done++;
+			continue;
+		}
+		if (n < 0)
+			perror("udp: recv");
+		else
+			fprintf(stderr, "udp: answer %lu has %zd bytes, or not the right ones\n",
+				i, n);
+		failed++;
+	}
+	printf("done %lu failed %lu\n", done, failed);
+	return failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	union addr a = { .v4 = { .sin_family = AF_INET } };
+	unsigned long count = 1, size = 100;
+	const char *verb = argv[1];
+	long seconds = 5;
+	int opt;
+
+	if (argc < 2)
+		usage();
+	argc--;
+	argv++;
+	while ((opt = getopt(argc, argv, "6pn:s:t:")) >= 0) {
+		switch (opt) {
+		case '6':
+			a.sa.sa_family = AF_INET6;
+			break;
+		case 'p':
+			same_port = true;
+			break;
+		case 'n':
+			count = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			size = strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			seconds = strtol(optarg, NULL, 0);
+			break;
+		default:
+			usage();
+		}
+	}
+	argc -= optind;
+	argv += optind;
+
+	if (!strcmp(verb, "talk")) {
+		if (argc < 1 || size > sizeof(wanted))
+			usage();
+		if (inet_pton(AF_INET, argv[0], &a.v4.sin_addr) != 1) {
+			a.sa.sa_family = AF_INET6;
+			if (inet_pton(AF_INET6, argv[0], &a.v6.sin6_addr) != 1)
+				usage();
+		}
+		addr_set_port(&a, argc > 1 ? atoi(argv[1]) : 443);
+		return talk(&a, count, size, seconds);
+	}
+	if (!strcmp(verb, "echo")) {
+		addr_set_port(&a, argc ? atoi(argv[0]) : 443);
+		echo(&a);
+	}
+	if (!strcmp(verb, "proxy")) {
+		addr_set_port(&a, argc ? atoi(argv[0]) : 3129);
+		proxy(&a);
+	}
+	usage();
+}
