@@ -117,7 +117,7 @@ mackeep_lift_parse4(struct sk_buff *skb, struct mackeep_lift_datagram *key)
 
 	key->saddr.ip = iph->saddr;
 	key->daddr.ip = iph->daddr;
-	key->id = iph->id;
+	key->id = (__force u16)iph->id;
 	key->protocol = iph->protocol;
 	return iph->frag_off & htons(IP_OFFSET) ? MACKEEP_LIFT_LATER :
 						  MACKEEP_LIFT_FIRST;

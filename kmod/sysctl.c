@@ -171,8 +171,10 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	table[3].data = &mn->neigh;
 	table[4].data = mn;
 	/* Memory of the whole machine is not for an unprivileged user to give. */
-	if (mn->net->user_ns != &init_user_ns)
-		table[1].mode = table[2].mode = 0444;
+	if (mn->net->user_ns != &init_user_ns) {
+		table[1].mode = 0444;
+		table[2].mode = 0444;
+	}
 
 	mn->sysctl = register_net_sysctl_sz(mn->net, "net/netfilter", table,
 					    ARRAY_SIZE(mackeep_sysctls) - 1);

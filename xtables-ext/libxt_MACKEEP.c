@@ -31,8 +31,7 @@ enum {
 
 static void mackeep_tg_help(void)
 {
-	printf(
-"MACKEEP target options:\n"
+	printf("MACKEEP target options:\n"
 "  --orig-mark value[/mask]     Rewrite packets of the flow's original direction\n"
 "                               only when their nfmark matches\n"
 "  --reply-mark value[/mask]    Rewrite packets of the flow's reply direction\n"
