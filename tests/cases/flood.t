@@ -45,6 +45,8 @@ must topo_up
 must servers_up
 must proxy_up
 module_needed
+# A half-open connection holds the listener, and that the namespace.
+must ns box sysctl -qw net.ipv4.tcp_synack_retries=1
 topo_box_marks
 topo_box_rules -j MACKEEP
 set_max() # PAIRS

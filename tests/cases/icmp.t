@@ -32,10 +32,11 @@ cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
 	"no module: the router did say that it is too big"
 cmp_ok "$(wire_sum west "way == \"from\" && $needed")" -ge 1 \
 	"no module: to the client, who knows of no such packet"
-topo_box_broute_off
-topo_box_unaddressed
+# While it can be said to whom: a reset that finds no MAC becomes an ICMP error.
 ns box ss -K -t >/dev/null
 proxy_quiet
+topo_box_broute_off
+topo_box_unaddressed
 
 module_needed
 topo_box_marks

@@ -16,6 +16,18 @@ hooks() # NAMESPACE
 	ns "$1" nft list hooks 2>&1 | grep -o 'mackeep_[a-z0-9_]*' | sort | tr '\n' ' '
 }
 
+# Debian's 6.1 is built without what lists them.
+modprobe -q nfnetlink_hook && listed=1 || listed=
+
+hooks_are() # NAMESPACE HOOKS DESCRIPTION
+{
+	if [ -n "$listed" ]; then
+		is "$(hooks $1)" "$2" "$3"
+	else
+		skip "$3: this kernel does not list hooks"
+	fi
+}
+
 ALL="mackeep_lift_begin mackeep_lift_forward mackeep_output4 mackeep_output6 "
 
 must topo_up
@@ -33,16 +45,16 @@ must modprobe -r $MODULE
 ok "a rule loads the module" ns c2 iptables -t mangle -A PREROUTING -j MACKEEP
 ok "it is loaded" module_loaded
 ok "the rule goes" ns c2 iptables -t mangle -F
-is "$(hooks box)" "" "loaded: no hook without a rule"
-is "$(hooks rt)" "" "loaded: nor elsewhere"
+hooks_are box "" "loaded: no hook without a rule"
+hooks_are rt "" "loaded: nor elsewhere"
 
 topo_box_marks
 topo_box_rules -j MACKEEP
-is "$(hooks box)" "$ALL" "a rule: its namespace has the hooks"
-is "$(hooks rt)" "" "a rule: another namespace has none"
+hooks_are box "$ALL" "a rule: its namespace has the hooks"
+hooks_are rt "" "a rule: another namespace has none"
 ns c1 iptables -t mangle -A OUTPUT -j MACKEEP
-is "$(hooks c1)" "$ALL" "a rule in another namespace: hooks there as well"
-is "$(hooks rt)" "" "a rule in another namespace: none in the third"
+hooks_are c1 "$ALL" "a rule in another namespace: hooks there as well"
+hooks_are rt "" "a rule in another namespace: none in the third"
 
 ok "requests" ns c1 load get -o -n 5 $S1
 proxy_quiet
@@ -85,13 +97,13 @@ proxy_quiet
 
 ns box iptables -t mangle -A PREROUTING -j MACKEEP
 ns box iptables -t mangle -D PREROUTING -j MACKEEP
-is "$(hooks box)" "$ALL" "one of two rules deleted: the hooks stay"
+hooks_are box "$ALL" "one of two rules deleted: the hooks stay"
 topo_box_rules_off
-is "$(hooks box)" "" "the last rule deleted: the hooks are gone"
-is "$(hooks c1)" "$ALL" "the last rule deleted: not elsewhere"
+hooks_are box "" "the last rule deleted: the hooks are gone"
+hooks_are c1 "$ALL" "the last rule deleted: not elsewhere"
 is "$(mackeep_stat box pairs)" 0 "the last rule deleted: the pairs are gone"
 ns c1 iptables -t mangle -F
-is "$(hooks c1)" "" "gone there as well, with the last rule"
+hooks_are c1 "" "gone there as well, with the last rule"
 
 proxy_down
 topo_down

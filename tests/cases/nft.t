@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Without iptables: nftables marks, redirects and gives flows the helper, and
+# the sysctl mackeep_hooks brings the rest.
+#
+#  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
+#     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
+#
+# Control: the same rules without the sysctl. Nothing is lifted then, and the
+# proxy sees no connection.
+
+# shellcheck disable=SC1091,SC2086,SC2119 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+tools udp
+
+opens()
+{
+	box_opens Passive
+}
+
+must topo_up
+must servers_up
+must spawn_ready echo ns srv udp echo
+must proxy_up
+must spawn_ready proxy ns box udp proxy
+module_needed
+
+topo_box_marks
+must ns box nft -f - <<-RULES
+table ip mackeep {
+	ct helper keep-tcp {
+		type "mackeep" protocol tcp
+	}
+	ct helper keep-udp {
+		type "mackeep" protocol udp
+	}
+	chain proxy {
+		type filter hook prerouting priority mangle; policy accept;
+		tcp dport 443 ct helper set "keep-tcp"
+		udp dport 443 ct helper set "keep-udp"
+		socket transparent 1 meta mark set 1 accept
+		tcp dport 443 tproxy to :$PROXY_PORT meta mark set 1
+		udp dport 443 tproxy to :$PROXY_PORT meta mark set 1
+	}
+}
+RULES
+
+# --- control ------------------------------------------------------------------
+
+is "$(ns box cat /proc/sys/net/netfilter/mackeep_hooks)" 0 "the hooks are off at first"
+before=$(opens)
+ok "off: a request passes the bridge" ns c1 load get $S1
+is "$(opens)" "$before" "off: and the proxy does not see it"
+nok "neither yes nor no is refused" ns box sysctl -qw net.netfilter.mackeep_hooks=2
+
+# --- on -----------------------------------------------------------------------
+
+must ns box sysctl -qw net.netfilter.mackeep_hooks=1
+must ns box sysctl -qw net.netfilter.mackeep_hooks=1
+wire_both
+ok "requests are answered" ns c1 load get -c 4 -n 20 $S1
+ok "datagrams are answered" ns c1 udp talk -n 5 $S1
+ok "the proxy comes to rest" proxy_quiet
+wire_stop
+is "$(($(opens) - before))" 4 "every connection went through the proxy"
+wire_leg west $S1 $C1 $MAC_R $MAC_C1 29 "to the client from the router's MAC"
+wire_leg east $C1 $S1 $MAC_C1 $MAC_R 29 "to the router from the client's MAC"
+is "$(wire_own)" 0 "no frame at all with a MAC of the box"
+is "$(mackeep_stat box saved)" 5 "saved: once for each flow of the client"
+is "$(mackeep_stat box pair)" 5 "adopted: as many by pair"
+like "$(ns box conntrack -L 2>/dev/null)" "helper=mackeep" "conntrack shows them"
+is "$(ns box iptables-save -t mangle 2>/dev/null | grep -c MACKEEP)" 0 \
+	"and there is no rule of iptables"
+
+# --- off again, with flows alive ------------------------------------------------
+
+must ns box sysctl -qw net.netfilter.mackeep_hooks=0
+is "$(mackeep_stat box pairs)" 0 "off: the pair cache is empty"
+before=$(opens)
+ok "off again: a request passes the bridge" ns c1 load get $S1
+is "$(opens)" "$before" "off again: and the proxy does not see it"
+
+# The sysctl holds no reference: the module goes, and takes the hooks along.
+must ns box sysctl -qw net.netfilter.mackeep_hooks=1
+ok "on once more" ns c1 load get $S1
+proxy_down
+must ns box nft delete table ip mackeep
+module_gone
+unlike "$(ns box conntrack -L 2>/dev/null)" "helper=" "no flow has the helper any more"
+topo_down
+done_testing
