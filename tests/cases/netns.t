@@ -10,28 +10,61 @@
 # shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
-# MACKEEP's hooks of a namespace
-hooks() # NAMESPACE
+# Whether packets of a namespace meet MACKEEP's hooks: a probe counts the calls
+# in the kernel while a datagram passes POST_ROUTING, or frames the bridge.
+TRACING=/sys/kernel/tracing
+
+probe_on()
 {
-	ns "$1" nft list hooks 2>&1 | grep -o 'mackeep_[a-z0-9_]*' | sort | tr '\n' ' '
+	[ -e $TRACING/kprobe_events ] || mount -t tracefs tracefs $TRACING || return
+	{
+		echo "p:mackeep/output $MODULE:mackeep_output4"
+		echo "p:mackeep/begin $MODULE:mackeep_lift_begin"
+		echo "p:mackeep/forward $MODULE:mackeep_lift_forward"
+	} >$TRACING/kprobe_events || return
+	defer probe_off
+	echo 1 >$TRACING/events/mackeep/enable
 }
 
-# Debian's 6.1 is built without what lists them.
-modprobe -q nfnetlink_hook && listed=1 || listed=
-
-hooks_are() # NAMESPACE HOOKS DESCRIPTION
+probe_off()
 {
-	if [ -n "$listed" ]; then
-		is "$(hooks $1)" "$2" "$3"
+	[ -e $TRACING/events/mackeep ] || return
+	echo 0 >$TRACING/events/mackeep/enable
+	echo >$TRACING/kprobe_events
+}
+
+probe_hits() # PROBE
+{
+	awk -v name=$1 '{ sub(/.*\//, "", $1) } $1 == name { print $2 }' \
+		$TRACING/kprobe_profile
+}
+
+output_hooked() # NAMESPACE
+{
+	local before
+
+	before=$(probe_hits output)
+	ns $1 bash -c 'echo >/dev/udp/127.0.0.1/9'
+	if [ "$(probe_hits output)" = "$before" ]; then
+		echo no
 	else
-		skip "$3: this kernel does not list hooks"
+		echo yes
 	fi
 }
 
-ALL="mackeep_lift_begin mackeep_lift_forward mackeep_output4 mackeep_output6 "
+# Of the box's bridge, by an unproxied request through it
+bridge_hooked()
+{
+	local begin forward
+
+	begin=$(probe_hits begin) forward=$(probe_hits forward)
+	ns c1 load get $S1 80 >/dev/null || echo "no request passed"
+	echo $(($(probe_hits begin) > begin)) $(($(probe_hits forward) > forward))
+}
 
 must topo_up
 must servers_up
+must spawn_ready plain ns srv load serve 80
 must proxy_up
 
 # iptables-nft asks for what the kernel has by way of nft's compat module.
@@ -45,16 +78,20 @@ must modprobe -r $MODULE
 ok "a rule loads the module" ns c2 iptables -t mangle -A PREROUTING -j MACKEEP
 ok "it is loaded" module_loaded
 ok "the rule goes" ns c2 iptables -t mangle -F
-hooks_are box "" "loaded: no hook without a rule"
-hooks_are rt "" "loaded: nor elsewhere"
+must probe_on
+is "$(output_hooked box) $(output_hooked rt)" "no no" \
+	"loaded: no hook at POST_ROUTING without a rule"
+is "$(bridge_hooked)" "0 0" "loaded: nor on the bridge"
 
 topo_box_marks
 topo_box_rules -j MACKEEP
-hooks_are box "$ALL" "a rule: its namespace has the hooks"
-hooks_are rt "" "a rule: another namespace has none"
+is "$(output_hooked box)" yes "a rule: its namespace has the hook at POST_ROUTING"
+is "$(bridge_hooked)" "1 1" "a rule: and those on the bridge"
+is "$(output_hooked rt) $(output_hooked c1)" "no no" \
+	"a rule: other namespaces have none"
 ns c1 iptables -t mangle -A OUTPUT -j MACKEEP
-hooks_are c1 "$ALL" "a rule in another namespace: hooks there as well"
-hooks_are rt "" "a rule in another namespace: none in the third"
+is "$(output_hooked c1)" yes "a rule in another namespace: a hook there as well"
+is "$(output_hooked rt)" no "a rule in another namespace: none in the third"
 
 ok "requests" ns c1 load get -o -n 5 $S1
 proxy_quiet
@@ -97,13 +134,16 @@ proxy_quiet
 
 ns box iptables -t mangle -A PREROUTING -j MACKEEP
 ns box iptables -t mangle -D PREROUTING -j MACKEEP
-hooks_are box "$ALL" "one of two rules deleted: the hooks stay"
+is "$(output_hooked box) $(bridge_hooked)" "yes 1 1" \
+	"one of two rules deleted: the hooks stay"
 topo_box_rules_off
-hooks_are box "" "the last rule deleted: the hooks are gone"
-hooks_are c1 "$ALL" "the last rule deleted: not elsewhere"
+is "$(output_hooked box) $(bridge_hooked)" "no 0 0" \
+	"the last rule deleted: the hooks are gone"
+is "$(output_hooked c1)" yes "the last rule deleted: not elsewhere"
 is "$(mackeep_stat box pairs)" 0 "the last rule deleted: the pairs are gone"
 ns c1 iptables -t mangle -F
-hooks_are c1 "" "gone there as well, with the last rule"
+is "$(output_hooked c1)" no "gone there as well, with the last rule"
+probe_off
 
 proxy_down
 topo_down

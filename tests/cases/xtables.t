@@ -205,7 +205,8 @@ fuzz() # VARIANT TIMES
 		case $((RANDOM % 4)) in
 		0) fields+=("$number" 0) ;;
 		1) fields+=($((RANDOM % 64)) $((RANDOM % 2))) ;;
-		*) fields+=($((!!fields[1] | !!fields[3] << 1)) 0) ;;
+		*) fields+=($((!!fields[1] | !!fields[3] << 1 |
+			       RANDOM % 16 << 2)) 0) ;;
 		esac
 		# An option with a mask of 0 is not the contract's concern.
 		[ $((fields[4] & 1 && !fields[1] ||
