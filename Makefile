@@ -53,7 +53,7 @@ module:
 	$(Q)cp -rsfu '$(CURDIR)/kmod/.' $(moddir)/kmod
 	$(Q)cp -rsfu '$(CURDIR)/include/.' $(moddir)/include
 	$(Q)find $(moddir)/kmod $(moddir)/include -xtype l -delete
-	$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(moddir)/kmod' $(if $(V),V=$(V)) $(KBUILD_ARGS) modules
+	$(Q)$(MAKE) -C '$(KDIR)' M='$(abspath $(moddir))/kmod' $(if $(V),V=$(V)) $(KBUILD_ARGS) modules
 
 plugin: $(BUILD)/libxt_MACKEEP.so
 
