@@ -94,6 +94,7 @@ topo_up()
 	defer topo_down
 
 	must ip -batch - <<<"$(printf 'netns add mk-%s\n' $TOPO_NS)"
+	# Side by side: most of it is starting programs.
 	for name in $TOPO_NS; do
 		topo_sysctl "$name" net.ipv6.conf.all.disable_ipv6=$v6off \
 			net.ipv6.conf.default.disable_ipv6=$v6off \
@@ -105,8 +106,10 @@ topo_up()
 			net.ipv4.tcp_fin_timeout=3 \
 			net.bridge.bridge-nf-call-iptables=0 \
 			net.bridge.bridge-nf-call-ip6tables=0 \
-			net.bridge.bridge-nf-call-arptables=0
+			net.bridge.bridge-nf-call-arptables=0 &
+		topo_also
 	done
+	must topo_all
 
 	must ip -batch - <<-LINES
 	$(topo_link c1 eth0 $MAC_C1 west c1 02:00:00:00:01:c1)
@@ -119,16 +122,41 @@ topo_up()
 	$(topo_link srv eth0 $MAC_S rt wan 02:00:00:00:00:f2)
 	LINES
 
-	topo_bridge west 02:00:00:00:02:b1 w0 c1 c2
-	topo_bridge east 02:00:00:00:02:b2 e0 l1 l2 rt
-	topo_bridge box $MAC_BR port0 port1
+	topo_bridge west 02:00:00:00:02:b1 w0 c1 c2 & topo_also
+	topo_bridge east 02:00:00:00:02:b2 e0 l1 l2 rt & topo_also
+	topo_bridge box $MAC_BR port0 port1 & topo_also
+	topo_host c1 $C1 31 & topo_also
+	topo_host c2 $C2 32 & topo_also
+	topo_host l1 $L1 80 & topo_also
+	topo_host l2 $L2 81 & topo_also
+	topo_server & topo_also
+	topo_router & topo_also
+	must topo_all
+	topo_box_bare
+}
 
-	topo_host c1 $C1 31
-	topo_host c2 $C2 32
-	topo_host l1 $L1 80
-	topo_host l2 $L2 81
+# Children that make a part of the topology each, and whether all could
+topo_pids=()
 
-	must topo_ip srv <<-LINES
+topo_also()
+{
+	topo_pids+=($!)
+}
+
+topo_all()
+{
+	local pid rc=0
+
+	for pid in "${topo_pids[@]}"; do
+		wait "$pid" || rc=1
+	done
+	topo_pids=()
+	return $rc
+}
+
+topo_server()
+{
+	topo_ip srv <<-LINES
 	link set lo up
 	addr add $S1/24 dev eth0
 	addr add $S2/24 dev eth0
@@ -138,7 +166,11 @@ topo_up()
 	${V6:+addr add 2001:db8:2::74/64 dev eth0 nodad}
 	${V6:+route add default via 2001:db8:2::1}
 	LINES
-	must topo_ip rt <<-LINES
+}
+
+topo_router()
+{
+	topo_ip rt <<-LINES || return
 	link set lo up
 	addr add 192.0.2.1/24 dev lan
 	addr add 203.0.113.1/24 dev wan
@@ -150,8 +182,6 @@ topo_up()
 	topo_sysctl rt net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 		net.ipv4.conf.all.send_redirects=0 \
 		net.ipv4.conf.lan.send_redirects=0
-
-	topo_box_bare
 }
 
 topo_bridge() # NS MAC PORT...
@@ -159,7 +189,7 @@ topo_bridge() # NS MAC PORT...
 	local name=$1 mac=$2 port
 
 	shift 2
-	must topo_ip "$name" <<-LINES
+	topo_ip "$name" <<-LINES
 	link set lo up
 	link add br0 address $mac type bridge stp_state 0 mcast_snooping 0
 	$(for port; do echo "link set $port master br0 up"; done)
@@ -169,7 +199,7 @@ topo_bridge() # NS MAC PORT...
 
 topo_host() # NS ADDRESS NUMBER
 {
-	must topo_ip "$1" <<-LINES
+	topo_ip "$1" <<-LINES
 	link set lo up
 	addr add $2/24 dev eth0
 	link set eth0 up
