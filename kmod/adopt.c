@@ -27,17 +27,17 @@ bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6)
 	if (sk && !(sk_fullsock(sk) && sk->sk_type == SOCK_RAW) &&
 	    !inet_sk_transparent(sk))
 		return false;
+	if (mackeep_forwarded(skb))
+		return false;
 
 	if (!v6) {
 		iph = ip_hdr(skb);
-		return !(IPCB(skb)->flags & IPSKB_FORWARDED) &&
-		       !ipv4_is_multicast(iph->daddr) &&
+		return !ipv4_is_multicast(iph->daddr) &&
 		       inet_addr_type(net, iph->saddr) == RTN_UNICAST;
 	}
 
 	ip6h = ipv6_hdr(skb);
-	return !(IP6CB(skb)->flags & IP6SKB_FORWARDED) &&
-	       !ipv6_addr_is_multicast(&ip6h->daddr) &&
+	return !ipv6_addr_is_multicast(&ip6h->daddr) &&
 	       ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_UNICAST &&
 	       !(ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_LINKLOCAL) &&
 	       !ipv6_chk_addr(net, &ip6h->saddr, NULL, 0);

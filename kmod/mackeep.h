@@ -8,6 +8,7 @@
  *   record.c	keeps them in the conntrack entry
  *   pair.c	and by client and server address, for the upstream leg
  *   adopt.c	where a flow that the proxy opens gets its MACs from
+ *   lasthop.c	--last-hop: sends answers back where the flow came from
  *   output.c	writes them on the packets that leave
  *
  * main.c holds the network namespaces, policy.c the marks of the rules.
@@ -61,6 +62,17 @@ struct mackeep_pairs {
 	struct delayed_work gc;
 };
 
+/* --- lasthop.c ----------------------------------------------------------- */
+
+struct mackeep_lasthop {
+	unsigned int rules;		/* under mackeep_net_mutex */
+	bool hooked;			/* likewise */
+	struct nf_hook_ops steer[4];
+	struct nf_hook_ops watch[2];
+	spinlock_t lock;		/* writers of routes */
+	struct list_head routes;	/* read under RCU */
+};
+
 /* --- main.c: a network namespace --------------------------------------- */
 
 #define MACKEEP_HOOKS		4
@@ -74,6 +86,7 @@ struct mackeep_net {
 	u8 policy_gen[MACKEEP_POLICY_SLOTS];
 	struct mackeep_policy policy_none;
 	struct mackeep_pairs pairs;
+	struct mackeep_lasthop lasthop;
 	u64 frags[MACKEEP_LIFT_SLOTS];	/* see lift.c */
 
 	/* sysctls */
@@ -100,6 +113,8 @@ struct mackeep_net *mackeep_net(const struct net *net);
 int mackeep_net_get(struct mackeep_net *mn);
 void mackeep_net_put(struct mackeep_net *mn);
 int mackeep_net_want_hooks(struct mackeep_net *mn, bool want);
+int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
+		     const struct nf_hook_ops *from, unsigned int n);
 
 #define MACKEEP_STAT_INC(mn, name) \
 	this_cpu_inc((mn)->stat->count[MACKEEP_STAT_##name])
@@ -119,6 +134,13 @@ mackeep_policy_find(const struct mackeep_net *mn, u16 id)
 		return &mn->policy_none;
 	policy = rcu_dereference(mn->policy[id % MACKEEP_POLICY_SLOTS]);
 	return policy && policy->id == id ? policy : NULL;
+}
+
+static inline bool mackeep_policy_match(const struct mackeep_policy *policy,
+					const struct sk_buff *skb,
+					enum ip_conntrack_dir dir)
+{
+	return (skb->mark & policy->mask[dir]) == policy->mark[dir];
 }
 
 /* --- the MACs of a flow, as record, pair cache and output pass them ---- */
@@ -147,6 +169,8 @@ void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
 			  const struct mackeep_macs *macs);
 u8 mackeep_record_stamp(const struct mackeep_record *rec);
 void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp);
+bool mackeep_record_forwarded(const struct mackeep_record *rec);
+void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded);
 int mackeep_record_init(void);
 void mackeep_record_exit(void);
 
@@ -177,6 +201,12 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 int mackeep_pair_module_init(void);
 void mackeep_pair_module_exit(void);
 
+/* A packet that came in by a device; IPv6 has no other sign of it. */
+static inline bool mackeep_forwarded(const struct sk_buff *skb)
+{
+	return skb->skb_iif;
+}
+
 /* --- adopt.c ------------------------------------------------------------ */
 
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6);
@@ -195,8 +225,19 @@ void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
 
+/* --- lasthop.c: as above --------------------------------------------------- */
+
+int mackeep_lasthop_get(struct mackeep_net *mn);
+void mackeep_lasthop_put(struct mackeep_net *mn);
+void mackeep_lasthop_stop(struct mackeep_net *mn);
+void mackeep_lasthop_net_init(struct mackeep_net *mn);
+int mackeep_lasthop_init(void);
+void mackeep_lasthop_exit(void);
+
 /* --- output.c, lift.c: the hooks ---------------------------------------- */
 
+bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu,
+			   bool v6);
 unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 unsigned int mackeep_output6(void *priv, struct sk_buff *skb,

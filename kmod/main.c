@@ -74,9 +74,20 @@ struct mackeep_net *mackeep_net(const struct net *net)
 	return net_generic(net, mackeep_net_id);
 }
 
+int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
+		     const struct nf_hook_ops *from, unsigned int n)
+{
+	unsigned int i;
+
+	memcpy(ops, from, n * sizeof(*ops));
+	for (i = 0; i < n; i++)
+		ops[i].priv = mn;
+	return nf_register_net_hooks(mn->net, ops, n);
+}
+
 static int mackeep_net_start(struct mackeep_net *mn)
 {
-	int err, i;
+	int err;
 
 	err = mackeep_pair_init(mn);
 	if (err)
@@ -86,10 +97,7 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	if (err)
 		goto err_pair;
 
-	memcpy(mn->hooks, mackeep_hooks, sizeof(mackeep_hooks));
-	for (i = 0; i < MACKEEP_HOOKS; i++)
-		mn->hooks[i].priv = mn;
-	err = nf_register_net_hooks(mn->net, mn->hooks, MACKEEP_HOOKS);
+	err = mackeep_net_hook(mn, mn->hooks, mackeep_hooks, MACKEEP_HOOKS);
 	if (err)
 		goto err_conntrack;
 
@@ -163,7 +171,7 @@ static void mackeep_net_unlearn(struct mackeep_net *mn)
  */
 int mackeep_net_want_hooks(struct mackeep_net *mn, bool want)
 {
-	int err, i;
+	int err;
 
 	lockdep_assert_held(&mackeep_net_mutex);
 
@@ -180,12 +188,8 @@ int mackeep_net_want_hooks(struct mackeep_net *mn, bool want)
 	err = mackeep_net_get(mn);
 	if (err)
 		return err;
-	memcpy(mn->learn_hooks, mackeep_learn_hooks,
-	       sizeof(mackeep_learn_hooks));
-	for (i = 0; i < MACKEEP_LEARN_HOOKS; i++)
-		mn->learn_hooks[i].priv = mn;
-	err = nf_register_net_hooks(mn->net, mn->learn_hooks,
-				    MACKEEP_LEARN_HOOKS);
+	err = mackeep_net_hook(mn, mn->learn_hooks, mackeep_learn_hooks,
+			       MACKEEP_LEARN_HOOKS);
 	if (err) {
 		mackeep_net_put(mn);
 		return err;
@@ -202,6 +206,7 @@ static int __net_init mackeep_net_init(struct net *net)
 
 	mn->net = net;
 	mn->policy_none.mn = mn;
+	mackeep_lasthop_net_init(mn);
 
 	mn->stat = alloc_percpu(struct mackeep_stat);
 	if (!mn->stat)
@@ -241,6 +246,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 	mackeep_sysctl_net_exit(mn);
 
 	mutex_lock(&mackeep_net_mutex);
+	mackeep_lasthop_stop(mn);
 	if (mn->learning)
 		mackeep_net_unlearn(mn);
 	if (mn->hooked)
@@ -294,12 +300,18 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_record;
 
-	err = mackeep_target_init();
+	err = mackeep_lasthop_init();
 	if (err)
 		goto err_use;
 
+	err = mackeep_target_init();
+	if (err)
+		goto err_lasthop;
+
 	return 0;
 
+err_lasthop:
+	mackeep_lasthop_exit();
 err_use:
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 err_record:
@@ -315,6 +327,7 @@ err_pair:
 static void __exit mackeep_exit(void)
 {
 	mackeep_target_exit();
+	mackeep_lasthop_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
 	unregister_pernet_subsys(&mackeep_net_ops);

@@ -59,6 +59,34 @@ static bool mackeep_output_nexthop(struct sk_buff *skb, bool v6, bool strict,
 }
 
 /*
+ * An answer that is forwarded without --last-hop follows its route: where the
+ * next hop's MAC is known, that one is used, so that a host of the same subnet
+ * which sends through a router is not answered through it.
+ */
+static bool mackeep_output_routed(const struct sk_buff *skb, bool v6, u8 *mac)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+	struct net_device *dev = skb->dev;
+	const struct rtable *rt;
+	struct neighbour *n;
+
+	if (v6) {
+		n = __ipv6_neigh_lookup_noref(dev, rt6_nexthop(dst_rt6_info(dst),
+							       &ipv6_hdr(skb)->daddr));
+	} else {
+		rt = dst_rtable(dst);
+		n = rt->rt_gw_family == AF_INET6 ?
+		    __ipv6_neigh_lookup_noref(dev, &rt->rt_gw6) :
+		    __ipv4_neigh_lookup_noref(dev, (__force u32)
+					      rt_nexthop(rt, ip_hdr(skb)->daddr));
+	}
+	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID))
+		return false;
+	neigh_ha_snapshot(mac, n, dev);
+	return true;
+}
+
+/*
  * Under rcu_read_lock(). False, and counted, when the packet is not ours. The
  * MACs are those of the ORIGINAL direction.
  */
@@ -78,7 +106,12 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	else
 		ether_addr_copy(hdr->src, dev->dev_addr);
 
-	if (likely(macs->flags & dst_flag && !(options & XT_MACKEEP_KEEP_SRC))) {
+	if (unlikely(mackeep_forwarded(skb) && !orig &&
+		     !(options & XT_MACKEEP_LAST_HOP) &&
+		     mackeep_output_routed(skb, v6, hdr->dst))) {
+		;
+	} else if (likely(macs->flags & dst_flag &&
+			  !(options & XT_MACKEEP_KEEP_SRC))) {
 		ether_addr_copy(hdr->dst, orig ? macs->dst : macs->src);
 	} else if (!mackeep_output_nexthop(skb, v6,
 					   options & XT_MACKEEP_STRICT,
@@ -134,8 +167,7 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 	u32 gen = READ_ONCE(mn->pairs.gen);
 	bool first = !macs->flags;
 
-	if (v6 ? IP6CB(skb)->flags & IP6SKB_FORWARDED :
-		 IPCB(skb)->flags & IPSKB_FORWARDED)
+	if (mackeep_forwarded(skb))
 		return;
 
 	if (!mackeep_adopt(mn, skb, ct, macs)) {
@@ -315,9 +347,15 @@ static bool mackeep_output_must_fit(const struct sk_buff *skb, unsigned int mtu,
 				    bool v6)
 {
 	if (v6)
-		return !skb->ignore_df;
+		return !skb->ignore_df || IP6CB(skb)->frag_max_size > mtu;
 	return ip_hdr(skb)->frag_off & htons(IP_DF) &&
 	       (!skb->ignore_df || IPCB(skb)->frag_max_size > mtu);
+}
+
+bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu, bool v6)
+{
+	return !mackeep_output_fits(skb, mtu, v6) &&
+	       mackeep_output_must_fit(skb, mtu, v6);
 }
 
 static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
@@ -388,7 +426,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, rule);
 		return NF_ACCEPT;
 	}
-	if ((skb->mark & policy->mask[dir]) != policy->mark[dir]) {
+	if (!mackeep_policy_match(policy, skb, dir)) {
 		MACKEEP_STAT_INC(mn, mark);
 		return NF_ACCEPT;
 	}
@@ -398,6 +436,14 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	}
 	if (unlikely(dst_xfrm(dst) || dst->lwtstate)) {
 		MACKEEP_STAT_INC(mn, xfrm);
+		return NF_ACCEPT;
+	}
+
+	/* Sent to this box as a router, and forwarded: so are the answers. */
+	if (dir == IP_CT_DIR_REPLY && mackeep_forwarded(skb) &&
+	    !(policy->flags & XT_MACKEEP_LAST_HOP) &&
+	    ether_addr_equal(macs.dst, state->out->dev_addr)) {
+		MACKEEP_STAT_INC(mn, routed);
 		return NF_ACCEPT;
 	}
 

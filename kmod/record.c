@@ -36,8 +36,9 @@ struct mackeep_record {
 	u32 gen;
 	u8 flags;
 	u8 via;
-	u8 stamp;		/* not under seq: any value is harmless */
-	u8 unused;
+	/* not under seq: any value is harmless */
+	u8 stamp;
+	u8 forwarded;
 };
 
 static struct nf_conntrack_helper mackeep_helpers[4] __read_mostly;
@@ -206,6 +207,16 @@ void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp)
 	WRITE_ONCE(rec->stamp, stamp);
 }
 
+bool mackeep_record_forwarded(const struct mackeep_record *rec)
+{
+	return READ_ONCE(rec->forwarded);
+}
+
+void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded)
+{
+	WRITE_ONCE(rec->forwarded, forwarded);
+}
+
 static int mackeep_record_to_nlattr(struct sk_buff *skb,
 				    const struct nf_conn *ct)
 {
@@ -218,6 +229,8 @@ static int mackeep_record_to_nlattr(struct sk_buff *skb,
 
 	mackeep_record_read(ct, rec, &macs);
 	info.flags = macs.flags;
+	if (mackeep_record_forwarded(rec))
+		info.flags |= MACKEEP_INFO_FORWARDED;
 	info.via = macs.via;
 	info.vlan = macs.vlan;
 	info.policy = macs.policy;
@@ -287,6 +300,7 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 {
 	struct nf_conn_help *help = nfct_help(ct);
 	struct net *net = nf_ct_net(ct);
+	struct mackeep_record *rec;
 	const struct mackeep_info *info;
 	struct mackeep_macs macs = {};
 	const char *why;
@@ -313,9 +327,11 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	/* Another box numbers its rules differently. */
 	if (mackeep_policy_find(mackeep_net(net), info->policy))
 		macs.policy = info->policy;
-	macs.flags = info->flags;
-	macs.via = info->flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;
-	mackeep_record_write(ct, mackeep_record_data(help), &macs);
+	macs.flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
+	macs.via = macs.flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;
+	rec = mackeep_record_data(help);
+	mackeep_record_set_forwarded(rec, info->flags & MACKEEP_INFO_FORWARDED);
+	mackeep_record_write(ct, rec, &macs);
 	MACKEEP_STAT_INC(mackeep_net(net), restored);
 	return 0;
 }

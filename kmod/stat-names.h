@@ -21,6 +21,7 @@ MACKEEP_STAT(unknown)		/* packets about which nothing is known */
 /* packets */
 MACKEEP_STAT(orig)		/* rewritten, original direction */
 MACKEEP_STAT(reply)		/* rewritten, reply direction */
+MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
 MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
@@ -30,6 +31,8 @@ MACKEEP_STAT(lifted_copy)	/* flooded copies of a frame already lifted */
 MACKEEP_STAT(mark)		/* nfmark does not match the rule's */
 MACKEEP_STAT(rule)		/* the rule, and its marks, are gone */
 MACKEEP_STAT(device)		/* leaves by another device than learned on */
+MACKEEP_STAT(nohop)		/* --last-hop: device down, or not forwarding */
+MACKEEP_STAT(routed)		/* answers that this box routes, as a router */
 MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
 MACKEEP_STAT(strict)		/* dropped instead, as --strict says */

@@ -75,13 +75,18 @@ static int mackeep_tg_check(const struct xt_tgchk_param *par)
 		pr_info_ratelimited("--keep src and --keep dst in one rule: leave --keep out to keep both\n");
 		return -EINVAL;
 	}
+	if (info->flags & XT_MACKEEP_KEEP_SRC &&
+	    info->flags & XT_MACKEEP_LAST_HOP) {
+		pr_info_ratelimited("--last-hop sends to the MAC that --keep src says to take from the route: leave one of them out\n");
+		return -EINVAL;
+	}
 
 	mutex_lock(&mackeep_net_mutex);
 	err = mackeep_net_get(mn);
 	if (err) {
 		pr_info_ratelimited("cannot set up the namespace's hooks and pair cache: error %d\n",
 				    err);
-		goto out;
+		goto err_unlock;
 	}
 	policy = mackeep_policy_get(mn, info);
 	if (IS_ERR(policy)) {
@@ -89,13 +94,24 @@ static int mackeep_tg_check(const struct xt_tgchk_param *par)
 		if (err == -ENOSPC)
 			pr_info_ratelimited("more than %u rules with different options: use fewer\n",
 					    MACKEEP_POLICY_SLOTS - 1);
-		mackeep_net_put(mn);
-		goto out;
+		goto err_net;
+	}
+	if (policy->flags & XT_MACKEEP_LAST_HOP) {
+		err = mackeep_lasthop_get(mn);
+		if (err)
+			goto err_policy;
 	}
 	info->policy = policy;
 	if (policy->flags & XT_MACKEEP_STRICT)
 		WRITE_ONCE(mn->strict, mn->strict + 1);
-out:
+	mutex_unlock(&mackeep_net_mutex);
+	return 0;
+
+err_policy:
+	mackeep_policy_put(policy);
+err_net:
+	mackeep_net_put(mn);
+err_unlock:
 	mutex_unlock(&mackeep_net_mutex);
 	return err;
 }
@@ -108,6 +124,8 @@ static void mackeep_tg_destroy(const struct xt_tgdtor_param *par)
 	mutex_lock(&mackeep_net_mutex);
 	if (info->policy->flags & XT_MACKEEP_STRICT)
 		WRITE_ONCE(mn->strict, mn->strict - 1);
+	if (info->policy->flags & XT_MACKEEP_LAST_HOP)
+		mackeep_lasthop_put(mn);
 	mackeep_policy_put(info->policy);
 	mackeep_net_put(mn);
 	mutex_unlock(&mackeep_net_mutex);

@@ -26,6 +26,7 @@ enum {
 	O_REPLY_MARK,
 	O_KEEP,
 	O_REFRESH,
+	O_LAST_HOP,
 	O_STRICT,
 };
 
@@ -39,6 +40,8 @@ static void mackeep_tg_help(void)
 "  --keep both|src|dst          Which of the MAC addresses to keep (both)\n"
 "  --refresh last|first         Follow the addresses that the flow's frames show,\n"
 "                               or stay with those of the first one (last)\n"
+"  --last-hop                   Send answers to the address and the device that the\n"
+"                               flow came from, forwarded ones too, without a route\n"
 "  --strict                     Drop what cannot be kept, instead of sending it\n"
 "                               with this machine's own address\n"
 "Without options every packet of the flow is rewritten. Valid in table mangle,\n"
@@ -54,6 +57,7 @@ static const struct xt_option_entry mackeep_tg_opts[] = {
 	{.name = "reply-mark", .id = O_REPLY_MARK, .type = XTTYPE_STRING},
 	{.name = "keep", .id = O_KEEP, .type = XTTYPE_STRING},
 	{.name = "refresh", .id = O_REFRESH, .type = XTTYPE_STRING},
+	{.name = "last-hop", .id = O_LAST_HOP, .type = XTTYPE_NONE},
 	{.name = "strict", .id = O_STRICT, .type = XTTYPE_NONE},
 	XTOPT_TABLEEND,
 };
@@ -182,10 +186,23 @@ static void mackeep_tg_parse(struct xt_option_call *cb)
 		info->flags |= mackeep_parse_word(cb, refresh_words,
 						  refresh_flags);
 		break;
+	case O_LAST_HOP:
+		info->flags |= XT_MACKEEP_LAST_HOP;
+		break;
 	case O_STRICT:
 		info->flags |= XT_MACKEEP_STRICT;
 		break;
 	}
+}
+
+static void mackeep_tg_check(struct xt_fcheck_call *cb)
+{
+	const struct xt_mackeep_tginfo *info = cb->data;
+
+	if (info->flags & XT_MACKEEP_KEEP_SRC &&
+	    info->flags & XT_MACKEEP_LAST_HOP)
+		xtables_error(PARAMETER_PROBLEM,
+			      "MACKEEP: --last-hop sends to the MAC address that --keep src says to take from the route; leave one of them out");
 }
 
 static void mackeep_tg_print_opts(const struct xt_entry_target *target,
@@ -207,6 +224,8 @@ static void mackeep_tg_print_opts(const struct xt_entry_target *target,
 		printf(" %skeep dst", dashes);
 	if (info->flags & XT_MACKEEP_REFRESH_FIRST)
 		printf(" %srefresh first", dashes);
+	if (info->flags & XT_MACKEEP_LAST_HOP)
+		printf(" %slast-hop", dashes);
 	if (info->flags & XT_MACKEEP_STRICT)
 		printf(" %sstrict", dashes);
 }
@@ -235,6 +254,7 @@ static struct xtables_target mackeep_tg_reg = {
 	.print		= mackeep_tg_print,
 	.save		= mackeep_tg_save,
 	.x6_parse	= mackeep_tg_parse,
+	.x6_fcheck	= mackeep_tg_check,
 	.x6_options	= mackeep_tg_opts,
 };
 

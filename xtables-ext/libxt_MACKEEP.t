@@ -40,7 +40,9 @@
 -j MACKEEP --refresh last;-j MACKEEP;OK
 -j MACKEEP --refresh first;=;OK
 -j MACKEEP --strict;=;OK
--j MACKEEP --strict --refresh first --keep dst --orig-mark 1;-j MACKEEP --orig-mark 0x1 --keep dst --refresh first --strict;OK
+-j MACKEEP --last-hop;=;OK
+-j MACKEEP --last-hop --keep dst;-j MACKEEP --keep dst --last-hop;OK
+-j MACKEEP --strict --last-hop --refresh first --keep dst --orig-mark 1;-j MACKEEP --orig-mark 0x1 --keep dst --refresh first --last-hop --strict;OK
 
 # Errors that the plugin finds: once for each of the two binaries and families.
 =iptables-legacy,ip6tables-nft
@@ -97,6 +99,10 @@
 -j MACKEEP --refresh always;;FAIL;--refresh "always" is not known: give "last" or "first"
 -j MACKEEP --refresh first --refresh last;;FAIL;--refresh is given twice
 -j MACKEEP ! --refresh first;;FAIL;--refresh cannot be inverted
+-j MACKEEP --last-hop --keep src;;FAIL;--last-hop sends to the MAC address that --keep src says to take from the route
+-j MACKEEP --keep src --last-hop;;FAIL;leave one of them out
+-j MACKEEP --last-hop --last-hop;;FAIL;--last-hop is given twice
+-j MACKEEP ! --last-hop;;FAIL;--last-hop cannot be inverted
 -j MACKEEP --strict --strict;;FAIL;--strict is given twice
 -j MACKEEP ! --strict;;FAIL;--strict cannot be inverted
 

@@ -19,7 +19,8 @@ enum {
 	XT_MACKEEP_KEEP_DST	= 1 << 3,	/* --keep dst: h_source the device's */
 	XT_MACKEEP_REFRESH_FIRST = 1 << 4,	/* --refresh first: never change */
 	XT_MACKEEP_STRICT	= 1 << 5,	/* --strict: drop what is not known */
-	XT_MACKEEP_ALL_FLAGS	= (1 << 6) - 1,
+	XT_MACKEEP_LAST_HOP	= 1 << 6,	/* --last-hop: answers need no route */
+	XT_MACKEEP_ALL_FLAGS	= (1 << 7) - 1,
 
 	/* What a policy is made of beside its marks. */
 	XT_MACKEEP_POLICY_FLAGS	= XT_MACKEEP_ALL_FLAGS & ~XT_MACKEEP_ORIG_MARK &
@@ -34,8 +35,9 @@ struct mackeep_policy;
  * A packet of the flow's original (reply) direction is rewritten when
  * (nfmark & orig_mask) == orig_mark ((nfmark & reply_mask) == reply_mark).
  * Without the flag, mark and mask are 0 and every packet matches. A mark with
- * bits outside its mask could never match and is refused, and so is KEEP_SRC
- * together with KEEP_DST: without either, both are kept.
+ * bits outside its mask could never match and is refused. So is KEEP_SRC with
+ * KEEP_DST, since without either both are kept, and KEEP_SRC with LAST_HOP:
+ * that would send to the next hop of a route which is not asked for.
  */
 struct xt_mackeep_tginfo {
 	__u32 orig_mark;
@@ -54,11 +56,12 @@ struct xt_mackeep_tginfo {
 
 #define MACKEEP_INFO_VERSION	1
 
-/* Which of the MACs are known, mackeep_info.flags. Any other bit is refused. */
+/* What is known, mackeep_info.flags. Any other bit is refused. */
 enum {
 	MACKEEP_INFO_SRC	= 1 << 0,	/* mackeep_info.src is valid */
 	MACKEEP_INFO_DST	= 1 << 1,	/* mackeep_info.dst is valid */
-	MACKEEP_INFO_ALL_FLAGS	= MACKEEP_INFO_SRC | MACKEEP_INFO_DST,
+	MACKEEP_INFO_FORWARDED	= 1 << 2,	/* this box forwards the flow */
+	MACKEEP_INFO_ALL_FLAGS	= (1 << 3) - 1,
 };
 
 /* Where the MACs came from, mackeep_info.via. */
