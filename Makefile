@@ -37,6 +37,7 @@ help:
 	@echo 'make uninstall    remove them'
 	@echo 'make check        boot stock kernels under QEMU and run all tests there;'
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
+	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
 	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
@@ -95,6 +96,9 @@ endif
 check:
 	@tests/vm/check
 
+check-debug:
+	@tests/vm/check-debug
+
 demo:
 	@tests/vm/deps build vm guest
 	@tests/vm/build $(K)
@@ -111,4 +115,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module plugin tools install uninstall check demo vm lint clean
+.PHONY: all help module plugin tools install uninstall check check-debug demo vm lint clean

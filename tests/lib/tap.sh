@@ -195,10 +195,11 @@ pause() # SECONDS
 	return 0
 }
 
-# Until the command succeeds; 1 when it still fails after SECONDS.
+# Until the command succeeds; 1 when it still fails after SECONDS, or as many
+# times that as MACKEEP_PATIENCE says, for kernels that are slow.
 busywait() # SECONDS COMMAND [ARG...]
 {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * ${MACKEEP_PATIENCE:-1}))
 
 	shift
 	until "$@"; do
