@@ -58,26 +58,16 @@ topo_box_fragments()
 	RULES
 }
 
-# Today's way sends UDP to the box by MAC as well.
 topo_box_addressed
 topo_box_rules
-must ns box nft -f - <<-RULES
-table bridge today {
-	chain in {
-		type filter hook prerouting priority dstnat; policy accept;
-		udp dport 443 ether daddr set $MAC_BR meta pkttype set host
-		udp sport 443 ether daddr set $MAC_BR meta pkttype set host
-		ip frag-off & 0x1fff != 0 ether daddr set $MAC_BR meta pkttype set host
-	}
-}
-RULES
+topo_box_broute_udp
 wire_both
 traffic "no module"
 cmp_ok "$(wire_own 'proto == "udp"')" -ge $((8 * N)) \
 	"no module: the box's own MAC is on the wire"
 is "$(wire_sum west "way == \"from\" && proto == \"udp\" && src != \"$MAC_BR\"")" \
 	0 "no module: on every frame to the clients"
-ns box nft delete table bridge today
+topo_box_broute_off
 topo_box_unaddressed
 
 module_needed

@@ -279,10 +279,26 @@ topo_box_broute()
 	RULES
 }
 
+# The same for UDP
+topo_box_broute_udp()
+{
+	must ns box nft -f - <<-RULES
+	table bridge broute_udp {
+		chain in {
+			type filter hook prerouting priority dstnat; policy accept;
+			udp dport 443 ether daddr set $MAC_BR meta pkttype set host
+			udp sport 443 ether daddr set $MAC_BR meta pkttype set host
+			ip frag-off & 0x1fff != 0 ether daddr set $MAC_BR meta pkttype set host
+		}
+	}
+	RULES
+}
+
 topo_box_broute_off()
 {
 	ns box ebtables-legacy -t broute -F 2>/dev/null
 	ns box nft delete table bridge broute 2>/dev/null
+	ns box nft delete table bridge broute_udp 2>/dev/null
 	return 0
 }
 
