@@ -9,13 +9,78 @@
 #
 # Control: today's way does not bring ICMP to the box; uploads never end.
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
+# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
+V6=1
 UPLOAD=200000
+
+# The router's words for it, and the proxy's socket that they are about
+too_big()
+{
+	needed='proto == "icmp" && sport == 3 && dport == 4'
+	[ $family = 4 ] || needed='type == "ip6" && proto == "icmp" && sport == 2'
+}
+
+today() # FAMILY
+{
+	wire_both
+	ok "$1, no module: a small request" ns c1 load get $S1
+	nok "$1, no module: an upload never ends" ns c1 load get -u $UPLOAD -t 4 $S1
+	wire_stop
+	cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
+		"$1, no module: the router did say that it is too big"
+	cmp_ok "$(wire_sum west "way == \"from\" && $needed")" -ge 1 \
+		"$1, no module: to the client, who knows of no such packet"
+}
+
+discovered() # FAMILY
+{
+	local lifted
+
+	lifted=$(mackeep_stat box lifted_sock)
+	wire_both
+	ok "$1: an upload comes through, bytes intact" ns c1 load get -u $UPLOAD $S1
+	ok "$1: and more, on several connections" \
+		ns c1 load get -o -c 3 -n 6 -u $UPLOAD $S1
+	ok "$1: the proxy comes to rest" proxy_quiet
+	wire_stop
+	cmp_ok "$(mackeep_stat box lifted_sock)" -gt "$lifted" \
+		"$1: frames were lifted for their socket"
+	cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
+		"$1: the router said that it is too big"
+	is "$(wire_sum west "way == \"from\" && $needed")" 0 \
+		"$1: the client was told nothing: it did nothing wrong"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 20 "$1: client leg kept"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 20 "$1: upstream leg kept"
+	wire_clean "$1"
+}
+
+# An ICMP error about a flow of the client's own that is not proxied is none of
+# our business.
+unproxied() # FAMILY
+{
+	wire_both
+	ok "$1, unproxied: an upload comes through" \
+		ns c1 load get -u $UPLOAD $S1 80
+	wire_stop
+	cmp_ok "$(wire_sum west "way == \"from\" && $needed && src == \"$MAC_R\"")" \
+		-ge 1 "$1, unproxied: the client was told, by the router"
+}
+
+both() # FUNCTION
+{
+	for family in 4 6; do
+		topo_family $family
+		too_big
+		"$1" "IPv$family"
+	done
+}
 
 must topo_up
 must servers_up
+must spawn_ready plain ns srv load serve 80
+must spawn_ready plain6 ns srv load serve -b :: 80
 must proxy_up
 must ip -n mk-rt link set wan mtu 1400
 # The servers do not know, so their MSS is that of 1500.
@@ -23,15 +88,7 @@ must ip -n mk-rt link set wan mtu 1400
 topo_box_addressed
 topo_box_rules
 topo_box_broute
-wire_both
-ok "no module: a small request" ns c1 load get $S1
-nok "no module: an upload never ends" ns c1 load get -u $UPLOAD -t 6 $S1
-needed='proto == "icmp" && sport == 3 && dport == 4'
-wire_stop
-cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
-	"no module: the router did say that it is too big"
-cmp_ok "$(wire_sum west "way == \"from\" && $needed")" -ge 1 \
-	"no module: to the client, who knows of no such packet"
+both today
 # While it can be said to whom: a reset that finds no MAC becomes an ICMP error.
 ns box ss -K -t >/dev/null
 proxy_quiet
@@ -41,31 +98,8 @@ topo_box_unaddressed
 module_needed
 topo_box_marks
 topo_box_rules -j MACKEEP
-lifted=$(mackeep_stat box lifted_sock)
-wire_both
-ok "an upload comes through, bytes intact" ns c1 load get -u $UPLOAD $S1
-ok "and more, on several connections" \
-	ns c1 load get -o -c 3 -n 6 -u $UPLOAD $S1
-ok "the proxy comes to rest" proxy_quiet
-wire_stop
-cmp_ok "$(mackeep_stat box lifted_sock)" -gt "$lifted" \
-	"frames were lifted for their socket"
-cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
-	"the router said that it is too big"
-is "$(wire_sum west "way == \"from\" && $needed")" 0 \
-	"the client was told nothing: it did nothing wrong"
-wire_leg west $S1 $C1 $MAC_R $MAC_C1 20 "client leg kept"
-wire_leg east $C1 $S1 $MAC_C1 $MAC_R 20 "upstream leg kept"
-wire_clean "module"
-
-# An ICMP error about a flow of the client's own that is not proxied is none of
-# our business.
-must spawn_ready plain ns srv load serve 80
-wire_both
-ok "unproxied: an upload comes through" ns c1 load get -u $UPLOAD $S1 80
-wire_stop
-cmp_ok "$(wire_sum west "way == \"from\" && $needed && src == \"$MAC_R\"")" -ge 1 \
-	"unproxied: the client was told, by the router"
+both discovered
+both unproxied
 
 proxy_down
 topo_down

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The main job: HAProxy with TPROXY on a bridge, and every frame on both wires
-# carries the MACs of client and router.
+# carries the MACs of client and router; IPv4 and IPv6.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
@@ -10,18 +10,20 @@
 # Control: the box as people run it today. Then the module: the box without
 # address, gateway and ARP, and the box with all of them.
 
-# shellcheck disable=SC1091,SC2086,SC2119 # sourced; words without spaces
+# shellcheck disable=SC1091,SC2034,SC2086,SC2119 # sourced; words without spaces
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
+V6=1
 CONNS=20
 REQUESTS=200
-BULK=50000000
+BULK=5000000
 
 # What the client does in each of the settings
 traffic()
 {
 	local passive active
 
+	wire_both
 	passive=$(box_opens Passive)
 	active=$(box_opens Active)
 	ok "$1: $REQUESTS requests on $CONNS connections, bytes intact" \
@@ -48,6 +50,48 @@ kept()
 		-gt $BULK "$1: the capture has the whole download"
 }
 
+both() # FUNCTION
+{
+	for family in 4 6; do
+		topo_family $family
+		[ "$1" = today ] || BULK=$((family == 4 ? 50000000 : 10000000))
+		"$1" "IPv$family"
+	done
+}
+
+today() # FAMILY
+{
+	traffic "$1, no module"
+	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $((REQUESTS + CONNS)) \
+		"$1, no module: the client sees the box's MAC instead of the router's"
+	wire_leg east $C1 $S1 $MAC_BR $MAC_R $((REQUESTS + CONNS)) \
+		"$1, no module: the router sees the box's MAC instead of the client's"
+}
+
+bare() # FAMILY
+{
+	traffic "$1, bare"
+	kept "$1, bare"
+	wire_clean "$1, bare"
+	for side in west east; do
+		wire_shape $side "way == \"from\" && type == \"$IP\"" >"$TMP/bare-$family-$side"
+	done
+}
+
+addressed() # FAMILY
+{
+	# The router is in the table as if the box had talked to it before.
+	ns box ip neigh replace $GW lladdr $MAC_R dev br0 nud stale
+	traffic "$1, addressed"
+	kept "$1, addressed"
+	wire_clean "$1, addressed, $IP" "proto == \"tcp\""
+	for side in west east; do
+		is "$(wire_shape $side 'way == "from" && proto == "tcp"')" \
+			"$(grep " $IP .* tcp " "$TMP/bare-$family-$side")" \
+			"$1, addressed: the same frames as without an address, $side"
+	done
+}
+
 must topo_up
 must servers_up
 must proxy_up
@@ -57,46 +101,25 @@ must proxy_up
 topo_box_addressed
 topo_box_rules
 topo_box_broute
-wire_both
-traffic "no module"
-wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $((REQUESTS + CONNS)) \
-	"no module: the client sees the box's MAC instead of the router's"
-wire_leg east $C1 $S1 $MAC_BR $MAC_R $((REQUESTS + CONNS)) \
-	"no module: the router sees the box's MAC instead of the client's"
+both today
 topo_box_broute_off
 topo_box_rules_off
 topo_box_unaddressed
 
 module_needed
 
-# --- no address, no gateway, no ARP -------------------------------------------
+# --- no address, no gateway, no ARP, no NDP -----------------------------------
 
 topo_box_marks
 topo_box_rules -j MACKEEP
 is "$(ns box ip neigh show)" "" "bare: the box knows no neighbour before"
-wire_both
-traffic "bare"
-kept "bare"
-wire_clean "bare"
+both bare
 is "$(ns box ip neigh show)" "" "bare: the box knows no neighbour after"
-for side in west east; do
-	wire_shape $side 'way == "from" && type == "ip"' >"$TMP/bare-$side"
-done
 
-# --- with address, routes and live ARP ------------------------------------------
+# --- with address, routes and live ARP and NDP ----------------------------------
 
 topo_box_addressed
-# The router is in the table as if the box had talked to it before.
-ns box ip neigh replace 192.0.2.1 lladdr $MAC_R dev br0 nud stale
-wire_both
-traffic "addressed"
-kept "addressed"
-wire_clean "addressed, IP" 'type == "ip"'
-for side in west east; do
-	is "$(wire_shape $side 'way == "from" && type == "ip"')" \
-		"$(cat "$TMP/bare-$side")" \
-		"addressed: the same frames as without an address, $side"
-done
+both addressed
 
 proxy_down
 topo_down

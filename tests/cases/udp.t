@@ -1,24 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# UDP through a transparent proxy: routed and on-link servers, datagrams that
-# need fragments, and a proxy that keeps the client's port.
+# UDP through a transparent proxy, IPv4 and IPv6: routed and on-link servers,
+# flows of one packet, a stream of QUIC's size, datagrams that are fragments on
+# the wire, up to the largest, and a proxy that keeps the client's port.
 #
 #  c1 ..:c1 --+                                     +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east
 #  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
+# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp
 
-N=20
+V6=1
+N=10
+MAX=65507
 
 traffic() # TITLE
 {
+	wire_both
 	ok "$1: c1 asks $S1" ns c1 udp talk -n $N $S1
 	ok "$1: c2 asks $S1" ns c2 udp talk -n $N $S1
 	ok "$1: c1 asks $L1" ns c1 udp talk -n $N $L1
+	ok "$1: c1 asks $S1 once" ns c1 udp talk $S1
 	ok "$1: c1 asks $S1 with 4000 bytes" ns c1 udp talk -n $N -s 4000 $S1
 	wire_stop
 }
@@ -32,61 +37,90 @@ kept() # TITLE
 	wire_leg east $C2 $S1 $MAC_C2 $MAC_R $N "$1: c2 to $S1"
 	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 $N "$1: $L1 to c1"
 	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 $N "$1: c1 to $L1"
-	cmp_ok "$(wire_sum east 'way == "from" && proto == "udp" && dport == "-"')" \
+	# wire(1) does not look behind the fragment header of IPv6.
+	cmp_ok "$(wire_sum east 'way == "from" && (proto == "44" || proto == "udp" && dport == "-")')" \
 		-ge $((2 * N)) "$1: fragments without ports are among them"
 	wire_clean "$1"
+}
+
+both() # FUNCTION [WORDS]
+{
+	for family in 4 6; do
+		topo_family $family
+		"$1" "IPv$family${2:+, $2}"
+	done
+}
+
+today() # TITLE
+{
+	traffic "$1"
+	cmp_ok "$(wire_own 'proto == "udp" || proto == "44"')" -ge $((8 * N)) \
+		"$1: the box's own MAC is on the wire"
+	is "$(wire_sum west "way == \"from\" && proto == \"udp\" && src != \"$MAC_BR\"")" \
+		0 "$1: on every frame to the clients"
+}
+
+module() # TITLE
+{
+	traffic "$1"
+	kept "$1"
+}
+
+# What QUIC sends, and the largest that UDP can
+sizes() # TITLE
+{
+	local most=$MAX
+
+	[ $family = 4 ] || most=$((MAX + 20))
+	wire_both
+	ok "$1: a stream of 1200 bytes" ns c1 udp talk -n 100 -s 1200 $S1
+	ok "$1: $most bytes, both ways" ns c1 udp talk -n 3 -s $most $S1
+	wire_stop
+	# 45 fragments each
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((100 + 130)) "$1: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((100 + 130)) "$1: to the server"
+	wire_clean "$1"
+}
+
+proxy_start() # [OPTION]
+{
+	must spawn_ready proxy ns box udp proxy "$@" $PROXY_PORT
+	proxy=$spawned
+	must spawn_ready proxy6 ns box udp proxy -6 "$@" $PROXY_PORT
+	proxy6=$spawned
 }
 
 must topo_up
 for name in srv l1; do
 	must spawn_ready echo-$name ns $name udp echo
+	must spawn_ready echo6-$name ns $name udp echo -6
 done
-must spawn_ready proxy ns box udp proxy $PROXY_PORT
-proxy=$spawned
+proxy_start
 
-# The fragments without a port would pass by the box, and the first one would
-# wait in it. On a bridge they are put together before the mark is set.
-topo_box_fragments()
-{
-	must ns box nft -f - <<-RULES
-	table bridge fragments {
-		chain in {
-			type filter hook prerouting priority dstnat; policy accept;
-			ip frag-off & 0x1fff != 0 meta mark set $LIFT_MARK
-		}
-	}
-	RULES
-}
-
+# Today's way sends UDP to the box by MAC as well.
 topo_box_addressed
 topo_box_rules
 topo_box_broute_udp
-wire_both
-traffic "no module"
-cmp_ok "$(wire_own 'proto == "udp"')" -ge $((8 * N)) \
-	"no module: the box's own MAC is on the wire"
-is "$(wire_sum west "way == \"from\" && proto == \"udp\" && src != \"$MAC_BR\"")" \
-	0 "no module: on every frame to the clients"
+both today "no module"
 topo_box_broute_off
 topo_box_unaddressed
 
 module_needed
 topo_box_marks
-topo_box_fragments
 topo_box_rules -j MACKEEP
-wire_both
-traffic "ports differ"
-kept "ports differ"
+both module "ports differ"
+both sizes
+cmp_ok "$(mackeep_stat box lifted_frag)" -ge $((2 * 2 * N)) \
+	"fragments without a port followed the first one off the bridge"
 
 tap_kill $proxy
-must spawn_ready proxy ns box udp proxy -p $PROXY_PORT
-proxy=$spawned
+tap_kill $proxy6
+proxy_start -p
 ns box conntrack -F 2>/dev/null
-wire_both
-traffic "same port"
-kept "same port"
+both module "same port"
 
 tap_kill $proxy
+tap_kill $proxy6
 topo_down
 module_gone
 done_testing

@@ -64,6 +64,8 @@ mackeep_stat() # NAMESPACE COUNTER
 # takes the client's port
 proxy_up() # [MODE [USESRC]]
 {
+	local usesrc=${2:-clientip}
+
 	cat >"$TMP/haproxy.cfg" <<-CFG
 	global
 		nbthread 1
@@ -76,8 +78,14 @@ proxy_up() # [MODE [USESRC]]
 		timeout server 60s
 	listen proxy
 		bind :$PROXY_PORT transparent
-		source 0.0.0.0 usesrc ${2:-clientip}
+		source 0.0.0.0 usesrc $usesrc
 		server origin 0.0.0.0:0
+	CFG
+	[ -z "${V6-}" ] || cat >>"$TMP/haproxy.cfg" <<-CFG
+	listen proxy6
+		bind :::$PROXY_PORT v6only transparent
+		source [::] usesrc $usesrc
+		server origin [::]:0
 	CFG
 	spawn haproxy ns box haproxy -db -f "$TMP/haproxy.cfg"
 	proxy_pid=$spawned
@@ -96,7 +104,8 @@ listening() # NAMESPACE PORT
 	local port
 
 	printf -v port %04X "$2"
-	ns "$1" grep -q ":$port 00000000:0000 0A" /proc/net/tcp
+	ns "$1" grep -q ":$port 00000000:0000 0A" /proc/net/tcp &&
+		{ [ -z "${V6-}" ] || ns "$1" grep -q ":$port 0\{32\}:0000 0A" /proc/net/tcp6; }
 }
 
 # Sockets that still have something to send, or wait for the other end
@@ -104,7 +113,7 @@ tcp_busy() # NAMESPACE
 {
 	# 06 TIME_WAIT, 0A LISTEN
 	ns "$1" awk 'FNR > 1 && $4 != "06" && $4 != "0A" { n++ }
-		END { exit !n }' /proc/net/tcp
+		END { exit !n }' /proc/net/tcp ${V6:+/proc/net/tcp6}
 }
 
 tcp_idle() # NAMESPACE
@@ -132,6 +141,7 @@ servers_up()
 
 	for name in srv l1 l2; do
 		must spawn_ready "load-$name" ns $name load serve
+		[ -z "${V6-}" ] || must spawn_ready "load6-$name" ns $name load serve -b ::
 	done
 }
 

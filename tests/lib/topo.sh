@@ -15,7 +15,7 @@
 #
 # west and east are switches. Captures are made at w0 and e0, the far ends of
 # the box's two cables. IPv6 is the same with 2001:db8:1:: and 2001:db8:2::
-# when V6=1 is set, else off.
+# when V6=1 is set, else off; bridges have no link-local address.
 
 MAC_C1=02:00:00:00:00:c1
 MAC_C2=02:00:00:00:00:c2
@@ -27,12 +27,22 @@ MAC_BR=02:00:00:00:00:b0
 MAC_PORT0=02:00:00:00:00:b1
 MAC_PORT1=02:00:00:00:00:b2
 
-C1=192.0.2.31
-C2=192.0.2.32
-L1=192.0.2.80
-L2=192.0.2.81
-S1=203.0.113.73
-S2=203.0.113.74
+# The addresses of family 4 or 6, and what wire(1) calls its packets
+topo_family() # FAMILY
+{
+	local lan=192.0.2. wan=203.0.113.
+
+	family=$1
+	IP=ip
+	if [ "$family" = 6 ]; then
+		lan=2001:db8:1:: wan=2001:db8:2::
+		IP=ip6
+	fi
+	GW=${lan}1
+	C1=${lan}31 C2=${lan}32 L1=${lan}80 L2=${lan}81
+	S1=${wan}73 S2=${wan}74
+}
+topo_family 4
 
 LIFT_MARK=0x4d4b
 PROXY_PORT=3129
@@ -87,7 +97,7 @@ topo_link() # NS IF MAC NS IF MAC
 
 topo_up()
 {
-	local name v6off=1
+	local name v6off=1 mode
 
 	[ -z "${V6-}" ] || v6off=0
 	topo_down
@@ -96,9 +106,12 @@ topo_up()
 	must ip -batch - <<<"$(printf 'netns add mk-%s\n' $TOPO_NS)"
 	# Side by side: most of it is starting programs.
 	for name in $TOPO_NS; do
+		mode=0
+		[[ $name != west && $name != box && $name != east ]] || mode=1
 		topo_sysctl "$name" net.ipv6.conf.all.disable_ipv6=$v6off \
 			net.ipv6.conf.default.disable_ipv6=$v6off \
 			net.ipv6.conf.default.accept_dad=0 \
+			net.ipv6.conf.default.addr_gen_mode=$mode \
 			net.ipv6.conf.default.accept_ra=0 \
 			net.ipv6.conf.default.router_solicitations=0 \
 			net.ipv4.conf.all.rp_filter=0 \
@@ -163,7 +176,7 @@ topo_server()
 	link set eth0 up
 	route add default via 203.0.113.1
 	${V6:+addr add 2001:db8:2::73/64 dev eth0 nodad}
-	${V6:+addr add 2001:db8:2::74/64 dev eth0 nodad}
+	${V6:+addr add 2001:db8:2::74/64 dev eth0 nodad preferred_lft 0}
 	${V6:+route add default via 2001:db8:2::1}
 	LINES
 }
@@ -232,15 +245,21 @@ topo_box_addressed()
 	route del default dev br0
 	addr add 192.0.2.5/24 dev br0
 	route add default via 192.0.2.1
+	${V6:+route del ::/0 dev br0}
+	${V6:+addr add fe80::b0/64 dev br0 nodad}
+	${V6:+addr add 2001:db8:1::5/64 dev br0 nodad}
+	${V6:+route add ::/0 via 2001:db8:1::1}
 	LINES
 }
 
 topo_box_unaddressed()
 {
 	must topo_ip box <<-LINES
+	${V6:+route del ::/0 via 2001:db8:1::1}
 	addr flush dev br0
 	neigh flush dev br0
 	route add default dev br0
+	${V6:+route add ::/0 dev br0}
 	LINES
 }
 
@@ -261,11 +280,15 @@ topo_box_marks()
 # box's own MAC, on both sides.
 topo_box_broute()
 {
-	local rule="-A BROUTING -p IPv4 --ip-proto tcp -j redirect --redirect-target DROP"
+	local rule="-A BROUTING -j redirect --redirect-target DROP" way
 
-	# shellcheck disable=SC2086 # words
-	ns box ebtables-legacy -t broute $rule --ip-dport 443 2>/dev/null &&
-		ns box ebtables-legacy -t broute $rule --ip-sport 443 && return
+	for way in dport sport; do
+		ns box ebtables-legacy -t broute $rule -p IPv4 --ip-proto tcp \
+			--ip-$way 443 2>/dev/null || break
+		[ -z "${V6-}" ] || must ns box ebtables-legacy -t broute $rule \
+			-p IPv6 --ip6-proto tcp --ip6-$way 443
+		[ $way != sport ] || return 0
+	done
 
 	# No ebtables in the kernel: the same with nft
 	must ns box nft -f - <<-RULES
@@ -289,6 +312,7 @@ topo_box_broute_udp()
 			udp dport 443 ether daddr set $MAC_BR meta pkttype set host
 			udp sport 443 ether daddr set $MAC_BR meta pkttype set host
 			ip frag-off & 0x1fff != 0 ether daddr set $MAC_BR meta pkttype set host
+			${V6:+exthdr frag exists ether daddr set $MAC_BR meta pkttype set host}
 		}
 	}
 	RULES

@@ -270,6 +270,8 @@ static int serve(const char *addr, int port)
 	if (lfd < 0)
 		die("socket");
 	setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* Does nothing to IPv4. */
+	setsockopt(lfd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(lfd, (struct sockaddr *)&ss, len))
 		die("bind");
 	if (listen(lfd, 512))

@@ -93,6 +93,8 @@ static int open_bound(const union addr *a, bool transparent)
 	if (transparent)
 		set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
 		    v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, "IP_TRANSPARENT");
+	if (v6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
 	if (bind(fd, &a->sa, addr_len(a)))
 		die("bind");
 	return fd;
