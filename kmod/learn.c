@@ -6,6 +6,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
+#include <net/ipv6.h>
 
 #include "mackeep.h"
 
@@ -171,4 +172,46 @@ void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 		return;
 	mackeep_learn_frame(mn, skb, ct, ctinfo == IP_CT_ESTABLISHED, in,
 			    policy);
+}
+
+static bool mackeep_learn_ports(const struct sk_buff *skb, bool v6)
+{
+	unsigned int offset = 0;
+	int proto;
+
+	proto = v6 ? ipv6_find_hdr(skb, &offset, -1, NULL, NULL) :
+		     ip_hdr(skb)->protocol;
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
+/*
+ * Under rcu_read_lock(), at PRE_ROUTING, for a packet that conntrack does not
+ * track: the pair cache is all there is for it. Nothing says whether it asks or
+ * answers, so the client is who was seen first, and the frames of the other end
+ * teach nothing. No answer proves it: a flood of them only makes fresh entries.
+ */
+void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
+			     const struct net_device *in, bool v6,
+			     const struct mackeep_policy *policy)
+{
+	struct mackeep_pair_key key, back;
+	struct mackeep_macs now, known;
+
+	if (!mackeep_learn_ports(skb, v6))
+		return;
+	if (!mackeep_learn_macs(skb, in, &now)) {
+		MACKEEP_STAT_INC(mn, noether);
+		return;
+	}
+	now.policy = policy->id;
+	/* See mackeep_learn_frame() */
+	if (ether_addr_equal(now.dst, in->dev_addr))
+		return;
+
+	mackeep_pair_key_skb(&key, skb, NULL, in->ifindex, v6);
+	back = key;
+	swap(back.client, back.server);
+	if (!mackeep_pair_find(mn, &back, &known))
+		mackeep_pair_learn(mn, &key, &now, false,
+				   policy->flags & XT_MACKEEP_REFRESH_FIRST);
 }

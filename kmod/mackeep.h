@@ -222,6 +222,9 @@ void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 		   struct nf_conn *ct, enum ip_conntrack_info ctinfo,
 		   const struct net_device *in,
 		   const struct mackeep_policy *policy);
+void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
+			     const struct net_device *in, bool v6,
+			     const struct mackeep_policy *policy);
 unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
 

@@ -37,6 +37,10 @@ static unsigned int mackeep_tg(struct sk_buff *skb,
 	ct = nf_ct_get(skb, &ctinfo);
 	if (!ct || nf_ct_is_template(ct)) {
 		MACKEEP_STAT_INC(mn, untracked);
+		if (xt_hooknum(par) == NF_INET_PRE_ROUTING)
+			mackeep_learn_untracked(mn, skb, xt_in(par),
+						xt_family(par) == NFPROTO_IPV6,
+						info->policy);
 		return XT_CONTINUE;
 	}
 

@@ -65,7 +65,7 @@ wire_leg() # NAME SADDR DADDR SOURCE DEST MINIMUM DESCRIPTION
 	local good bad rc
 
 	read -r good bad < <(awk -v saddr="$2" -v daddr="$3" -v macs="$4 $5" '
-		$1 == "from" && $6 == saddr && $7 == daddr {
+		$1 == "from" && $5 ~ /^ip/ && $6 == saddr && $7 == daddr {
 			if ($2 " " $3 == macs) good += $11; else bad += $11
 		}
 		END { printf "%d %d\n", good, bad }' "$TMP/$1")
