@@ -15,6 +15,9 @@
  *		connection that broke is replaced
  *   -w MS	pause after each answer on a connection (0)
  *   -b ADDR	bind to ADDR
+ *   -i		first sequence numbers from all over their range; those that a
+ *		kernel gives to two connections of the same addresses and ports,
+ *		in whatever namespaces, differ by no more than the time between
  *   -t S	give up after S seconds without an answer (30)
  *
  * PORT is 443 unless given; it is plain HTTP all the same. "serve" says
@@ -316,13 +319,27 @@ static struct {
 	unsigned long requests, size, upload;
 	unsigned long sent, done, failed, broken, bytes;
 	unsigned int conns;
-	bool once, loop;
+	bool once, loop, spread;
 	int pause;
 	double patience;
 	struct conn *list;
 } get = {
 	.requests = 1, .size = 1000, .conns = 1, .patience = 30,
 };
+
+static void get_spread(int fd)
+{
+	static uint32_t seq;
+	int one = 1, off = 0, queue = TCP_SEND_QUEUE;
+
+	seq += 0x9e3779b9; /* the golden section of it */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof(one)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue,
+		       sizeof(queue)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq, sizeof(seq)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)))
+		die("TCP_REPAIR");
+}
 
 static void get_connect(struct conn *conn)
 {
@@ -332,6 +349,8 @@ static void get_connect(struct conn *conn)
 	if (conn->fd < 0)
 		die("socket");
 	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (get.spread)
+		get_spread(conn->fd);
 	if (get.from_len &&
 	    bind(conn->fd, (struct sockaddr *)&get.from, get.from_len))
 		die("bind");
@@ -593,7 +612,7 @@ static int get_run(void)
 static void usage(void)
 {
 	fputs("usage: load serve [-b ADDR] [PORT]\n"
-	      "       load get [-c N] [-n N] [-s BYTES] [-u BYTES] [-o] [-l] [-w MS] [-b ADDR] [-t S] ADDR [PORT]\n",
+	      "       load get [-c N] [-n N] [-s BYTES] [-u BYTES] [-o] [-l] [-w MS] [-b ADDR] [-i] [-t S] ADDR [PORT]\n",
 	      stderr);
 	exit(2);
 }
@@ -613,7 +632,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "c:n:s:u:olw:b:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "c:n:s:u:oliw:b:t:")) != -1) {
 		switch (opt) {
 		case 'c':
 			get.conns = atoi(optarg);
@@ -632,6 +651,9 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			get.loop = true;
+			break;
+		case 'i':
+			get.spread = true;
 			break;
 		case 'w':
 			get.pause = atoi(optarg);
