@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# nginx as the proxy, TCP and UDP: "proxy_bind $remote_addr transparent".
+#
+#  c1 ..:c1 --+                                     +-- l1 192.0.2.80 ..:80
+#             +-- west -- [ port0 br0 port1 ] -- east
+#  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73
+#
+# nginx cannot make its listening sockets transparent, so they are made for it.
+# Its answers to UDP come from the address that the client asked and the port it
+# listens on, which therefore is the server's.
+
+# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+need nginx
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
+	skip_all "nginx has no stream module"
+tools udp inherit
+
+N=20
+
+nginx_up()
+{
+	cat >"$TMP/nginx.conf" <<-CONF
+	load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+	daemon off;
+	user root;
+	error_log stderr error;
+	pid $TMP/nginx.pid;
+	events { worker_connections 512; }
+	stream {
+		server {
+			listen $PROXY_PORT;
+			proxy_pass \$server_addr:443;
+			proxy_bind \$remote_addr transparent;
+		}
+		server {
+			listen 443 udp;
+			proxy_pass \$server_addr:443;
+			proxy_bind \$remote_addr transparent;
+			proxy_timeout 20s;
+		}
+	}
+	CONF
+	must spawn nginx ns box inherit tcp:$PROXY_PORT udp:443 -- \
+		nginx -e stderr -c "$TMP/nginx.conf"
+	nginx_pid=$spawned
+	# Its sockets are there before it is; what comes first waits in them.
+	busywait 20 listening box $PROXY_PORT && return
+	diag "$(cat "$TMP/nginx.err")"
+	return 1
+}
+
+traffic() # TITLE
+{
+	local passive active
+
+	passive=$(box_opens Passive)
+	active=$(box_opens Active)
+	ok "$1: TCP, $N requests of c1 to $S1" ns c1 load get -c 4 -n $N $S1
+	ok "$1: TCP, c2 to $L1" ns c2 load get -n $N $L1
+	ok "$1: UDP, c1 to $S1" ns c1 udp talk -n $N $S1
+	ok "$1: UDP, c2 to $L1" ns c2 udp talk -n $N $L1
+	ok "$1: the proxy comes to rest" proxy_quiet
+	is "$(($(box_opens Passive) - passive)) $(($(box_opens Active) - active))" \
+		"5 5" "$1: every connection went through the proxy"
+	wire_stop
+	is "$(wire_sum east "way == \"from\" && proto == \"udp\" && saddr == \"$C1\"") $(wire_sum west "way == \"from\" && proto == \"udp\" && saddr == \"$S1\"")" \
+		"$N $N" "$1: the datagrams were one out for one in"
+}
+
+must topo_up
+must servers_up
+for name in srv l1; do
+	must spawn_ready echo-$name ns $name udp echo
+done
+must nginx_up
+
+rules()
+{
+	topo_box_rules "$@"
+	must ns box iptables -t mangle -R PREROUTING $(($# > 0 ? 4 : 3)) -p udp \
+		--dport 443 -j TPROXY --on-port 443 --tproxy-mark 1
+}
+
+# --- control --------------------------------------------------------------------
+
+topo_box_addressed
+rules
+topo_box_broute
+topo_box_broute_udp
+wire_both
+traffic "no module"
+wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $N "no module: $S1 to c1 from the box's MAC"
+wire_leg east $C1 $S1 $MAC_BR $MAC_R $N "no module: c1 to $S1 from the box's MAC"
+topo_box_broute_off
+topo_box_rules_off
+topo_box_unaddressed
+
+module_needed
+topo_box_marks
+rules -j MACKEEP
+ns box conntrack -F 2>/dev/null
+wire_both
+traffic "kept"
+wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "kept: $S1 to c1"
+wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "kept: c1 to $S1"
+wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 $((2 * N)) "kept: $L1 to c2"
+wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 $((2 * N)) "kept: c2 to $L1"
+like "$(wire_flags west $S1 $C1) $(wire_flags east $C1 $S1)" \
+	"^F.*S.*\ F.*S" "kept: from the first SYN to the FIN, on both sides"
+wire_clean "kept"
+
+tap_kill $nginx_pid
+topo_down
+module_gone
+done_testing
