@@ -21,6 +21,7 @@
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/l3mdev.h>
 #include <net/netfilter/nf_socket.h>
 #include <net/tcp.h>
 
@@ -62,7 +63,7 @@ static siphash_aligned_key_t mackeep_lift_key __read_mostly;
 struct mackeep_lift_datagram {
 	union nf_inet_addr saddr, daddr;
 	u32 id;
-	u32 ifindex;			/* the bridge */
+	u32 ifindex;			/* the device it comes in by */
 	u32 protocol;
 	u32 pad;
 };
@@ -160,18 +161,24 @@ static bool mackeep_lift_bound(const struct sock *sk, bool v6)
 	return sk->sk_rcv_saddr;
 }
 
+/* in: the device it would come in by. */
 static bool mackeep_lift_socket(const struct mackeep_net *mn,
 				const struct sk_buff *skb,
-				const struct net_device *br)
+				const struct net_device *in)
 {
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	struct sock *sk;
 	bool ours;
 
-	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, br) :
-		  nf_sk_lookup_slow_v4(mn->net, skb, br);
-	if (!sk)
-		return false;
+	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, in) :
+		  nf_sk_lookup_slow_v4(mn->net, skb, in);
+	if (!sk) {
+		if (!netif_is_l3_slave(in))
+			return false;
+		/* In a VRF sockets are bound to that. */
+		in = l3mdev_master_dev_rcu(in);
+		return in && mackeep_lift_socket(mn, skb, in);
+	}
 
 	ours = inet_sk_transparent(sk) && mackeep_lift_bound(sk, v6);
 	sock_gen_put(sk);
@@ -198,9 +205,9 @@ static bool mackeep_lift_assigned(const struct sk_buff *skb)
  * that has no proper header.
  */
 static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
-				const struct net_device *br)
+				const struct net_device *in)
 {
-	struct mackeep_lift_datagram key = { .ifindex = br->ifindex };
+	struct mackeep_lift_datagram key = { .ifindex = in ? in->ifindex : 0 };
 	enum mackeep_lift_part part;
 
 	part = skb->protocol == htons(ETH_P_IPV6) ?
@@ -209,12 +216,18 @@ static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
 		return false;
 
 	if (mackeep_lift_marked(mn, skb) || mackeep_lift_assigned(skb)) {
+		if (!in) {
+			MACKEEP_STAT_INC(mn, novlan);
+			return false;
+		}
 		MACKEEP_STAT_INC(mn, lifted);
+	} else if (!in) {
+		return false;
 	} else if (part == MACKEEP_LIFT_LATER) {
 		if (!mackeep_lift_recall(mn, &key))
 			return false;
 		MACKEEP_STAT_INC(mn, lifted_frag);
-	} else if (mackeep_lift_socket(mn, skb, br)) {
+	} else if (mackeep_lift_socket(mn, skb, in)) {
 		MACKEEP_STAT_INC(mn, lifted_sock);
 	} else {
 		return false;
@@ -224,37 +237,40 @@ static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
 	return true;
 }
 
+/* The tag that a frame would have on the bridge device itself; no vid: none. */
+struct mackeep_lift_tag {
+	__be16 proto;
+	u16 vid;
+};
+
 /*
- * Gives the frame the tag it would have on the bridge device itself. False when
- * that has no place for its VLAN: the stack would only drop it.
+ * The device it would come in by: the bridge or a VLAN device on it. NULL when
+ * the bridge has no place for the frame's VLAN: the stack would only drop it.
  */
-static bool mackeep_lift_vlan(struct sk_buff *skb, struct net_device *br)
+static struct net_device *mackeep_lift_in(const struct sk_buff *skb,
+					  struct net_device *br,
+					  struct mackeep_lift_tag *tag)
 {
 	const struct mackeep_lift_frame *frame =
 		this_cpu_ptr(&mackeep_lift_frame);
-	bool tagged = skb_vlan_tag_present(skb);
-	u16 vid = tagged ? skb_vlan_tag_get_id(skb) : 0;
-	__be16 proto = skb->vlan_proto;
 	struct bridge_vlan_info info;
 
+	tag->vid = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
+	tag->proto = skb->vlan_proto;
 	if (br_vlan_enabled(br)) {
 		/* The tag is already as the port wants it that it was for. */
-		proto = frame->vlan_proto ?: htons(ETH_P_8021Q);
-		vid = frame->vlan_proto ? frame->vlan_tci & VLAN_VID_MASK : 0;
-		if (!vid && br_vlan_get_pvid_rcu(frame->in, &vid))
-			return false;
-		if (br_vlan_get_info_rcu(br, vid, &info))
-			return false;
-		tagged = !(info.flags & BRIDGE_VLAN_INFO_UNTAGGED);
+		tag->proto = frame->vlan_proto ?: htons(ETH_P_8021Q);
+		tag->vid = frame->vlan_proto ? frame->vlan_tci & VLAN_VID_MASK :
+					       0;
+		if (!tag->vid && br_vlan_get_pvid_rcu(frame->in, &tag->vid))
+			return NULL;
+		if (br_vlan_get_info_rcu(br, tag->vid, &info))
+			return NULL;
+		if (info.flags & BRIDGE_VLAN_INFO_UNTAGGED)
+			tag->vid = 0;
 	}
-	if (tagged && vid && !__vlan_find_dev_deep_rcu(br, proto, vid))
-		return false;
-
-	if (!tagged)
-		__vlan_hwaccel_clear_tag(skb);
-	else if (!skb_vlan_tag_present(skb))
-		__vlan_hwaccel_put_tag(skb, proto, vid);
-	return true;
+	return tag->vid ? __vlan_find_dev_deep_rcu(br, tag->proto, tag->vid) :
+			  br;
 }
 
 /* Under rcu_read_lock(), in softirq. */
@@ -263,7 +279,8 @@ unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 {
 	struct mackeep_net *mn = priv;
 	const void *buffer = skb->head;
-	struct net_device *br;
+	struct mackeep_lift_tag tag;
+	struct net_device *br, *in;
 
 	if (skb->protocol != htons(ETH_P_IP) &&
 	    skb->protocol != htons(ETH_P_IPV6))
@@ -277,12 +294,16 @@ unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 	}
 
 	br = netdev_master_upper_dev_get_rcu(state->in);
-	if (!br || !mackeep_lift_wanted(mn, skb, br))
+	if (!br)
 		return NF_ACCEPT;
-	if (!mackeep_lift_vlan(skb, br)) {
-		MACKEEP_STAT_INC(mn, novlan);
+	in = mackeep_lift_in(skb, br, &tag);
+	if (!mackeep_lift_wanted(mn, skb, in))
 		return NF_ACCEPT;
-	}
+
+	if (!tag.vid)
+		__vlan_hwaccel_clear_tag(skb);
+	else if (!skb_vlan_tag_present(skb))
+		__vlan_hwaccel_put_tag(skb, tag.proto, tag.vid);
 	__this_cpu_write(mackeep_lift_frame.lifted, buffer);
 
 	skb->dev = br;
