@@ -79,6 +79,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct mackeep_policy *policy)
 {
 	bool fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST;
+	u32 moves = READ_ONCE(mn->pairs.moves);
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs now, old;
 	struct mackeep_pair_key key;
@@ -89,6 +90,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 		return;
 	}
 	now.policy = policy->id;
+	now.gen = moves;
 
 	if (!rec)
 		rec = mackeep_record_attach(ct);

@@ -7,6 +7,7 @@
  *   learn.c	takes the MACs it came with
  *   record.c	keeps them in the conntrack entry
  *   pair.c	and by client and server address, for the upstream leg
+ *   announce.c	hosts that say they have another MAC now
  *   adopt.c	where a flow that the proxy opens gets its MACs from
  *   lasthop.c	--last-hop: sends answers back where the flow came from
  *   output.c	writes them on the packets that leave
@@ -59,6 +60,7 @@ struct mackeep_pairs {
 	struct list_head proven;	/* saw an answer, least used first */
 	unsigned int count;
 	u32 gen;			/* moves when MACs of a pair change */
+	u32 moves;			/* how often a client announced a new MAC */
 	struct delayed_work gc;
 };
 
@@ -75,7 +77,7 @@ struct mackeep_lasthop {
 
 /* --- main.c: a network namespace --------------------------------------- */
 
-#define MACKEEP_HOOKS		4
+#define MACKEEP_HOOKS		6
 #define MACKEEP_LEARN_HOOKS	2
 #define MACKEEP_LIFT_SLOTS	256	/* fragmented datagrams on their way */
 
@@ -151,7 +153,9 @@ struct mackeep_macs {
 	u32 ifindex;			/* L3 device, 0 for any */
 	u16 vlan;
 	u16 policy;
-	u32 gen;			/* mackeep_pairs.gen they were taken at */
+	u32 gen;			/* mackeep_pairs.gen they were taken at;
+					 * moves, of those not from a pair
+					 */
 	u8 flags;			/* MACKEEP_INFO_* */
 	u8 via;				/* MACKEEP_VIA_* */
 };
@@ -167,6 +171,9 @@ void mackeep_record_read(const struct nf_conn *ct,
 			 struct mackeep_macs *macs);
 void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
 			  const struct mackeep_macs *macs);
+bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
+			    const struct mackeep_macs *old,
+			    const struct mackeep_macs *macs);
 u8 mackeep_record_stamp(const struct mackeep_record *rec);
 void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp);
 bool mackeep_record_forwarded(const struct mackeep_record *rec);
@@ -198,6 +205,11 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
 		       struct mackeep_macs *macs);
+void mackeep_pair_move(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key, const u8 *mac);
+bool mackeep_pair_follow(struct mackeep_net *mn,
+			 const struct mackeep_pair_key *key,
+			 struct mackeep_macs *macs);
 int mackeep_pair_module_init(void);
 void mackeep_pair_module_exit(void);
 
@@ -227,6 +239,13 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 			     const struct mackeep_policy *policy);
 unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
+
+/* --- announce.c ----------------------------------------------------------- */
+
+unsigned int mackeep_announce_arp(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state);
+unsigned int mackeep_announce_ndisc(void *priv, struct sk_buff *skb,
+				    const struct nf_hook_state *state);
 
 /* --- lasthop.c: as above --------------------------------------------------- */
 

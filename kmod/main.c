@@ -6,6 +6,7 @@
  * and loses them with the last; one without a rule pays nothing.
  */
 #include <linux/module.h>
+#include <linux/netfilter_arp.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -50,6 +51,18 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.pf		= NFPROTO_BRIDGE,
 		.hooknum	= NF_BR_FORWARD,
 		.priority	= NF_BR_PRI_FILTER_BRIDGED + 1,
+	},
+	{
+		.hook		= mackeep_announce_arp,
+		.pf		= NFPROTO_ARP,
+		.hooknum	= NF_ARP_IN,
+		.priority	= INT_MAX,
+	},
+	{
+		.hook		= mackeep_announce_ndisc,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_PRE_ROUTING,
+		.priority	= NF_IP6_PRI_LAST,
 	},
 };
 

@@ -158,6 +158,25 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 	return dev_queue_xmit(skb);
 }
 
+/*
+ * Some client announced a new MAC since the record was written. If it was this
+ * flow's, answers must not wait for a frame of the flow to show it: a client
+ * that only listens would never get any.
+ */
+static void mackeep_output_follow(struct mackeep_net *mn,
+				  const struct sk_buff *skb, struct nf_conn *ct,
+				  struct mackeep_record *rec,
+				  struct mackeep_macs *macs)
+{
+	struct mackeep_macs old = *macs;
+	struct mackeep_pair_key key;
+
+	mackeep_pair_key_ct(&key, ct, macs->ifindex ?: skb->dev->ifindex);
+	if (mackeep_pair_follow(mn, &key, macs))
+		MACKEEP_STAT_INC(mn, refreshed);
+	mackeep_record_replace(ct, rec, &old, macs);
+}
+
 /* The record's MACs are missing, or the pair they came from has others now. */
 static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 				 struct nf_conn *ct,
@@ -167,6 +186,11 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 	u32 gen = READ_ONCE(mn->pairs.gen);
 	bool first = !macs->flags;
 
+	if (macs->via == MACKEEP_VIA_LEARNED ||
+	    macs->via == MACKEEP_VIA_RESTORED) {
+		mackeep_output_follow(mn, skb, ct, rec, macs);
+		return;
+	}
 	if (mackeep_forwarded(skb))
 		return;
 
@@ -201,6 +225,9 @@ static bool mackeep_output_stale(const struct mackeep_net *mn,
 	switch (macs->via) {
 	case MACKEEP_VIA_NONE:
 		return true;
+	case MACKEEP_VIA_LEARNED:
+	case MACKEEP_VIA_RESTORED:
+		return macs->gen != READ_ONCE(mn->pairs.moves);
 	case MACKEEP_VIA_PAIR:
 	case MACKEEP_VIA_REVERSE:
 	case MACKEEP_VIA_CLIENT:

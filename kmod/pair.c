@@ -32,6 +32,7 @@ struct mackeep_pair {
 	struct mackeep_pair_key key;
 	u8 src[ETH_ALEN];
 	u8 dst[ETH_ALEN];
+	u8 was[ETH_ALEN];		/* src before it was announced */
 	u16 vlan;
 	u16 policy;
 	bool proven;			/* under lock, read without */
@@ -153,6 +154,7 @@ mackeep_pair_alloc(const struct mackeep_pair_key *key,
 	pair->key = *key;
 	ether_addr_copy(pair->src, macs->src);
 	ether_addr_copy(pair->dst, macs->dst);
+	eth_zero_addr(pair->was);
 	pair->vlan = macs->vlan;
 	pair->policy = macs->policy;
 	pair->proven = proven;
@@ -160,19 +162,25 @@ mackeep_pair_alloc(const struct mackeep_pair_key *key,
 	return pair;
 }
 
-/* Other MACs for a known pair: flows that took the old ones look again. */
+/*
+ * Other MACs for a known pair: flows that took the old ones look again. was is
+ * the one that the client gave up, if it said so, now or before.
+ */
 static void mackeep_pair_change(struct mackeep_net *mn,
 				struct mackeep_pair *old,
-				const struct mackeep_macs *macs, bool proven)
+				const struct mackeep_macs *macs, bool proven,
+				const u8 *was)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
 	int err = -ENOMEM;
 
 	pair = mackeep_pair_alloc(&old->key, macs, proven || old->proven);
-	if (pair)
+	if (pair) {
+		ether_addr_copy(pair->was, was);
 		err = rhashtable_replace_fast(&pairs->table, &old->node,
 					      &pair->node, mackeep_pair_params);
+	}
 	if (err) {
 		/* Rather nothing than MACs known to be wrong. */
 		MACKEEP_STAT_INC(mn, nomem);
@@ -251,7 +259,7 @@ static void mackeep_pair_learn_one(struct mackeep_net *mn,
 	else if (fixed || mackeep_pair_same(pair, macs))
 		mackeep_pair_touch(pairs, pair, proven);
 	else
-		mackeep_pair_change(mn, pair, macs, proven);
+		mackeep_pair_change(mn, pair, macs, proven, pair->was);
 	spin_unlock_bh(&pairs->lock);
 }
 
@@ -272,6 +280,73 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);
 	mackeep_pair_learn_one(mn, &any, &client, proven, fixed);
+}
+
+static struct mackeep_pair *
+mackeep_pair_client(struct mackeep_pairs *pairs,
+		    const struct mackeep_pair_key *key)
+{
+	struct mackeep_pair_key any = *key;
+
+	memset(&any.server, 0, sizeof(any.server));
+	return rhashtable_lookup(&pairs->table, &any, mackeep_pair_params);
+}
+
+static bool mackeep_pair_fixed(const struct mackeep_net *mn, u16 id)
+{
+	const struct mackeep_policy *policy = mackeep_policy_find(mn, id);
+
+	return policy && policy->flags & XT_MACKEEP_REFRESH_FIRST;
+}
+
+/*
+ * Under rcu_read_lock(). The client says that it has this MAC now. Only its
+ * one entry for any server changes and remembers what it was before; all else
+ * that has the old MAC finds out there.
+ */
+void mackeep_pair_move(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key, const u8 *mac)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_macs macs = {};
+	struct mackeep_pair *pair;
+
+	/* Mostly the client is no one we know, or where it always was. */
+	pair = mackeep_pair_client(pairs, key);
+	if (!pair || ether_addr_equal(pair->src, mac))
+		return;
+
+	spin_lock_bh(&pairs->lock);
+	pair = mackeep_pair_client(pairs, key);
+	if (pair && !ether_addr_equal(pair->src, mac) &&
+	    !mackeep_pair_fixed(mn, pair->policy)) {
+		ether_addr_copy(macs.src, mac);
+		macs.vlan = pair->vlan;
+		macs.policy = pair->policy;
+		mackeep_pair_change(mn, pair, &macs, false, pair->src);
+		smp_wmb(); /* the pair before moves: mackeep_pair_follow() */
+		WRITE_ONCE(pairs->moves, pairs->moves + 1);
+	}
+	spin_unlock_bh(&pairs->lock);
+}
+
+/* Under rcu_read_lock(). Whether src was given up by the client for another. */
+bool mackeep_pair_follow(struct mackeep_net *mn,
+			 const struct mackeep_pair_key *key,
+			 struct mackeep_macs *macs)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *pair;
+
+	macs->gen = READ_ONCE(pairs->moves);
+	smp_rmb(); /* moves first: one after it is seen as one */
+	pair = mackeep_pair_client(pairs, key);
+	if (!pair || !ether_addr_equal(pair->was, macs->src) ||
+	    ether_addr_equal(pair->src, macs->src) ||
+	    mackeep_pair_fixed(mn, macs->policy))
+		return false;
+	ether_addr_copy(macs->src, pair->src);
+	return true;
 }
 
 /*
@@ -297,6 +372,8 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	macs->ifindex = pair->key.ifindex;
 	macs->vlan = pair->vlan;
 	macs->policy = pair->policy;
+	if (unlikely(READ_ONCE(pairs->moves)))
+		mackeep_pair_follow(mn, key, macs);
 	macs->gen = gen;
 
 	if (time_after(jiffies, READ_ONCE(pair->used) + HZ)) {

@@ -171,14 +171,12 @@ static bool mackeep_record_shows(const struct mackeep_record *rec,
 	       rec->via == macs->via;
 }
 
-/* Listeners are told when the record shows something new. */
-void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
-			  const struct mackeep_macs *macs)
+/* Under ct->lock. True when the record shows something new. */
+static bool mackeep_record_store(struct mackeep_record *rec,
+				 const struct mackeep_macs *macs)
 {
-	bool news;
+	bool news = !mackeep_record_shows(rec, macs);
 
-	spin_lock_bh(&ct->lock);
-	news = !mackeep_record_shows(rec, macs);
 	WRITE_ONCE(rec->seq, rec->seq + 1);
 	smp_wmb(); /* odd before any change; pairs with mackeep_record_read() */
 	ether_addr_copy(rec->src, macs->src);
@@ -191,10 +189,43 @@ void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
 	rec->via = macs->via;
 	smp_wmb(); /* every change before even */
 	WRITE_ONCE(rec->seq, rec->seq + 1);
+	return news;
+}
+
+/* Listeners are told when the record shows something new. */
+void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
+			  const struct mackeep_macs *macs)
+{
+	bool news;
+
+	spin_lock_bh(&ct->lock);
+	news = mackeep_record_store(rec, macs);
 	spin_unlock_bh(&ct->lock);
 
 	if (news)
 		nf_conntrack_event_cache(IPCT_HELPER, ct);
+}
+
+/*
+ * As above for who only read something about the flow: false, and nothing is
+ * written, when the record is not the old one any more. A frame of the flow
+ * knows better, and there may be no other.
+ */
+bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
+			    const struct mackeep_macs *old,
+			    const struct mackeep_macs *macs)
+{
+	bool same, news = false;
+
+	spin_lock_bh(&ct->lock);
+	same = mackeep_record_shows(rec, old);
+	if (same)
+		news = mackeep_record_store(rec, macs);
+	spin_unlock_bh(&ct->lock);
+
+	if (news)
+		nf_conntrack_event_cache(IPCT_HELPER, ct);
+	return same;
 }
 
 u8 mackeep_record_stamp(const struct mackeep_record *rec)

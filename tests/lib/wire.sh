@@ -104,6 +104,21 @@ wire_show() # NAME
 	diag "$(sort "$TMP/$1" | head -n 40)"
 }
 
+# When the first or last frame was for which CONDITION holds, seconds since the
+# capture began; nothing when there was none
+wire_time() # NAME first|last CONDITION
+{
+	awk -v what="$2" "{
+		way = \$1; src = \$2; dst = \$3; type = \$5; saddr = \$6
+		daddr = \$7; proto = \$8; sport = \$9; dport = \$10
+	}
+	!/^#/ && ($3) {
+		t = what == \"first\" ? \$14 : \$15
+		if (!n++ || (what == \"first\" ? t < at : t > at)) at = t
+	}
+	END { if (n) print at }" "$TMP/$1"
+}
+
 # What the frames look like, without how many: two runs can be compared.
 wire_shape() # NAME [CONDITION]
 {
