@@ -11,6 +11,7 @@
  *   adopt.c	where a flow that the proxy opens gets its MACs from
  *   lasthop.c	--last-hop: sends answers back where the flow came from
  *   output.c	writes them on the packets that leave
+ *   ownport.c	but not by the port where the station is whose MAC it is
  *
  * main.c holds the network namespaces, policy.c the marks of the rules.
  */
@@ -77,7 +78,7 @@ struct mackeep_lasthop {
 
 /* --- main.c: a network namespace --------------------------------------- */
 
-#define MACKEEP_HOOKS		6
+#define MACKEEP_HOOKS		7
 #define MACKEEP_LEARN_HOOKS	2
 #define MACKEEP_LIFT_SLOTS	256	/* fragmented datagrams on their way */
 
@@ -256,7 +257,7 @@ void mackeep_lasthop_net_init(struct mackeep_net *mn);
 int mackeep_lasthop_init(void);
 void mackeep_lasthop_exit(void);
 
-/* --- output.c, lift.c: the hooks ---------------------------------------- */
+/* --- output.c, ownport.c, lift.c: the hooks ------------------------------ */
 
 bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu,
 			   bool v6);
@@ -264,6 +265,8 @@ unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
+unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state);
 unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
 unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,

@@ -53,6 +53,12 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.priority	= NF_BR_PRI_FILTER_BRIDGED + 1,
 	},
 	{
+		.hook		= mackeep_ownport_out,
+		.pf		= NFPROTO_BRIDGE,
+		.hooknum	= NF_BR_LOCAL_OUT,
+		.priority	= NF_BR_PRI_FIRST,
+	},
+	{
 		.hook		= mackeep_announce_arp,
 		.pf		= NFPROTO_ARP,
 		.hooknum	= NF_ARP_IN,
