@@ -219,7 +219,7 @@ spawn() # NAME COMMAND [ARG...]
 	shift
 	# A function would leave a shell between us and the program.
 	: >"$TMP/$name.out" # there for who waits for it
-	[ "$1" != ns ] || set -- nsenter --net="/run/netns/mk-$2" -- "${@:3}"
+	[ "$1" != ns ] || set -- nsenter --net="/run/netns/$TOPO-$2" -- "${@:3}"
 	"$@" >"$TMP/$name.out" 2>"$TMP/$name.err" </dev/null &
 	spawned=$!
 	defer tap_kill "$spawned"

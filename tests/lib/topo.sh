@@ -48,6 +48,7 @@ LIFT_MARK=0x4d4b
 PROXY_PORT=3129
 
 TOPO_NS="c1 c2 west box east rt l1 l2 srv"
+TOPO=mk # what the names of the namespaces begin with
 
 # nsenter instead of ip netns exec: no mount namespace, which is slow to make
 ns() # NAME COMMAND [ARG...]
@@ -55,13 +56,13 @@ ns() # NAME COMMAND [ARG...]
 	local name=$1
 
 	shift
-	nsenter --net="/run/netns/mk-$name" -- "$@"
+	nsenter --net="/run/netns/$TOPO-$name" -- "$@"
 }
 
 # Each line for ip(8), in namespace NAME
 topo_ip() # NAME <LINES
 {
-	ip -n "mk-$1" -batch -
+	ip -n "$TOPO-$1" -batch -
 }
 
 # Keys that this kernel does not have are left out.
@@ -85,14 +86,14 @@ topo_down()
 	local name
 
 	for name in $TOPO_NS; do
-		[ ! -e "/run/netns/mk-$name" ] || echo "netns del mk-$name"
+		[ ! -e "/run/netns/$TOPO-$name" ] || echo "netns del $TOPO-$name"
 	done | ip -batch -
 }
 
 topo_link() # NS IF MAC NS IF MAC
 {
-	echo "link add $2 address $3 netns mk-$1 type veth" \
-	     "peer name $5 address $6 netns mk-$4"
+	echo "link add $2 address $3 netns $TOPO-$1 type veth" \
+	     "peer name $5 address $6 netns $TOPO-$4"
 }
 
 topo_up()
@@ -101,9 +102,9 @@ topo_up()
 
 	[ -z "${V6-}" ] || v6off=0
 	topo_down
-	defer topo_down
+	defer eval "TOPO=$TOPO topo_down"
 
-	must ip -batch - <<<"$(printf 'netns add mk-%s\n' $TOPO_NS)"
+	must ip -batch - <<<"$(printf "netns add $TOPO-%s\n" $TOPO_NS)"
 	# Side by side: most of it is starting programs.
 	for name in $TOPO_NS; do
 		mode=0
@@ -231,7 +232,7 @@ topo_box_bare()
 	route add local default dev lo table 100
 	route add default dev br0
 	LINES
-	[ -z "${V6-}" ] || must ip -6 -n mk-box -batch - <<-LINES
+	[ -z "${V6-}" ] || must ip -6 -n $TOPO-box -batch - <<-LINES
 	rule add fwmark 1 lookup 100
 	route add local default dev lo table 100
 	route add default dev br0

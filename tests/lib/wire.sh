@@ -4,8 +4,7 @@
 #
 # Captures at the far ends of the box's cables, and questions about them.
 
-wire_running=()
-wire_pids=()
+declare -A wire_pid
 
 wire_start() # NAME NAMESPACE INTERFACE [wire OPTION...]
 {
@@ -15,8 +14,7 @@ wire_start() # NAME NAMESPACE INTERFACE [wire OPTION...]
 	rm -f "$TMP/$name"
 	must spawn_ready "wire-$name" ns "$space" wire -i "$iface" "$@" \
 		"$TMP/$name"
-	wire_running+=("$name")
-	wire_pids+=("$spawned")
+	wire_pid[$name]=$spawned
 }
 
 # Both sides of the box: "west" and "east"
@@ -26,21 +24,24 @@ wire_both() # [wire OPTION...]
 	wire_start east east e0 "$@"
 }
 
-# Ends all captures once the wires are quiet; a frame lost is a failure.
-wire_stop()
+# Ends captures, all unless some are named, once their wires are quiet; a frame
+# lost is a failure.
+wire_stop() # [NAME...]
 {
-	local i rc=0
+	local name rc=0
 
-	kill "${wire_pids[@]}" 2>/dev/null
-	for i in "${!wire_pids[@]}"; do
-		wait "${wire_pids[i]}" || {
+	[ $# -gt 0 ] || set -- "${!wire_pid[@]}"
+	for name; do
+		kill "${wire_pid[$name]}" 2>/dev/null
+	done
+	for name; do
+		wait "${wire_pid[$name]}" || {
 			rc=1
-			diag "$(cat "$TMP/wire-${wire_running[i]}.err")"
+			diag "$(cat "$TMP/wire-$name.err")"
 		}
+		unset "wire_pid[$name]"
 	done
 	[ $rc -eq 0 ] || fail "capture: every frame was seen"
-	wire_running=()
-	wire_pids=()
 	return $rc
 }
 
