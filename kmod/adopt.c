@@ -175,6 +175,28 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 }
 
 /*
+ * As above for an answer in a flow of which only the client's MAC is known:
+ * adds the other one.
+ */
+bool mackeep_adopt_far(struct mackeep_net *mn, const struct sk_buff *skb,
+		       const struct nf_conn *ct, bool v6,
+		       struct mackeep_macs *macs)
+{
+	struct mackeep_pair_key key;
+	struct mackeep_macs new;
+
+	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
+	if (mackeep_pair_find(mn, &key, &new))
+		ether_addr_copy(macs->dst, new.dst);
+	else if (mackeep_adopt_by_neigh(mn, skb, v6, &new))
+		ether_addr_copy(macs->dst, new.src);
+	else
+		return false;
+	macs->flags |= MACKEEP_INFO_DST;
+	return true;
+}
+
+/*
  * As above for a packet whose flow has no record to keep anything in. macs are
  * those of the packet's own direction; the return value tells which direction
  * of a flow from client to server that is, or that nothing is known.

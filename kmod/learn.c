@@ -10,15 +10,22 @@
 
 #include "mackeep.h"
 
-/* The MACs of the frame the packet came in. */
+/*
+ * The MACs of the frame the packet came in.
+ *
+ * What comes in by a bridge port itself was taken off the bridge by broute, and
+ * has to leave by the bridge. If redirect did it, the frame's h_dest was
+ * overwritten with the MAC of the port, which nobody sends to: then the source
+ * alone is known, and output.c finds the other end where it can.
+ */
 static bool mackeep_learn_macs(const struct sk_buff *skb,
 			       const struct net_device *in,
 			       struct mackeep_macs *macs)
 {
+	const struct net_device *br = NULL;
 	const struct ethhdr *eth;
 
-	/* A packet comes a second time as from its VRF. */
-	if (in->type != ARPHRD_ETHER || netif_is_l3_master(in) || !skb_mac_header_was_set(skb) ||
+	if (in->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb) ||
 	    skb_mac_header(skb) < skb->head ||
 	    skb_mac_header(skb) + ETH_HLEN > skb->data)
 		return false;
@@ -33,6 +40,15 @@ static bool mackeep_learn_macs(const struct sk_buff *skb,
 	macs->ifindex = in->ifindex;
 	macs->vlan = is_vlan_dev(in) ? vlan_dev_vlan_id(in) : 0;
 	macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
+	if (unlikely(netif_is_bridge_port(in)))
+		br = netdev_master_upper_dev_get_rcu((struct net_device *)in);
+	if (br) {
+		macs->ifindex = br->ifindex;
+		if (ether_addr_equal(macs->dst, in->dev_addr)) {
+			eth_zero_addr(macs->dst);
+			macs->flags = MACKEEP_INFO_SRC;
+		}
+	}
 	macs->via = MACKEEP_VIA_LEARNED;
 	macs->gen = 0;
 	return true;
@@ -83,12 +99,17 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs now, old;
 	struct mackeep_pair_key key;
+	u32 ifindex;
 	u8 stamp;
 
+	/* A packet comes a second time as from its VRF. */
+	if (unlikely(netif_is_l3_master(in)))
+		return;
 	if (!mackeep_learn_macs(skb, in, &now)) {
 		MACKEEP_STAT_INC(mn, noether);
 		return;
 	}
+	ifindex = now.ifindex;
 	now.policy = policy->id;
 	now.gen = moves;
 
@@ -110,6 +131,13 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 			now = old;
 			now.policy = policy->id;
 		}
+		/* What output.c found instead of an h_dest that is not shown */
+		if (!(now.flags & MACKEEP_INFO_DST) &&
+		    old.flags & MACKEEP_INFO_DST &&
+		    ether_addr_equal(now.src, old.src)) {
+			ether_addr_copy(now.dst, old.dst);
+			now.flags |= MACKEEP_INFO_DST;
+		}
 		if (!mackeep_learn_same(&now, &old)) {
 			mackeep_record_write(ct, rec, &now);
 			if (old.flags)
@@ -129,7 +157,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	if (ether_addr_equal(now.dst, in->dev_addr))
 		return;
 
-	mackeep_pair_key_ct(&key, ct, in->ifindex);
+	mackeep_pair_key_ct(&key, ct, ifindex);
 	mackeep_pair_learn(mn, &key, &now, proven, fixed);
 }
 
@@ -199,7 +227,7 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 	struct mackeep_pair_key key, back;
 	struct mackeep_macs now, known;
 
-	if (!mackeep_learn_ports(skb, v6))
+	if (netif_is_l3_master(in) || !mackeep_learn_ports(skb, v6))
 		return;
 	if (!mackeep_learn_macs(skb, in, &now)) {
 		MACKEEP_STAT_INC(mn, noether);
@@ -210,7 +238,7 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 	if (ether_addr_equal(now.dst, in->dev_addr))
 		return;
 
-	mackeep_pair_key_skb(&key, skb, NULL, in->ifindex, v6);
+	mackeep_pair_key_skb(&key, skb, NULL, now.ifindex, v6);
 	back = key;
 	swap(back.client, back.server);
 	if (!mackeep_pair_find(mn, &back, &known))

@@ -33,24 +33,12 @@
  */
 struct mackeep_lift_frame {
 	const void *lifted;		/* its buffer, once it is lifted */
-	const struct net_device *in;
+	struct net_device *in;
 	__be16 vlan_proto;		/* its tag as it came in; 0 for none */
 	u16 vlan_tci;
 };
 
 static DEFINE_PER_CPU(struct mackeep_lift_frame, mackeep_lift_frame);
-
-unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
-{
-	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
-
-	frame->lifted = NULL;
-	frame->in = state->in;
-	frame->vlan_proto = skb_vlan_tag_present(skb) ? skb->vlan_proto : 0;
-	frame->vlan_tci = skb->vlan_tci;
-	return NF_ACCEPT;
-}
 
 /*
  * Fragments. Only the first of a datagram has ports, so only that one is marked
@@ -273,6 +261,54 @@ static struct net_device *mackeep_lift_in(const struct sk_buff *skb,
 			  br;
 }
 
+/*
+ * br_netfilter is about to show the frame to the IP tables, which see what is
+ * lifted afterwards: such a frame goes past it. Not one whose socket would be
+ * found: what TPROXY and DIVERT do to that is not lost on the way.
+ */
+static bool mackeep_lift_past(struct mackeep_net *mn, struct sk_buff *skb,
+			      const struct net_device *in)
+{
+	struct mackeep_lift_datagram key = { .ifindex = in->ifindex };
+	enum mackeep_lift_part part;
+
+	part = skb->protocol == htons(ETH_P_IPV6) ?
+	       mackeep_lift_parse6(skb, &key) : mackeep_lift_parse4(skb, &key);
+	return part != MACKEEP_LIFT_BAD &&
+	       (mackeep_lift_marked(mn, skb) ||
+		(part == MACKEEP_LIFT_LATER && mackeep_lift_recall(mn, &key)));
+}
+
+static bool mackeep_lift_proto(const struct sk_buff *skb)
+{
+	return (skb->protocol == htons(ETH_P_IP) ||
+		skb->protocol == htons(ETH_P_IPV6)) &&
+	       !is_multicast_ether_addr(eth_hdr(skb)->h_dest);
+}
+
+/* Under rcu_read_lock(), in softirq, with the marks of the bridge's tables. */
+unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
+	struct mackeep_lift_tag tag;
+	struct net_device *br, *in;
+
+	frame->lifted = NULL;
+	frame->in = state->in;
+	frame->vlan_proto = skb_vlan_tag_present(skb) ? skb->vlan_proto : 0;
+	frame->vlan_tci = skb->vlan_tci;
+
+	if (likely(!rcu_access_pointer(nf_br_ops)) || !mackeep_lift_proto(skb))
+		return NF_ACCEPT;
+	br = netdev_master_upper_dev_get_rcu(frame->in);
+	in = br ? mackeep_lift_in(skb, br, &tag) : NULL;
+	if (!in || !mackeep_lift_past(priv, skb, in))
+		return NF_ACCEPT;
+	state->okfn(state->net, state->sk, skb);
+	return NF_STOLEN;
+}
+
 /* Under rcu_read_lock(), in softirq. */
 unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
@@ -282,10 +318,7 @@ unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 	struct mackeep_lift_tag tag;
 	struct net_device *br, *in;
 
-	if (skb->protocol != htons(ETH_P_IP) &&
-	    skb->protocol != htons(ETH_P_IPV6))
-		return NF_ACCEPT;
-	if (is_multicast_ether_addr(eth_hdr(skb)->h_dest))
+	if (!mackeep_lift_proto(skb))
 		return NF_ACCEPT;
 
 	if (__this_cpu_read(mackeep_lift_frame.lifted) == buffer) {
@@ -311,9 +344,16 @@ unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
 #ifdef CONFIG_NET_SWITCHDEV
 	skb->offload_fwd_mark = 0;
 #endif
+	/* br_netfilter gave it one that nothing can be received by. */
+	skb_dst_drop(skb);
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	/* Or br_netfilter would keep it from the IP tables: it ran them. */
-	skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
+	/*
+	 * It ran the IP tables as well and keeps them from running again. Only
+	 * the socket that they found is dropped on the way up: let them look
+	 * for it once more.
+	 */
+	if (skb->sk)
+		skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
 #endif
 	dev_sw_netstats_rx_add(br, skb->len);
 	netif_receive_skb(skb);

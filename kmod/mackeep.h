@@ -225,6 +225,9 @@ static inline bool mackeep_forwarded(const struct sk_buff *skb)
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6);
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		   const struct nf_conn *ct, struct mackeep_macs *macs);
+bool mackeep_adopt_far(struct mackeep_net *mn, const struct sk_buff *skb,
+		       const struct nf_conn *ct, bool v6,
+		       struct mackeep_macs *macs);
 int mackeep_adopt_packet(struct mackeep_net *mn, const struct sk_buff *skb,
 			 const struct nf_conn *ct, bool v6,
 			 struct mackeep_macs *macs);
@@ -267,6 +270,10 @@ unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state);
+/* Exported by the bridge for br_netfilter: set while that is loaded. */
+struct nf_br_ops;
+extern const struct nf_br_ops __rcu *nf_br_ops;
+
 unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
 unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,

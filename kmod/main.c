@@ -24,8 +24,8 @@ DEFINE_MUTEX(mackeep_net_mutex);
  * a conntrack reference first therefore puts POST_ROUTING before conntrack's
  * confirm, which is the very last otherwise; output.c does the confirming.
  *
- * On the bridge, frames are lifted after its filter tables had their say and
- * before br_netfilter takes them.
+ * On the bridge, frames are looked at when its tables had their say and before
+ * br_netfilter takes them, on the way in and on the way out.
  */
 static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 	{
@@ -44,7 +44,7 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.hook		= mackeep_lift_begin,
 		.pf		= NFPROTO_BRIDGE,
 		.hooknum	= NF_BR_PRE_ROUTING,
-		.priority	= NF_BR_PRI_FIRST,
+		.priority	= NF_BR_PRI_BRNF - 1,
 	},
 	{
 		.hook		= mackeep_lift_forward,

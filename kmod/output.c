@@ -101,6 +101,13 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	u8 dst_flag = orig ? MACKEEP_INFO_DST : MACKEEP_INFO_SRC;
 	const struct net_device *dev = skb->dev;
 
+	if (unlikely((options & XT_MACKEEP_STRICT) &&
+		     !(options & XT_MACKEEP_KEEP_DST) &&
+		     !(macs->flags & src_flag))) {
+		MACKEEP_STAT_INC(mn, unknown);
+		return false;
+	}
+
 	if (likely(macs->flags & src_flag && !(options & XT_MACKEEP_KEEP_DST)))
 		ether_addr_copy(hdr->src, orig ? macs->src : macs->dst);
 	else
@@ -177,6 +184,25 @@ static void mackeep_output_follow(struct mackeep_net *mn,
 	mackeep_record_replace(ct, rec, &old, macs);
 }
 
+/*
+ * A flow whose frames came with their h_dest destroyed: its answers are from
+ * whoever the packet speaks for, as the pair cache or the neighbour table has
+ * it. The record keeps that.
+ */
+static void mackeep_output_complete(struct mackeep_net *mn, struct sk_buff *skb,
+				    struct nf_conn *ct,
+				    struct mackeep_record *rec, bool v6,
+				    struct mackeep_macs *macs)
+{
+	struct mackeep_macs old = *macs;
+	enum ip_conntrack_info ctinfo;
+
+	nf_ct_get(skb, &ctinfo);
+	if (CTINFO2DIR(ctinfo) == IP_CT_DIR_REPLY && !mackeep_forwarded(skb) &&
+	    mackeep_adopt_far(mn, skb, ct, v6, macs))
+		mackeep_record_replace(ct, rec, &old, macs);
+}
+
 /* The record's MACs are missing, or the pair they came from has others now. */
 static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 				 struct nf_conn *ct,
@@ -188,7 +214,10 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (macs->via == MACKEEP_VIA_LEARNED ||
 	    macs->via == MACKEEP_VIA_RESTORED) {
-		mackeep_output_follow(mn, skb, ct, rec, macs);
+		if (macs->gen != READ_ONCE(mn->pairs.moves))
+			mackeep_output_follow(mn, skb, ct, rec, macs);
+		if (!(macs->flags & MACKEEP_INFO_DST))
+			mackeep_output_complete(mn, skb, ct, rec, v6, macs);
 		return;
 	}
 	if (mackeep_forwarded(skb))
@@ -227,7 +256,8 @@ static bool mackeep_output_stale(const struct mackeep_net *mn,
 		return true;
 	case MACKEEP_VIA_LEARNED:
 	case MACKEEP_VIA_RESTORED:
-		return macs->gen != READ_ONCE(mn->pairs.moves);
+		return macs->gen != READ_ONCE(mn->pairs.moves) ||
+		       !(macs->flags & MACKEEP_INFO_DST);
 	case MACKEEP_VIA_PAIR:
 	case MACKEEP_VIA_REVERSE:
 	case MACKEEP_VIA_CLIENT:

@@ -74,6 +74,7 @@ unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 	const struct ethhdr *eth = eth_hdr(skb);
 	struct mackeep_net *mn = priv;
 	struct mackeep_ownport *seen;
+	unsigned long now = jiffies;
 	u64 station;
 
 	if (skb->protocol != htons(ETH_P_IP) &&
@@ -84,7 +85,7 @@ unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 	seen = this_cpu_ptr(&mackeep_ownport[(station >> 16 ^ port->ifindex) %
 					     MACKEEP_OWNPORT_SLOTS]);
 	if (likely(seen->station == station && seen->port == port &&
-		   seen->when == jiffies))
+		   seen->when == now))
 		return NF_ACCEPT;
 
 	/* The FDB has this box's own addresses as well. */
@@ -97,6 +98,6 @@ unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 
 	seen->station = station;
 	seen->port = port;
-	seen->when = jiffies;
+	seen->when = now;
 	return NF_ACCEPT;
 }

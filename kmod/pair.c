@@ -275,7 +275,8 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 	struct mackeep_pair_key any = *key;
 	struct mackeep_macs client = *macs;
 
-	mackeep_pair_learn_one(mn, key, macs, proven, fixed);
+	if (macs->flags & MACKEEP_INFO_DST)
+		mackeep_pair_learn_one(mn, key, macs, proven, fixed);
 
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);

@@ -28,40 +28,6 @@ host() # NS VID NUMBER
 	LINES
 }
 
-# A proxy for each, as one address and port can only be told apart by device
-proxies_up()
-{
-	local vid
-
-	cat >"$TMP/haproxy.cfg" <<-CFG
-	global
-		nbthread 1
-		maxconn 1000
-	defaults
-		mode tcp
-		timeout connect 20s
-		timeout client 60s
-		timeout server 60s
-	$(for vid in $VIDS; do
-		cat <<-LISTEN
-		listen vlan$vid
-			bind :$PROXY_PORT transparent interface br0.$vid
-			source 0.0.0.0 usesrc clientip interface br0.$vid
-			server origin 0.0.0.0:0
-		listen vlan$vid-6
-			bind :::$PROXY_PORT v6only transparent interface br0.$vid
-			source [::] usesrc clientip interface br0.$vid
-			server origin [::]:0
-		LISTEN
-	done)
-	CFG
-	spawn haproxy ns box haproxy -db -f "$TMP/haproxy.cfg"
-	proxy_pid=$spawned
-	busywait 20 listening box $PROXY_PORT && return
-	diag "$(cat "$TMP/haproxy.err")"
-	return 1
-}
-
 # Each VLAN is a conntrack zone.
 zones()
 {
@@ -150,7 +116,8 @@ must topo_ip box <<-LINES
 	route add ::/0 dev br0.200 metric 200
 LINES
 must servers_up
-must proxies_up
+# One for each, as only the device tells them apart
+must proxy_up tcp clientip br0.100 br0.200
 zones
 
 # --- control: the box as a host of VLAN 100 --------------------------------------
@@ -208,7 +175,7 @@ is "$(ns box ctinfo dump | awk '$6 != "-" { print $9, $11, $12, $13 }' | sort -u
 	"100 br0.100 $MAC_C1 $MAC_L1
 200 br0.200 $MAC_C2 $MAC_L2" "each record has its VLAN, device and MACs"
 
-tap_kill "$proxy_pid"
+proxy_down
 topo_down
 module_gone
 done_testing

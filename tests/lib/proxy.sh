@@ -61,10 +61,13 @@ mackeep_stat() # NAMESPACE COUNTER
 }
 
 # HAProxy on the box, "tcp" or "http"; "client" instead of "clientip" also
-# takes the client's port
-proxy_up() # [MODE [USESRC]]
+# takes the client's port. With interfaces one proxy for each, bound to it.
+proxy_up() # [MODE [USESRC [INTERFACE...]]]
 {
-	local usesrc=${2:-clientip}
+	local mode=${1:-tcp} usesrc=${2:-clientip} dev
+
+	shift $(($# < 2 ? $# : 2))
+	[ $# -gt 0 ] || set -- ""
 
 	cat >"$TMP/haproxy.cfg" <<-CFG
 	global
@@ -72,21 +75,25 @@ proxy_up() # [MODE [USESRC]]
 		maxconn 1000
 		stats socket $TMP/haproxy.sock
 	defaults
-		mode ${1:-tcp}
+		mode $mode
 		timeout connect 20s
 		timeout client 60s
 		timeout server 60s
-	listen proxy
-		bind :$PROXY_PORT transparent
-		source 0.0.0.0 usesrc $usesrc
-		server origin 0.0.0.0:0
 	CFG
-	[ -z "${V6-}" ] || cat >>"$TMP/haproxy.cfg" <<-CFG
-	listen proxy6
-		bind :::$PROXY_PORT v6only transparent
-		source [::] usesrc $usesrc
-		server origin [::]:0
-	CFG
+	for dev; do
+		cat <<-CFG
+		listen proxy$dev
+			bind :$PROXY_PORT transparent ${dev:+interface $dev}
+			source 0.0.0.0 usesrc $usesrc ${dev:+interface $dev}
+			server origin 0.0.0.0:0
+		CFG
+		[ -z "${V6-}" ] || cat <<-CFG
+		listen proxy6$dev
+			bind :::$PROXY_PORT v6only transparent ${dev:+interface $dev}
+			source [::] usesrc $usesrc ${dev:+interface $dev}
+			server origin [::]:0
+		CFG
+	done >>"$TMP/haproxy.cfg"
 	spawn haproxy ns box haproxy -db -f "$TMP/haproxy.cfg"
 	proxy_pid=$spawned
 	busywait 20 listening box $PROXY_PORT && return
