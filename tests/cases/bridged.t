@@ -2,16 +2,43 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What is not proxied passes the bridge untouched, byte for byte, MACs and VLAN
-# tags included, and makes no conntrack entry.
+# tags included, and makes no conntrack entry: IPv4 and IPv6, ARP, NDP, MLD, and
+# multicast also where its mark says to lift it.
 #
 #  c1 ..:c1 --+                                     +-- l1 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east
 #             |              (-j MACKEEP)           +-- rt ..:f1 -- srv .73
 #   at w0: hash of each frame  ---- the same ----  at e0: hash of each frame
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
+V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame udp
+
+# An IPv6 frame from c1 in hexadecimal; its checksum is of no concern to a bridge
+frame6() # DMAC SMAC NEXT-HEADER HOPS DADDR PAYLOAD
+{
+	printf '%s%s86dd60000000%04x%s%s20010db8000100000000000000000031%s%s\n' \
+		"$1" "$2" $((${#6} / 2)) "$3" "$4" "$5" "$6"
+}
+
+# NDP, MLD and multicast to the very port that is proxied
+multicast() # SMAC DMAC
+{
+	local src=${1//:/} dst=${2//:/} nodes=ff0200000000000000000000000000
+	local target=20010db8000100000000000000000001
+
+	frame6 3333ff000001 $src 3a ff ff0200000000000000000001ff000001 \
+		"8700000000000000${target}0101$src"
+	frame6 $dst $src 3a ff $target "8800000060000000${target}0201$src"
+	frame6 333300000001 $src 3a ff ${nodes}01 "8800000020000000${target}0201$src"
+	frame6 333300000002 $src 3a ff ${nodes}02 "85000000000000000101$src"
+	frame6 333300000016 $src 00 01 ${nodes}16 \
+		"3a000502000001008f0000000000000104000000${nodes}fb"
+	frame6 333300000101 $src 11 40 ff0e0000000000000000000000000101 \
+		13c401bb00100000aaaaaaaaaaaaaaaa
+	frame make udp $1 01:00:5e:01:01:01 $C1 239.1.1.1 5060 443
+}
 
 # IPv4 and other frames that a station of the other side is to get
 frames() # SMAC DMAC
@@ -31,6 +58,7 @@ frames() # SMAC DMAC
 	echo "${head}86dd60000000000011ff$pad"		# IPv6
 	echo "ffffffffffff${1//:/}0806000108000604000100$pad"
 	echo "01005e000001${1//:/}88b5$pad"
+	multicast $1 $2
 }
 
 traffic() # TITLE
@@ -39,9 +67,14 @@ traffic() # TITLE
 	ok "$1: frames from the west" ns c1 frame send -i eth0 <"$TMP/frames"
 	frames $MAC_L1 $MAC_C1 >"$TMP/frames"
 	ok "$1: frames from the east" ns l1 frame send -i eth0 <"$TMP/frames"
-	ok "$1: an unproxied TCP service" \
-		ns c1 load get -c 4 -n 20 -s 50000 $S1 80
-	ok "$1: an unproxied UDP service" ns c1 udp talk -n 20 $S1 53
+	for family in 4 6; do
+		topo_family $family
+		ok "$1: an unproxied TCP service, IPv$family" \
+			ns c1 load get -c 4 -n 20 -s 50000 $S1 80
+		ok "$1: an unproxied UDP service, IPv$family" \
+			ns c1 udp talk -n 20 $S1 53
+	done
+	topo_family 4
 	wire_stop
 }
 
@@ -64,7 +97,9 @@ passed() # TITLE
 must topo_up
 must servers_up
 must spawn_ready http ns srv load serve 80
+must spawn_ready http6 ns srv load serve -b :: 80
 must spawn_ready dns ns srv udp echo 53
+must spawn_ready dns6 ns srv udp echo -6 53
 must proxy_up
 
 wire_both -H
