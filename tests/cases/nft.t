@@ -10,7 +10,8 @@
 # Control: the same rules without the sysctl. Nothing is lifted then, and the
 # proxy sees no connection.
 
-# shellcheck disable=SC1091,SC2086,SC2119 # sourced; one word each
+# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
+V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp
 
@@ -22,13 +23,16 @@ opens()
 must topo_up
 must servers_up
 must spawn_ready echo ns srv udp echo
+must spawn_ready echo6 ns srv udp echo -6
 must proxy_up
 must spawn_ready proxy ns box udp proxy
+must spawn_ready proxy6 ns box udp proxy -6
 module_needed
 
 topo_box_marks
+for table in ip ip6; do
 must ns box nft -f - <<-RULES
-table ip mackeep {
+table $table mackeep {
 	ct helper keep-tcp {
 		type "mackeep" protocol tcp
 	}
@@ -45,6 +49,7 @@ table ip mackeep {
 	}
 }
 RULES
+done
 
 # --- control ------------------------------------------------------------------
 
@@ -58,17 +63,21 @@ nok "neither yes nor no is refused" ns box sysctl -qw net.netfilter.mackeep_hook
 
 must ns box sysctl -qw net.netfilter.mackeep_hooks=1
 must ns box sysctl -qw net.netfilter.mackeep_hooks=1
-wire_both
-ok "requests are answered" ns c1 load get -c 4 -n 20 $S1
-ok "datagrams are answered" ns c1 udp talk -n 5 $S1
-ok "the proxy comes to rest" proxy_quiet
-wire_stop
-is "$(($(opens) - before))" 4 "every connection went through the proxy"
-wire_leg west $S1 $C1 $MAC_R $MAC_C1 29 "to the client from the router's MAC"
-wire_leg east $C1 $S1 $MAC_C1 $MAC_R 29 "to the router from the client's MAC"
-is "$(wire_own)" 0 "no frame at all with a MAC of the box"
-is "$(mackeep_stat box saved)" 5 "saved: once for each flow of the client"
-is "$(mackeep_stat box pair)" 5 "adopted: as many by pair"
+for family in 4 6; do
+	topo_family $family
+	wire_both
+	ok "IPv$family: requests are answered" ns c1 load get -c 4 -n 20 $S1
+	ok "IPv$family: datagrams are answered" ns c1 udp talk -n 5 $S1
+	ok "IPv$family: the proxy comes to rest" proxy_quiet
+	wire_stop
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 29 "IPv$family: to the client from the router's MAC"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 29 "IPv$family: to the router from the client's MAC"
+	is "$(wire_own)" 0 "IPv$family: no frame at all with a MAC of the box"
+done
+topo_family 4
+is "$(($(opens) - before))" 8 "every connection went through the proxy"
+is "$(mackeep_stat box saved)" 10 "saved: once for each flow of the client"
+is "$(mackeep_stat box pair)" 10 "adopted: as many by pair"
 like "$(ns box conntrack -L 2>/dev/null)" "helper=mackeep" "conntrack shows them"
 is "$(ns box iptables-save -t mangle 2>/dev/null | grep -c MACKEEP)" 0 \
 	"and there is no rule of iptables"
@@ -86,6 +95,7 @@ must ns box sysctl -qw net.netfilter.mackeep_hooks=1
 ok "on once more" ns c1 load get $S1
 proxy_down
 must ns box nft delete table ip mackeep
+must ns box nft delete table ip6 mackeep
 module_gone
 unlike "$(ns box conntrack -L 2>/dev/null)" "helper=" "no flow has the helper any more"
 topo_down
