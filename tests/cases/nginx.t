@@ -11,7 +11,8 @@
 # Its answers to UDP come from the address that the client asked and the port it
 # listens on, which therefore is the server's.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
+V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need nginx
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
@@ -30,20 +31,21 @@ nginx_up()
 	pid $TMP/nginx.pid;
 	events { worker_connections 512; }
 	stream {
+		proxy_bind \$remote_addr transparent;
+		proxy_timeout 20s;
 		server {
 			listen $PROXY_PORT;
-			proxy_pass \$server_addr:443;
-			proxy_bind \$remote_addr transparent;
-		}
-		server {
 			listen 443 udp;
 			proxy_pass \$server_addr:443;
-			proxy_bind \$remote_addr transparent;
-			proxy_timeout 20s;
+		}
+		server {
+			listen [::]:$PROXY_PORT;
+			listen [::]:443 udp;
+			proxy_pass [\$server_addr]:443;
 		}
 	}
 	CONF
-	must spawn nginx ns box inherit tcp:$PROXY_PORT udp:443 -- \
+	must spawn nginx ns box inherit tcp:$PROXY_PORT udp:443 tcp6:$PROXY_PORT udp6:443 -- \
 		nginx -e stderr -c "$TMP/nginx.conf"
 	nginx_pid=$spawned
 	# Its sockets are there before it is; what comes first waits in them.
@@ -70,18 +72,30 @@ traffic() # TITLE
 		"$N $N" "$1: the datagrams were one out for one in"
 }
 
+each_family() # FUNCTION TITLE
+{
+	for family in 4 6; do
+		topo_family $family
+		"$1" "$2, IPv$family"
+	done
+	topo_family 4
+}
+
 must topo_up
 must servers_up
 for name in srv l1; do
 	must spawn_ready echo-$name ns $name udp echo
+	must spawn_ready echo6-$name ns $name udp echo -6
 done
 must nginx_up
 
 rules()
 {
 	topo_box_rules "$@"
-	must ns box iptables -t mangle -R PREROUTING $(($# > 0 ? 4 : 3)) -p udp \
-		--dport 443 -j TPROXY --on-port 443 --tproxy-mark 1
+	for tables in iptables ip6tables; do
+		must ns box $tables -t mangle -R PREROUTING $(($# > 0 ? 4 : 3)) -p udp \
+			--dport 443 -j TPROXY --on-port 443 --tproxy-mark 1
+	done
 }
 
 # --- control --------------------------------------------------------------------
@@ -90,10 +104,14 @@ topo_box_addressed
 rules
 topo_box_broute
 topo_box_broute_udp
-wire_both
-traffic "no module"
-wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $N "no module: $S1 to c1 from the box's MAC"
-wire_leg east $C1 $S1 $MAC_BR $MAC_R $N "no module: c1 to $S1 from the box's MAC"
+today()
+{
+	wire_both
+	traffic "$1"
+	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $N "$1: $S1 to c1 from the box's MAC"
+	wire_leg east $C1 $S1 $MAC_BR $MAC_R $N "$1: c1 to $S1 from the box's MAC"
+}
+each_family today "no module"
 topo_box_broute_off
 topo_box_rules_off
 topo_box_unaddressed
@@ -102,15 +120,19 @@ module_needed
 topo_box_marks
 rules -j MACKEEP
 ns box conntrack -F 2>/dev/null
-wire_both
-traffic "kept"
-wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "kept: $S1 to c1"
-wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "kept: c1 to $S1"
-wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 $((2 * N)) "kept: $L1 to c2"
-wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 $((2 * N)) "kept: c2 to $L1"
-like "$(wire_flags west $S1 $C1) $(wire_flags east $C1 $S1)" \
-	"^F.*S.*\ F.*S" "kept: from the first SYN to the FIN, on both sides"
-wire_clean "kept"
+kept()
+{
+	wire_both
+	traffic "$1"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1: $S1 to c1"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "$1: c1 to $S1"
+	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 $((2 * N)) "$1: $L1 to c2"
+	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 $((2 * N)) "$1: c2 to $L1"
+	like "$(wire_flags west $S1 $C1) $(wire_flags east $C1 $S1)" \
+		"^F.*S.*\ F.*S" "$1: from the first SYN to the FIN, on both sides"
+	wire_clean "$1" 'type ~ /ip/'
+}
+each_family kept "kept"
 
 tap_kill $nginx_pid
 topo_down
