@@ -30,7 +30,7 @@ sampled() # COMMAND...
 		now=$(mackeep_stat box pairs)
 		[ $now -le $top ] || top=$now
 		samples=$((samples + 1))
-		pause 0.2
+		pause 1
 	done
 	wait $pid
 }

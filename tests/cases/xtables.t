@@ -248,7 +248,7 @@ else
 	refused "a reply mask with its flag clear" 0 0 0 1 1 0
 
 	for variant in iptables-legacy ip6tables-nft; do
-		fuzz $variant 25 >"$TMP/fuzz"
+		fuzz $variant 12 >"$TMP/fuzz"
 		is "$(cat "$TMP/fuzz")" "" "$variant: rules of random fields"
 		cmp_ok $taken -ge 3 "$variant: some of them taken"
 		cmp_ok $not_taken -ge 3 "$variant: some of them refused"

@@ -145,10 +145,17 @@ box_opens() # Passive|Active
 servers_up()
 {
 	local name
+	local -A pid
 
 	for name in srv l1 l2; do
-		must spawn_ready "load-$name" ns $name load serve
-		[ -z "${V6-}" ] || must spawn_ready "load6-$name" ns $name load serve -b ::
+		spawn "load-$name" ns $name load serve
+		pid[load-$name]=$spawned
+		[ -n "${V6-}" ] || continue
+		spawn "load6-$name" ns $name load serve -b ::
+		pid[load6-$name]=$spawned
+	done
+	for name in "${!pid[@]}"; do
+		must ready "$name" "${pid[$name]}"
 	done
 }
 
