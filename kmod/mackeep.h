@@ -12,6 +12,7 @@
  *   lasthop.c	--last-hop: sends answers back where the flow came from
  *   output.c	writes them on the packets that leave
  *   ownport.c	but not by the port where the station is whose MAC it is
+ *   netlink.c	shows the pair cache, and has MACs forgotten
  *
  * main.c holds the network namespaces, policy.c the marks of the rules.
  */
@@ -161,6 +162,24 @@ struct mackeep_macs {
 	u8 via;				/* MACKEEP_VIA_* */
 };
 
+/* --- netlink.c: what is to be forgotten ----------------------------------- */
+
+struct mackeep_filter {
+	u8 family;			/* NFPROTO_*, 0 for any */
+	bool by_addr;
+	bool by_mac;
+	u8 mac[ETH_ALEN];		/* source or destination */
+	union nf_inet_addr addr;	/* client or server */
+	u32 ifindex;			/* 0 for any */
+};
+
+bool mackeep_filter_match(const struct mackeep_filter *filter, u16 family,
+			  const union nf_inet_addr *client,
+			  const union nf_inet_addr *server, u32 ifindex,
+			  const u8 *src, const u8 *dst);
+int mackeep_netlink_init(void);
+void mackeep_netlink_exit(void);
+
 /* --- record.c ----------------------------------------------------------- */
 
 struct mackeep_record;
@@ -179,6 +198,8 @@ u8 mackeep_record_stamp(const struct mackeep_record *rec);
 void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp);
 bool mackeep_record_forwarded(const struct mackeep_record *rec);
 void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded);
+unsigned int mackeep_record_flush(struct net *net,
+				  const struct mackeep_filter *filter);
 int mackeep_record_init(void);
 void mackeep_record_exit(void);
 
@@ -192,8 +213,26 @@ struct mackeep_pair_key {
 	u16 family;			/* NFPROTO_IPV4, NFPROTO_IPV6 */
 };
 
-int mackeep_pair_init(struct mackeep_net *mn);
-void mackeep_pair_exit(struct mackeep_net *mn);
+struct mackeep_pair {
+	struct rhash_head node;
+	struct mackeep_pair_key key;
+	u8 src[ETH_ALEN];
+	u8 dst[ETH_ALEN];
+	u8 was[ETH_ALEN];		/* src before it was announced */
+	u16 vlan;
+	u16 policy;
+	bool proven;			/* under lock, read without */
+	unsigned long used;		/* jiffies; likewise */
+	struct list_head list;		/* fresh or proven, by used */
+	struct rcu_head rcu;
+};
+
+int mackeep_pair_net_init(struct mackeep_net *mn);
+void mackeep_pair_net_exit(struct mackeep_net *mn);
+void mackeep_pair_start(struct mackeep_net *mn);
+void mackeep_pair_stop(struct mackeep_net *mn);
+unsigned int mackeep_pair_flush(struct mackeep_net *mn,
+				const struct mackeep_filter *filter);
 void mackeep_pair_key_ct(struct mackeep_pair_key *key, const struct nf_conn *ct,
 			 u32 ifindex);
 void mackeep_pair_key_skb(struct mackeep_pair_key *key,

@@ -12,6 +12,8 @@
 #include <linux/netfilter_ipv6.h>
 #include <net/netns/generic.h>
 
+#include <linux/mackeep.h>
+
 #include "mackeep.h"
 
 static unsigned int mackeep_net_id __read_mostly;
@@ -108,27 +110,21 @@ static int mackeep_net_start(struct mackeep_net *mn)
 {
 	int err;
 
-	err = mackeep_pair_init(mn);
-	if (err)
-		return err;
-
 	err = nf_ct_netns_get(mn->net, NFPROTO_INET);
 	if (err)
-		goto err_pair;
+		return err;
+	mackeep_pair_start(mn);
 
 	err = mackeep_net_hook(mn, mn->hooks, mackeep_hooks, MACKEEP_HOOKS);
-	if (err)
-		goto err_conntrack;
+	if (err) {
+		mackeep_pair_stop(mn);
+		nf_ct_netns_put(mn->net, NFPROTO_INET);
+		return err;
+	}
 
 	mn->started = true;
 	mn->hooked = true;
 	return 0;
-
-err_conntrack:
-	nf_ct_netns_put(mn->net, NFPROTO_INET);
-err_pair:
-	mackeep_pair_exit(mn);
-	return err;
 }
 
 static void mackeep_net_unhook(struct mackeep_net *mn)
@@ -141,7 +137,7 @@ static void mackeep_net_unhook(struct mackeep_net *mn)
 /* No packet may be in a hook any more. */
 static void mackeep_net_stop(struct mackeep_net *mn)
 {
-	mackeep_pair_exit(mn);
+	mackeep_pair_stop(mn);
 	mn->started = false;
 }
 
@@ -227,13 +223,24 @@ static int __net_init mackeep_net_init(struct net *net)
 	mn->policy_none.mn = mn;
 	mackeep_lasthop_net_init(mn);
 
+	err = mackeep_pair_net_init(mn);
+	if (err)
+		return err;
+
+	err = -ENOMEM;
 	mn->stat = alloc_percpu(struct mackeep_stat);
 	if (!mn->stat)
-		return -ENOMEM;
+		goto err_pair;
 
 	err = mackeep_stat_net_init(mn);
 	if (err)
-		free_percpu(mn->stat);
+		goto err_stat;
+	return 0;
+
+err_stat:
+	free_percpu(mn->stat);
+err_pair:
+	mackeep_pair_net_exit(mn);
 	return err;
 }
 
@@ -243,6 +250,7 @@ static void __net_exit mackeep_net_exit(struct net *net)
 
 	mackeep_stat_net_exit(mn);
 	free_percpu(mn->stat);
+	mackeep_pair_net_exit(mn);
 }
 
 static struct pernet_operations mackeep_net_ops = {
@@ -323,12 +331,18 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_use;
 
-	err = mackeep_target_init();
+	err = mackeep_netlink_init();
 	if (err)
 		goto err_lasthop;
 
+	err = mackeep_target_init();
+	if (err)
+		goto err_netlink;
+
 	return 0;
 
+err_netlink:
+	mackeep_netlink_exit();
 err_lasthop:
 	mackeep_lasthop_exit();
 err_use:
@@ -346,6 +360,7 @@ err_pair:
 static void __exit mackeep_exit(void)
 {
 	mackeep_target_exit();
+	mackeep_netlink_exit();
 	mackeep_lasthop_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
@@ -358,6 +373,7 @@ module_exit(mackeep_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Keep the MAC addresses of proxied flows");
+MODULE_VERSION(MACKEEP_VERSION);
 MODULE_ALIAS("mackeep");
 MODULE_ALIAS("ipt_MACKEEP");
 MODULE_ALIAS("ip6t_MACKEEP");

@@ -27,20 +27,6 @@
 /* Two stamps of 8 s, see target.c: who was used since is in use. */
 #define MACKEEP_PAIR_BUSY	(16 * HZ)
 
-struct mackeep_pair {
-	struct rhash_head node;
-	struct mackeep_pair_key key;
-	u8 src[ETH_ALEN];
-	u8 dst[ETH_ALEN];
-	u8 was[ETH_ALEN];		/* src before it was announced */
-	u16 vlan;
-	u16 policy;
-	bool proven;			/* under lock, read without */
-	unsigned long used;		/* jiffies; likewise */
-	struct list_head list;		/* fresh or proven, by used */
-	struct rcu_head rcu;
-};
-
 static struct kmem_cache *mackeep_pair_cache __read_mostly;
 
 static const struct rhashtable_params mackeep_pair_params = {
@@ -425,39 +411,90 @@ static void mackeep_pair_gc(struct work_struct *work)
 	mackeep_pair_schedule(mn);
 }
 
-int mackeep_pair_init(struct mackeep_net *mn)
+/*
+ * May sleep. What does not match waits in a list of its own, from where other
+ * users of the cache take it back if they touch it meanwhile.
+ */
+static unsigned int mackeep_pair_flush_list(struct mackeep_pairs *pairs,
+					    struct list_head *list,
+					    const struct mackeep_filter *filter)
+{
+	struct mackeep_pair *pair;
+	unsigned int n = 0;
+	LIST_HEAD(others);
+
+	spin_lock_bh(&pairs->lock);
+	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
+						list))) {
+		if (mackeep_filter_match(filter, pair->key.family,
+					 &pair->key.client, &pair->key.server,
+					 pair->key.ifindex, pair->src,
+					 pair->dst)) {
+			mackeep_pair_del(pairs, pair);
+			n++;
+		} else {
+			list_move_tail(&pair->list, &others);
+		}
+		if (need_resched()) {
+			spin_unlock_bh(&pairs->lock);
+			cond_resched();
+			spin_lock_bh(&pairs->lock);
+		}
+	}
+	list_splice(&others, list);
+	if (n)
+		WRITE_ONCE(pairs->gen, pairs->gen + 1);
+	spin_unlock_bh(&pairs->lock);
+	return n;
+}
+
+/* May sleep. Not while the cache comes or goes, hence the mutex. */
+unsigned int mackeep_pair_flush(struct mackeep_net *mn,
+				const struct mackeep_filter *filter)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	int err;
+	unsigned int n;
 
-	err = rhashtable_init(&pairs->table, &mackeep_pair_params);
-	if (err)
-		return err;
+	mutex_lock(&mackeep_net_mutex);
+	n = mackeep_pair_flush_list(pairs, &pairs->fresh, filter) +
+	    mackeep_pair_flush_list(pairs, &pairs->proven, filter);
+	mutex_unlock(&mackeep_net_mutex);
+	return n;
+}
+
+void mackeep_pair_start(struct mackeep_net *mn)
+{
+	mackeep_pair_schedule(mn);
+}
+
+/* Nobody looks any more: the hooks are gone and RCU has been waited for. */
+void mackeep_pair_stop(struct mackeep_net *mn)
+{
+	static const struct mackeep_filter all;
+	struct mackeep_pairs *pairs = &mn->pairs;
+
+	cancel_delayed_work_sync(&pairs->gc);
+	mackeep_pair_flush_list(pairs, &pairs->fresh, &all);
+	mackeep_pair_flush_list(pairs, &pairs->proven, &all);
+	/* Flows adopted before the hooks went must not match after a restart. */
+	WRITE_ONCE(pairs->gen, pairs->gen + 1);
+}
+
+/* The table is there as long as the namespace, for dumps that take long. */
+int mackeep_pair_net_init(struct mackeep_net *mn)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
 
 	spin_lock_init(&pairs->lock);
 	INIT_LIST_HEAD(&pairs->fresh);
 	INIT_LIST_HEAD(&pairs->proven);
-	pairs->count = 0;
 	INIT_DELAYED_WORK(&pairs->gc, mackeep_pair_gc);
-	mackeep_pair_schedule(mn);
-	return 0;
+	return rhashtable_init(&pairs->table, &mackeep_pair_params);
 }
 
-static void mackeep_pair_destroy(void *ptr, void *arg)
+void mackeep_pair_net_exit(struct mackeep_net *mn)
 {
-	kmem_cache_free(mackeep_pair_cache, ptr);
-}
-
-/* Nobody looks any more: the hooks are gone and RCU has been waited for. */
-void mackeep_pair_exit(struct mackeep_net *mn)
-{
-	struct mackeep_pairs *pairs = &mn->pairs;
-
-	cancel_delayed_work_sync(&pairs->gc);
-	pairs->count = 0;
-	/* Flows adopted before the hooks went must not match after a restart. */
-	pairs->gen++;
-	rhashtable_free_and_destroy(&pairs->table, mackeep_pair_destroy, NULL);
+	rhashtable_destroy(&mn->pairs.table);
 }
 
 int mackeep_pair_module_init(void)

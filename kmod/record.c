@@ -248,6 +248,52 @@ void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded)
 	WRITE_ONCE(rec->forwarded, forwarded);
 }
 
+struct mackeep_record_flush {
+	const struct mackeep_filter *filter;
+	unsigned int count;
+};
+
+/*
+ * Under the lock of the entry's hash bucket, which nobody takes under ct->lock.
+ * 0: the entry stays.
+ */
+static int mackeep_record_flush_one(struct nf_conn *ct, void *data)
+{
+	struct mackeep_record_flush *flush = data;
+	const struct nf_conntrack_tuple *tuple =
+		&ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
+	struct mackeep_macs macs, none = {};
+	struct mackeep_record *rec;
+
+	rcu_read_lock();
+	rec = mackeep_record_find(ct);
+	if (IS_ERR_OR_NULL(rec))
+		goto out;
+	mackeep_record_read(ct, rec, &macs);
+	if (!macs.flags ||
+	    !mackeep_filter_match(flush->filter, nf_ct_l3num(ct),
+				  &tuple->src.u3, &tuple->dst.u3, macs.ifindex,
+				  macs.src, macs.dst))
+		goto out;
+	none.policy = macs.policy;
+	mackeep_record_write(ct, rec, &none);
+	flush->count++;
+out:
+	rcu_read_unlock();
+	return 0;
+}
+
+/* May sleep. The flows go on, and learn again from their frames. */
+unsigned int mackeep_record_flush(struct net *net,
+				  const struct mackeep_filter *filter)
+{
+	struct mackeep_record_flush flush = { .filter = filter };
+	struct nf_ct_iter_data iter = { .net = net, .data = &flush };
+
+	nf_ct_iterate_cleanup_net(mackeep_record_flush_one, &iter);
+	return flush.count;
+}
+
 static int mackeep_record_to_nlattr(struct sk_buff *skb,
 				    const struct nf_conn *ct)
 {

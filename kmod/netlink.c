@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Generic netlink family "mackeep", see include/linux/mackeep.h.
+ *
+ * Nothing here is on a packet's way. A dump walks the pair cache under RCU, a
+ * message at a time, and holds no lock in between: the table lives as long as
+ * its namespace, which the socket holds. A flush takes the locks that packets
+ * take, for one entry at a time.
+ *
+ * CAP_NET_ADMIN is asked of the namespace's own user namespace, as conntrack
+ * does: who may read and flush its conntrack entries may do so here. The
+ * family is not an alias of the module, so that asking for it loads nothing.
+ */
+#include <linux/module.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+#include <net/netfilter/nf_conntrack.h>
+
+#include <linux/mackeep.h>
+
+#include "mackeep.h"
+
+static struct genl_family mackeep_netlink_family;
+
+/* Whether a record or pair is one of those to forget. */
+bool mackeep_filter_match(const struct mackeep_filter *filter, u16 family,
+			  const union nf_inet_addr *client,
+			  const union nf_inet_addr *server, u32 ifindex,
+			  const u8 *src, const u8 *dst)
+{
+	if (filter->family && filter->family != family)
+		return false;
+	if (filter->by_addr && !nf_inet_addr_cmp(&filter->addr, client) &&
+	    !nf_inet_addr_cmp(&filter->addr, server))
+		return false;
+	if (filter->ifindex && filter->ifindex != ifindex)
+		return false;
+	return !filter->by_mac || ether_addr_equal(filter->mac, src) ||
+	       ether_addr_equal(filter->mac, dst);
+}
+
+/* An answer of one message; NULL: no memory. */
+static struct sk_buff *mackeep_netlink_reply(struct genl_info *info, void **hdr)
+{
+	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+
+	if (!msg)
+		return NULL;
+	*hdr = genlmsg_put_reply(msg, info, &mackeep_netlink_family, 0,
+				 info->genlhdr->cmd);
+	if (*hdr)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+static int mackeep_netlink_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = mackeep_netlink_reply(info, &hdr);
+	if (!msg)
+		return -ENOMEM;
+	if (nla_put_string(msg, MACKEEP_A_VERSION, MACKEEP_VERSION) ||
+	    nla_put_u32(msg, MACKEEP_A_RULES, READ_ONCE(mn->users)) ||
+	    nla_put_u32(msg, MACKEEP_A_PAIRS, READ_ONCE(mn->pairs.count)) ||
+	    nla_put_u32(msg, MACKEEP_A_PAIR_MAX, READ_ONCE(mn->pair_max))) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+/* --- the pair cache -------------------------------------------------------- */
+
+static int mackeep_netlink_put_pair(struct sk_buff *skb,
+				    const struct mackeep_pair *pair)
+{
+	const struct mackeep_pair_key *key = &pair->key;
+	static const union nf_inet_addr any;
+	int len = key->family == NFPROTO_IPV6 ? sizeof(key->client.in6) :
+						sizeof(key->client.ip);
+	unsigned long age = jiffies - READ_ONCE(pair->used);
+
+	if (nla_put_u8(skb, MACKEEP_A_FAMILY, key->family) ||
+	    nla_put(skb, MACKEEP_A_CLIENT, len, &key->client) ||
+	    nla_put_u16(skb, MACKEEP_A_ZONE, key->zone) ||
+	    nla_put_u32(skb, MACKEEP_A_IFINDEX, key->ifindex) ||
+	    nla_put_u16(skb, MACKEEP_A_VLAN, pair->vlan) ||
+	    nla_put(skb, MACKEEP_A_SRC, ETH_ALEN, pair->src) ||
+	    nla_put_u32(skb, MACKEEP_A_AGE, jiffies_to_msecs(age)))
+		return -EMSGSIZE;
+	if (READ_ONCE(pair->proven) && nla_put_flag(skb, MACKEEP_A_PROVEN))
+		return -EMSGSIZE;
+	if (!nf_inet_addr_cmp(&key->server, &any) &&
+	    (nla_put(skb, MACKEEP_A_SERVER, len, &key->server) ||
+	     nla_put(skb, MACKEEP_A_DST, ETH_ALEN, pair->dst)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* Under rcu_read_lock(). -EMSGSIZE: the message is full. */
+static int mackeep_netlink_dump_pair(struct sk_buff *skb,
+				     struct netlink_callback *cb,
+				     const struct mackeep_pair *pair)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+				cb->nlh->nlmsg_seq, &mackeep_netlink_family,
+				NLM_F_MULTI, MACKEEP_CMD_PAIRS);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (mackeep_netlink_put_pair(skb, pair)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genl_dump_check_consistent(cb, hdr);
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+static int mackeep_netlink_pairs_start(struct netlink_callback *cb)
+{
+	struct mackeep_net *mn = mackeep_net(sock_net(cb->skb->sk));
+	struct rhashtable_iter *iter;
+
+	iter = kmalloc(sizeof(*iter), GFP_KERNEL);
+	if (!iter)
+		return -ENOMEM;
+	rhashtable_walk_enter(&mn->pairs.table, iter);
+	cb->args[0] = (long)iter;
+	cb->seq = 1;
+	return 0;
+}
+
+static int mackeep_netlink_pairs_done(struct netlink_callback *cb)
+{
+	struct rhashtable_iter *iter = (void *)cb->args[0];
+
+	rhashtable_walk_exit(iter);
+	kfree(iter);
+	return 0;
+}
+
+/* Goes on with the pair that did not fit into the message before. */
+static int mackeep_netlink_pairs(struct sk_buff *skb,
+				 struct netlink_callback *cb)
+{
+	struct rhashtable_iter *iter = (void *)cb->args[0];
+	struct mackeep_pair *pair;
+
+	/* The table was resized; the walk begins anew. */
+	if (rhashtable_walk_start_check(iter))
+		cb->seq++;
+	for (pair = rhashtable_walk_peek(iter); pair;
+	     pair = rhashtable_walk_next(iter)) {
+		if (IS_ERR(pair)) {
+			cb->seq++;
+			continue;
+		}
+		if (mackeep_netlink_dump_pair(skb, cb, pair))
+			break;
+	}
+	rhashtable_walk_stop(iter);
+	return skb->len;
+}
+
+/* --- forgetting -------------------------------------------------------------- */
+
+static int mackeep_netlink_filter(struct genl_info *info,
+				  struct mackeep_filter *filter)
+{
+	const struct nlattr *addr = info->attrs[MACKEEP_A_ADDR];
+	const struct nlattr *mac = info->attrs[MACKEEP_A_MAC];
+	const struct nlattr *family = info->attrs[MACKEEP_A_FAMILY];
+	static const union nf_inet_addr any;
+
+	if (family) {
+		filter->family = nla_get_u8(family);
+		if (filter->family != NFPROTO_IPV4 &&
+		    filter->family != NFPROTO_IPV6) {
+			NL_SET_ERR_MSG_ATTR(info->extack, family,
+					    "family is neither AF_INET nor AF_INET6");
+			return -EINVAL;
+		}
+	}
+
+	if (addr) {
+		u8 kin = nla_len(addr) == sizeof(filter->addr.ip) ?
+			 NFPROTO_IPV4 : NFPROTO_IPV6;
+
+		if (kin == NFPROTO_IPV6 &&
+		    nla_len(addr) != sizeof(filter->addr.in6)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, addr,
+					    "address is neither 4 nor 16 bytes long");
+			return -EINVAL;
+		}
+		if (filter->family && filter->family != kin) {
+			NL_SET_ERR_MSG_ATTR(info->extack, addr,
+					    "address is not of the family given");
+			return -EINVAL;
+		}
+		filter->family = kin;
+		memcpy(&filter->addr, nla_data(addr), nla_len(addr));
+		if (nf_inet_addr_cmp(&filter->addr, &any)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, addr,
+					    "address is all zero");
+			return -EINVAL;
+		}
+		filter->by_addr = true;
+	}
+
+	if (mac) {
+		ether_addr_copy(filter->mac, nla_data(mac));
+		if (!is_valid_ether_addr(filter->mac)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, mac,
+					    "MAC address is not unicast");
+			return -EINVAL;
+		}
+		filter->by_mac = true;
+	}
+
+	if (info->attrs[MACKEEP_A_IFINDEX])
+		filter->ifindex = nla_get_u32(info->attrs[MACKEEP_A_IFINDEX]);
+	return 0;
+}
+
+/* Pairs first, or flows would take their MACs again from those. */
+static int mackeep_netlink_flush(struct sk_buff *skb, struct genl_info *info)
+{
+	struct net *net = genl_info_net(info);
+	struct mackeep_filter filter = {};
+	struct sk_buff *msg;
+	void *hdr;
+	int err;
+
+	err = mackeep_netlink_filter(info, &filter);
+	if (err)
+		return err;
+	/* While nothing is forgotten yet */
+	msg = mackeep_netlink_reply(info, &hdr);
+	if (!msg)
+		return -ENOMEM;
+
+	if (nla_put_u32(msg, MACKEEP_A_PAIRS,
+			mackeep_pair_flush(mackeep_net(net), &filter)) ||
+	    nla_put_u32(msg, MACKEEP_A_RECORDS,
+			mackeep_record_flush(net, &filter))) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+static const struct nla_policy
+mackeep_netlink_flush_policy[MACKEEP_A_MAX + 1] = {
+	[MACKEEP_A_FAMILY]	= { .type = NLA_U8 },
+	[MACKEEP_A_ADDR]	= NLA_POLICY_RANGE(NLA_BINARY,
+						   sizeof(struct in_addr),
+						   sizeof(struct in6_addr)),
+	[MACKEEP_A_MAC]		= NLA_POLICY_ETH_ADDR,
+	[MACKEEP_A_IFINDEX]	= NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct genl_ops mackeep_netlink_ops[] = {
+	{
+		.cmd		= MACKEEP_CMD_GET,
+		.doit		= mackeep_netlink_get,
+	},
+	{
+		.cmd		= MACKEEP_CMD_PAIRS,
+		.start		= mackeep_netlink_pairs_start,
+		.dumpit		= mackeep_netlink_pairs,
+		.done		= mackeep_netlink_pairs_done,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_FLUSH,
+		.doit		= mackeep_netlink_flush,
+		.policy		= mackeep_netlink_flush_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+};
+
+static struct genl_family mackeep_netlink_family __ro_after_init = {
+	.name		= MACKEEP_GENL_NAME,
+	.version	= MACKEEP_GENL_VERSION,
+	.netnsok	= true,
+	.module		= THIS_MODULE,
+	.ops		= mackeep_netlink_ops,
+	.n_ops		= ARRAY_SIZE(mackeep_netlink_ops),
+};
+
+int __init mackeep_netlink_init(void)
+{
+	return genl_register_family(&mackeep_netlink_family);
+}
+
+/* Waits for those who are in it; a dump under way holds the module. */
+void mackeep_netlink_exit(void)
+{
+	genl_unregister_family(&mackeep_netlink_family);
+}
