@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# MACKEEP: the kernel module, the iptables extension and their tests.
+# MACKEEP: the kernel module, the iptables extension, the tool, their tests.
 # "make help" tells the targets. Nothing is built outside build/.
 
 KVER	?= $(shell uname -r)
@@ -29,11 +29,16 @@ modinst	= $(DESTDIR)/lib/modules/$(KVER)/updates
 tools	= $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(filter-out %/blob.c,$(wildcard tests/tools/*.c)))
 man	= $(addprefix $(BUILD)/,$(if $(wildcard xtables-ext/mk.inc),xt_MACKEEP.8))
 
-all: module plugin $(man)
+bindir	= $(DESTDIR)$(PREFIX)/sbin
+incdir	= $(DESTDIR)$(PREFIX)/include/linux
+mandir	= $(DESTDIR)$(PREFIX)/share/man/man8
+
+all: module plugin command $(man)
 
 help:
-	@echo 'make              build the module for KVER ($(KVER)) and the iptables plugin'
-	@echo 'make install      install them, the header and the man page; DESTDIR, PREFIX'
+	@echo 'make              build the module for KVER ($(KVER)), the iptables plugin'
+	@echo '                  and the tool mackeep'
+	@echo 'make install      install them, the headers and the man pages; DESTDIR, PREFIX'
 	@echo 'make uninstall    remove them'
 	@echo 'make check        boot stock kernels under QEMU and run all tests there;'
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
@@ -42,7 +47,7 @@ help:
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
 	@echo 'make clean        remove build/'
-	@echo 'Also: module plugin tools. Variables: KVER KDIR DESTDIR PREFIX V=1'
+	@echo 'Also: module plugin command tools. Variables: KVER KDIR DESTDIR PREFIX V=1'
 
 # Kbuild writes its objects beside the sources: it gets a tree of links. That
 # leaves time stamps, and so incremental builds, as they are.
@@ -65,6 +70,22 @@ $(BUILD)/libxt_MACKEEP.so: xtables-ext/libxt_MACKEEP.c include/linux/netfilter/x
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG_CONFIG) --cflags xtables) -fPIC -shared \
 		$(LDFLAGS) -o $@ $<
 
+command: $(BUILD)/mackeep
+
+$(BUILD)/mackeep: $(wildcard tools/*.[ch]) $(BUILD)/stat-meanings.h \
+		  include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h
+	@$(PKG_CONFIG) --exists libmnl libnetfilter_conntrack jansson || { \
+		echo 'Libraries are missing: install the packages libmnl-dev, libnetfilter-conntrack-dev and libjansson-dev.' >&2; \
+		exit 1; }
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -o $@ $(filter %.c,$^) $(LDFLAGS) \
+		$(shell $(PKG_CONFIG) --cflags --libs libmnl libnetfilter_conntrack jansson)
+
+# What the counters mean is told once, beside their names.
+$(BUILD)/stat-meanings.h: kmod/stat-names.h
+	@mkdir -p $(@D)
+	$(Q)sed -n -e 's|^MACKEEP_STAT(\(.*\))[[:space:]]*/\* \(.*\) \*/|COUNTER("\1", "\2")|p' \
+		-e 's|^/\* \([a-z].*\) \*/|GROUP("\1")|p' $< >$@
+
 # The manual page
 -include xtables-ext/mk.inc
 
@@ -78,17 +99,18 @@ $(BUILD)/tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
 install: all
 	$(Q)$(INSTALL) -D -m 644 -t $(modinst) $(moddir)/kmod/xt_MACKEEP.ko
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(xtlibdir) $(BUILD)/libxt_MACKEEP.so
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include/linux/netfilter \
-		include/linux/netfilter/xt_MACKEEP.h
-	$(Q)$(if $(man),$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(man))
+	$(Q)$(INSTALL) -D -m 755 -t $(bindir) $(BUILD)/mackeep
+	$(Q)$(INSTALL) -D -m 644 -t $(incdir)/netfilter include/linux/netfilter/xt_MACKEEP.h
+	$(Q)$(INSTALL) -D -m 644 -t $(incdir) include/linux/mackeep.h
+	$(Q)$(INSTALL) -D -m 644 -t $(mandir) $(man)
 ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif
 
 uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
-		$(DESTDIR)$(PREFIX)/include/linux/netfilter/xt_MACKEEP.h \
-		$(DESTDIR)$(PREFIX)/share/man/man8/xt_MACKEEP.8
+		$(bindir)/mackeep $(incdir)/netfilter/xt_MACKEEP.h $(incdir)/mackeep.h \
+		$(mandir)/xt_MACKEEP.8
 ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif
@@ -115,4 +137,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module plugin tools install uninstall check check-debug demo vm lint clean
+.PHONY: all help module plugin command tools install uninstall check check-debug demo vm lint clean

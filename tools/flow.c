@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A conntrack entry with the record that the module keeps in it. ctnetlink
+ * hands the record out with each entry, so all that is here is stock.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "mackeep.h"
+
+const char *mac_text(const uint8_t *mac)
+{
+	static const char digit[] = "0123456789abcdef";
+	static char text[4][18];
+	static unsigned int turn;
+	char *s = text[turn++ % 4];
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		s[i * 3] = digit[mac[i] >> 4];
+		s[i * 3 + 1] = digit[mac[i] & 15];
+		s[i * 3 + 2] = i < 5 ? ':' : '\0';
+	}
+	return s;
+}
+
+/* The kernel is asked once for each; a million flows have a few devices. */
+const char *device_text(unsigned int ifindex)
+{
+	static struct { unsigned int ifindex; char name[IF_NAMESIZE]; } cache[64];
+	unsigned int slot = ifindex % 64;
+
+	if (!ifindex)
+		return "any";
+	if (cache[slot].ifindex != ifindex) {
+		cache[slot].ifindex = ifindex;
+		if (!if_indextoname(ifindex, cache[slot].name))
+			snprintf(cache[slot].name, sizeof(cache[slot].name),
+				 "if%u", ifindex);
+	}
+	return cache[slot].name;
+}
+
+const char *via_text(unsigned int via)
+{
+	static const char *const text[] = {
+		[MACKEEP_VIA_NONE]	= "none",
+		[MACKEEP_VIA_LEARNED]	= "learned",
+		[MACKEEP_VIA_PAIR]	= "pair",
+		[MACKEEP_VIA_REVERSE]	= "reverse",
+		[MACKEEP_VIA_CLIENT]	= "client",
+		[MACKEEP_VIA_NEIGH]	= "neigh",
+		[MACKEEP_VIA_RESTORED]	= "restored",
+	};
+
+	return via <= MACKEEP_VIA_MAX ? text[via] : "unknown";
+}
+
+bool flow_kept(struct flow *flow)
+{
+	const struct nf_conntrack *ct = flow->ct;
+	const void *info;
+
+	memset(&flow->info, 0, sizeof(flow->info));
+	if (nfct_attr_is_set(ct, ATTR_HELPER_NAME) <= 0 ||
+	    strcmp(nfct_get_attr(ct, ATTR_HELPER_NAME), MACKEEP_HELPER_NAME))
+		return false;
+	if (nfct_attr_is_set(ct, ATTR_HELPER_INFO) <= 0)
+		return true;
+	info = nfct_get_attr(ct, ATTR_HELPER_INFO);
+	if (info && *(const uint8_t *)info == MACKEEP_INFO_VERSION)
+		memcpy(&flow->info, info, sizeof(flow->info));
+	return true;
+}
+
+static bool in_prefix(const struct address *want, const void *addr)
+{
+	const uint8_t *a = (const void *)&want->in6, *b = addr;
+	unsigned int whole = want->prefix / 8, rest = want->prefix % 8;
+
+	return !memcmp(a, b, whole) &&
+	       (!rest || !((a[whole] ^ b[whole]) >> (8 - rest)));
+}
+
+static bool match_address(const struct args *args, const struct flow *flow)
+{
+	bool v6 = nfct_get_attr_u8(flow->ct, ATTR_L3PROTO) == AF_INET6;
+	const void *src = nfct_get_attr(flow->ct, v6 ? ATTR_IPV6_SRC :
+						       ATTR_IPV4_SRC);
+	const void *dst = nfct_get_attr(flow->ct, v6 ? ATTR_IPV6_DST :
+						       ATTR_IPV4_DST);
+	int family = v6 ? AF_INET6 : AF_INET;
+
+	if (args->src.family &&
+	    (args->src.family != family || !src || !in_prefix(&args->src, src)))
+		return false;
+	return !args->dst.family ||
+	       (args->dst.family == family && dst && in_prefix(&args->dst, dst));
+}
+
+bool flow_match(const struct args *args, const struct flow *flow)
+{
+	const struct nf_conntrack *ct = flow->ct;
+	const struct mackeep_info *info = &flow->info;
+	int zone = 0;
+
+	if (args->family && nfct_get_attr_u8(ct, ATTR_L3PROTO) != args->family)
+		return false;
+	if (args->proto && nfct_get_attr_u8(ct, ATTR_L4PROTO) != args->proto)
+		return false;
+	if (args->ifindex && info->ifindex != args->ifindex)
+		return false;
+	if (args->by_mac &&
+	    !(info->flags & MACKEEP_INFO_SRC && !memcmp(info->src, args->mac, 6)) &&
+	    !(info->flags & MACKEEP_INFO_DST && !memcmp(info->dst, args->mac, 6)))
+		return false;
+	if (args->zone >= 0) {
+		if (nfct_attr_is_set(ct, ATTR_ZONE) > 0)
+			zone = nfct_get_attr_u16(ct, ATTR_ZONE);
+		else if (nfct_attr_is_set(ct, ATTR_ORIG_ZONE) > 0)
+			zone = nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
+		if (zone != args->zone)
+			return false;
+	}
+	return match_address(args, flow);
+}
+
+/* --- printing ------------------------------------------------------------------ */
+
+/* A word of the line; the values that matter in colour */
+static void print_word(const char *word)
+{
+	const char *equal = strchr(word, '=');
+
+	if (equal && (!strncmp(word, "smac=", 5) || !strncmp(word, "dmac=", 5)))
+		printf("%.*s%s%s%s", (int)(equal + 1 - word), word, green,
+		       equal + 1, plain);
+	else if (equal && (!strncmp(word, "via=", 4) || !strncmp(word, "dev=", 4)))
+		printf("%.*s%s%s%s", (int)(equal + 1 - word), word, cyan,
+		       equal + 1, plain);
+	else
+		fputs(word, stdout);
+}
+
+void print_line(char *line)
+{
+	unsigned int at = 0, len;
+	char *word, *save;
+
+	if (!terminal) {
+		puts(line);
+		return;
+	}
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		len = strlen(word);
+		if (at && at + 1 + len > columns)
+			at = printf("\n    ") - 1;
+		else if (at)
+			at += printf(" ");
+		print_word(word);
+		at += len;
+	}
+	putchar('\n');
+}
+
+static bool json_list, json_first;
+
+void json_begin(void)
+{
+	putchar('[');
+	json_list = json_first = true;
+}
+
+void json_print(json_t *object)
+{
+	if (json_list)
+		puts(json_first ? "" : ",");
+	json_first = false;
+	json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	if (!json_list)
+		putchar('\n');
+	json_decref(object);
+}
+
+void json_end(void)
+{
+	puts(json_first ? "]" : "\n]");
+}
+
+static json_t *json_direction(const struct flow *flow, bool reply)
+{
+	const struct nf_conntrack *ct = flow->ct;
+	bool v6 = nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6;
+	int shift = reply ? ATTR_REPL_IPV4_SRC - ATTR_ORIG_IPV4_SRC : 0;
+	const void *src, *dst;
+	char text[2][INET6_ADDRSTRLEN] = { "", "" };
+	json_t *object = json_object();
+
+	src = nfct_get_attr(ct, (v6 ? ATTR_ORIG_IPV6_SRC : ATTR_ORIG_IPV4_SRC) + shift);
+	dst = nfct_get_attr(ct, (v6 ? ATTR_ORIG_IPV6_DST : ATTR_ORIG_IPV4_DST) + shift);
+	if (src)
+		inet_ntop(v6 ? AF_INET6 : AF_INET, src, text[0], sizeof(text[0]));
+	if (dst)
+		inet_ntop(v6 ? AF_INET6 : AF_INET, dst, text[1], sizeof(text[1]));
+	json_object_set_new(object, "src", json_string(text[0]));
+	json_object_set_new(object, "dst", json_string(text[1]));
+	shift = reply ? ATTR_REPL_PORT_SRC - ATTR_ORIG_PORT_SRC : 0;
+	if (nfct_attr_is_set(ct, ATTR_ORIG_PORT_SRC + shift) > 0) {
+		json_object_set_new(object, "sport", json_integer(ntohs(
+			nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC + shift))));
+		json_object_set_new(object, "dport", json_integer(ntohs(
+			nfct_get_attr_u16(ct, ATTR_ORIG_PORT_DST + shift))));
+	}
+	shift = reply;
+	if (nfct_attr_is_set(ct, ATTR_ORIG_COUNTER_PACKETS + shift) > 0) {
+		json_object_set_new(object, "packets", json_integer(
+			nfct_get_attr_u64(ct, ATTR_ORIG_COUNTER_PACKETS + shift)));
+		json_object_set_new(object, "bytes", json_integer(
+			nfct_get_attr_u64(ct, ATTR_ORIG_COUNTER_BYTES + shift)));
+	}
+	return object;
+}
+
+static const char *event_text(enum nf_conntrack_msg_type type)
+{
+	switch (type) {
+	case NFCT_T_NEW:
+		return "new";
+	case NFCT_T_DESTROY:
+		return "destroy";
+	default:
+		return "update";
+	}
+}
+
+static void json_record(json_t *object, const struct mackeep_info *info)
+{
+	if (info->flags & MACKEEP_INFO_SRC)
+		json_object_set_new(object, "smac", json_string(mac_text(info->src)));
+	if (info->flags & MACKEEP_INFO_DST)
+		json_object_set_new(object, "dmac", json_string(mac_text(info->dst)));
+	if (info->ifindex) {
+		json_object_set_new(object, "dev", json_string(device_text(info->ifindex)));
+		json_object_set_new(object, "ifindex", json_integer(info->ifindex));
+	}
+	if (info->vlan)
+		json_object_set_new(object, "vlan", json_integer(info->vlan));
+	json_object_set_new(object, "via", json_string(via_text(info->via)));
+}
+
+static void flow_print_json(const struct args *args, const struct flow *flow)
+{
+	static const char *const state[] = {
+		"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
+		"CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2",
+	};
+	const struct nf_conntrack *ct = flow->ct;
+	uint8_t proto = nfct_get_attr_u8(ct, ATTR_L4PROTO), tcp;
+	json_t *object = json_object();
+	struct timeval now;
+	char number[4];
+
+	if (args->out & OUT_TIMESTAMP) {
+		gettimeofday(&now, NULL);
+		json_object_set_new(object, "time",
+				    json_real(now.tv_sec + now.tv_usec / 1e6));
+	}
+	if (flow->type != NFCT_T_UNKNOWN)
+		json_object_set_new(object, "event",
+				    json_string(event_text(flow->type)));
+	json_object_set_new(object, "family", json_string(
+		nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6 ? "ipv6" : "ipv4"));
+	snprintf(number, sizeof(number), "%u", proto);
+	json_object_set_new(object, "proto", json_string(
+		proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : number));
+	if (nfct_attr_is_set(ct, ATTR_TIMEOUT) > 0)
+		json_object_set_new(object, "timeout", json_integer(
+			nfct_get_attr_u32(ct, ATTR_TIMEOUT)));
+	if (nfct_attr_is_set(ct, ATTR_TCP_STATE) > 0) {
+		tcp = nfct_get_attr_u8(ct, ATTR_TCP_STATE);
+		if (tcp < sizeof(state) / sizeof(*state))
+			json_object_set_new(object, "state", json_string(state[tcp]));
+	}
+	json_object_set_new(object, "orig", json_direction(flow, false));
+	json_object_set_new(object, "reply", json_direction(flow, true));
+	json_object_set_new(object, "assured", json_boolean(
+		nfct_get_attr_u32(ct, ATTR_STATUS) & IPS_ASSURED));
+	if (nfct_attr_is_set(ct, ATTR_MARK) > 0)
+		json_object_set_new(object, "mark", json_integer(
+			nfct_get_attr_u32(ct, ATTR_MARK)));
+	if (nfct_attr_is_set(ct, ATTR_ZONE) > 0)
+		json_object_set_new(object, "zone", json_integer(
+			nfct_get_attr_u16(ct, ATTR_ZONE)));
+	if (args->out & OUT_ID)
+		json_object_set_new(object, "id", json_integer(
+			nfct_get_attr_u32(ct, ATTR_ID)));
+	json_record(object, &flow->info);
+	json_print(object);
+}
+
+void flow_print(const struct args *args, const struct flow *flow)
+{
+	const struct mackeep_info *info = &flow->info;
+	unsigned int flags = 0;
+	struct timeval now;
+	char line[2048];
+	int n = 0;
+
+	if (args->out & OUT_JSON) {
+		flow_print_json(args, flow);
+		return;
+	}
+
+	if (args->out & OUT_EXTENDED)
+		flags |= NFCT_OF_SHOW_LAYER3;
+	if (args->out & OUT_ID)
+		flags |= NFCT_OF_ID;
+	if (args->out & OUT_TIMESTAMP) {
+		gettimeofday(&now, NULL);
+		n = snprintf(line, sizeof(line), "[%-8ld.%-6ld]\t",
+			     (long)now.tv_sec, (long)now.tv_usec);
+	}
+	/* What is appended below takes less than 256. */
+	n += nfct_snprintf(line + n, sizeof(line) - n - 256, flow->ct,
+			   flow->type, NFCT_O_DEFAULT, flags);
+	if (n > (int)sizeof(line) - 256)
+		n = sizeof(line) - 256;
+	while (n && line[n - 1] == ' ')
+		n--;
+	if (info->flags & MACKEEP_INFO_SRC)
+		n += sprintf(line + n, " smac=%s", mac_text(info->src));
+	if (info->flags & MACKEEP_INFO_DST)
+		n += sprintf(line + n, " dmac=%s", mac_text(info->dst));
+	if (info->ifindex)
+		n += sprintf(line + n, " dev=%s", device_text(info->ifindex));
+	if (info->vlan)
+		n += sprintf(line + n, " vlan=%u", info->vlan);
+	sprintf(line + n, " via=%s", via_text(info->via));
+	print_line(line);
+}
+
+/* --- listing ---------------------------------------------------------------------- */
+
+struct dump {
+	void (*each)(struct nf_conntrack *ct, void *data);
+	void *data;
+};
+
+static int on_entry(const struct nlmsghdr *nlh, void *data)
+{
+	const struct dump *dump = data;
+	struct nf_conntrack *ct = nfct_new();
+
+	if (!ct)
+		die(FAILED, "memory: none left");
+	if (nfct_nlmsg_parse(nlh, ct) >= 0)
+		dump->each(ct, dump->data);
+	nfct_destroy(ct);
+	return MNL_CB_OK;
+}
+
+/*
+ * Kernels from 5.17 on leave out themselves what has no helper; entries come
+ * in blocks, and none is held longer than it takes to print it.
+ */
+void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
+	       void *data)
+{
+	const struct nfct_filter_dump_mark helper = { IPS_HELPER, IPS_HELPER };
+	struct mnl_socket *nl = mnl_socket_open(NETLINK_NETFILTER);
+	struct nfct_filter_dump *filter = nfct_filter_dump_create();
+	struct dump dump = { each, data };
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
+	struct nfgenmsg *nfg;
+
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || !filter)
+		die(FAILED, "conntrack: %s; run: modprobe nf_conntrack_netlink",
+		    strerror(errno));
+	nlh = mnl_nlmsg_put_header(buf);
+	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = 1;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = family;
+	nfg->version = NFNETLINK_V0;
+	nfct_filter_dump_set_attr(filter, NFCT_FILTER_DUMP_STATUS, &helper);
+	nfct_nlmsg_build_filter(nlh, filter);
+	nfct_filter_dump_destroy(filter);
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		die(FAILED, "conntrack: %s", strerror(errno));
+	if (!netlink_receive(nl, nlh->nlmsg_seq, on_entry, &dump))
+		complain("conntrack table: it changed meanwhile, entries may be missing; run it again");
+	mnl_socket_close(nl);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The kernel module's generic netlink family. */
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mackeep.h"
+
+#define BUFFER	(128 * 1024)
+
+static uint16_t family_id;
+
+static int on_family(const struct nlmsghdr *nlh, void *data)
+{
+	uint16_t *id = data;
+	struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U16) >= 0)
+			*id = mnl_attr_get_u16(attr);
+	return MNL_CB_OK;
+}
+
+static struct nlmsghdr *message(void *buf, uint16_t type, uint8_t cmd,
+				uint8_t version, uint16_t flags)
+{
+	static unsigned int seq;
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct genlmsghdr *genl;
+
+	if (!seq)
+		seq = time(NULL);
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	nlh->nlmsg_seq = ++seq;
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = cmd;
+	genl->version = version;
+	return nlh;
+}
+
+struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags)
+{
+	return message(buf, family_id, cmd, MACKEEP_GENL_VERSION, flags);
+}
+
+/* NULL: no such family */
+static struct mnl_socket *open_family(void)
+{
+	struct mnl_socket *nl = mnl_socket_open(NETLINK_GENERIC);
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
+	int on = 1, len;
+
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
+		die(FAILED, "generic netlink: %s; is it in the kernel?",
+		    strerror(errno));
+	/* The kernel says what is wrong, not only that. */
+	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on));
+
+	nlh = message(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, MACKEEP_GENL_NAME);
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		die(FAILED, "generic netlink: %s", strerror(errno));
+	family_id = 0;
+	do {
+		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (len < 0)
+			break;
+		len = mnl_cb_run(buf, len, 0, 0, on_family, &family_id);
+	} while (len > 0);
+	if (len == 0 && family_id)
+		return nl;
+	if (errno != ENOENT)
+		die(FAILED, "generic netlink family %s: %s", MACKEEP_GENL_NAME,
+		    strerror(errno));
+	mnl_socket_close(nl);
+	return NULL;
+}
+
+struct mnl_socket *genl_open(void)
+{
+	struct mnl_socket *nl = open_family();
+
+	if (!nl)
+		die(FAILED, "kernel module: it is not loaded; run: modprobe mackeep");
+	return nl;
+}
+
+/* The kernel's own words about an error, or NULL */
+static const char *extack(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
+	size_t offset = sizeof(*err);
+	const struct nlattr *attr;
+
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return NULL;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		offset += err->msg.nlmsg_len - sizeof(struct nlmsghdr);
+	mnl_attr_for_each(attr, nlh, offset)
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attr);
+	return NULL;
+}
+
+static void refused(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
+	const char *words = extack(nlh);
+
+	errno = -err->error;
+	if (errno == EPERM || errno == EACCES)
+		die(FAILED, "kernel: permission denied; run it as root of the namespace");
+	die(FAILED, "kernel: %s%s%s", strerror(errno), words ? ": " : "",
+	    words ? words : "");
+}
+
+/* mnl_cb_run() would give up on messages with NLM_F_DUMP_INTR. */
+bool netlink_receive(struct mnl_socket *nl, unsigned int seq, mnl_cb_t cb,
+		     void *data)
+{
+	static char buf[BUFFER];
+	struct nlmsghdr *nlh;
+	bool intact = true;
+	int len;
+
+	for (;;) {
+		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			die(FAILED, "netlink: %s; try again", strerror(errno));
+		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len)) {
+			if (nlh->nlmsg_seq != seq)
+				continue;
+			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+				intact = false;
+			if (nlh->nlmsg_type == NLMSG_DONE)
+				return intact;
+			if (nlh->nlmsg_type == NLMSG_ERROR) {
+				const struct nlmsgerr *err =
+					mnl_nlmsg_get_payload(nlh);
+
+				if (err->error)
+					refused(nlh);
+				return intact;
+			}
+			if (nlh->nlmsg_type >= NLMSG_MIN_TYPE)
+				cb(nlh, data);
+		}
+	}
+}
+
+void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
+	       void *data)
+{
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		die(FAILED, "netlink: %s", strerror(errno));
+	if (!netlink_receive(nl, nlh->nlmsg_seq, cb, data))
+		complain("pair cache: it was resized meanwhile, some pairs may be shown twice; run it again");
+}
+
+static int on_module(const struct nlmsghdr *nlh, void *data)
+{
+	struct module *module = data;
+	struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		switch (mnl_attr_get_type(attr)) {
+		case MACKEEP_A_VERSION:
+			if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+				snprintf(module->version,
+					 sizeof(module->version), "%s",
+					 mnl_attr_get_str(attr));
+			break;
+		case MACKEEP_A_RULES:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				module->rules = mnl_attr_get_u32(attr);
+			break;
+		case MACKEEP_A_PAIRS:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				module->pairs = mnl_attr_get_u32(attr);
+			break;
+		case MACKEEP_A_PAIR_MAX:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				module->pair_max = mnl_attr_get_u32(attr);
+			break;
+		}
+	}
+	return MNL_CB_OK;
+}
+
+int genl_module(struct module *module)
+{
+	struct mnl_socket *nl = open_family();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+
+	memset(module, 0, sizeof(*module));
+	if (!nl)
+		return -ENOENT;
+	genl_talk(nl, genl_message(buf, MACKEEP_CMD_GET, NLM_F_ACK), on_module,
+		  module);
+	mnl_socket_close(nl);
+	return 0;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* mackeep list: the flows that have a record */
+#include "mackeep.h"
+
+struct list {
+	const struct args *args;
+	unsigned long shown;
+};
+
+static void list_one(struct nf_conntrack *ct, void *data)
+{
+	struct flow flow = { .ct = ct, .type = NFCT_T_UNKNOWN };
+	struct list *list = data;
+
+	if (!flow_kept(&flow) || !flow_match(list->args, &flow))
+		return;
+	flow_print(list->args, &flow);
+	list->shown++;
+}
+
+int cmd_list(struct args *args)
+{
+	struct list list = { .args = args };
+
+	if (args->out & OUT_JSON)
+		json_begin();
+	flow_dump(args->family, list_one, &list);
+	if (args->out & OUT_JSON)
+		json_end();
+	fflush(stdout);
+	fprintf(stderr, "mackeep v%s: %lu flow entries have been shown.\n",
+		MACKEEP_VERSION, list.shown);
+	return DONE;
+}

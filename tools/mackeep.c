@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* mackeep: see it, set it up, find what is wrong. Options and commands. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <netinet/ether.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "mackeep.h"
+
+enum {
+	LIST	= 1 << 0,
+	MONITOR	= 1 << 1,
+	PAIRS	= 1 << 2,
+	FLUSH	= 1 << 3,
+	STAT	= 1 << 4,
+	UP	= 1 << 5,
+	DOWN	= 1 << 6,
+	CHECK	= 1 << 7,
+	ALL	= (1 << 8) - 1,
+};
+
+static const struct command {
+	const char *name;
+	unsigned int bit;
+	int (*run)(struct args *args);
+	const char *help;
+} commands[] = {
+	{ "list", LIST, cmd_list, "list the flows that are kept, with their MACs" },
+	{ "monitor", MONITOR, cmd_monitor, "show what happens to them, as it happens" },
+	{ "pairs", PAIRS, cmd_pairs, "list the pair cache" },
+	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
+	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
+};
+
+#define COMMANDS	(sizeof(commands) / sizeof(*commands))
+
+enum {
+	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
+	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
+	OPT_CONFIG,
+};
+
+/* What --help prints and getopt_long() takes; a key below 256 is a letter. */
+static const struct option_text {
+	int key;
+	const char *name;
+	const char *arg;		/* NULL: takes none */
+	unsigned int commands;
+	const char *help;
+} options[] = {
+	{ '4', "ipv4", NULL, LIST | MONITOR | PAIRS | FLUSH, "only IPv4" },
+	{ '6', "ipv6", NULL, LIST | MONITOR | PAIRS | FLUSH | UP, "only IPv6; up: IPv6 as well" },
+	{ 'p', "proto", "PROTOCOL", LIST | MONITOR, "only tcp, udp or a number" },
+	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
+	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR, "only to this server or network" },
+	{ 'a', "addr", "ADDRESS", PAIRS | FLUSH, "only with this address, of either end" },
+	{ 'm', "mac", "MAC", LIST | MONITOR | PAIRS | FLUSH, "only with this MAC address, of either end" },
+	{ 'i', "dev", "DEVICE", LIST | MONITOR | PAIRS | FLUSH, "only learned on this device; ifN: number N" },
+	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
+	{ 'o', "output", "FORMAT,...", LIST | MONITOR | PAIRS | FLUSH | STAT | CHECK, "json, extended, id, timestamp" },
+	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
+	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
+	{ OPT_BRIDGE, "bridge", "BRIDGE", UP | DOWN | CHECK, "the bridge" },
+	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
+	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
+	{ OPT_TO, "to", "PORT", UP, "the port that the proxy listens on" },
+	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
+	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
+	{ OPT_FWMARK, "fwmark", "MARK", UP, "mark for policy routing; 0x4d4c if not given" },
+	{ OPT_TABLE, "table", "TABLE", UP, "routing table for it; 19788 if not given" },
+	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
+	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
+	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
+	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
+	{ 'h', "help", NULL, ALL, "print this" },
+	{ 'V', "version", NULL, ALL, "print the version" },
+};
+
+#define OPTIONS		(sizeof(options) / sizeof(*options))
+
+static const char *command_name;
+
+const char *bold = "", *red = "", *green = "", *yellow = "", *cyan = "";
+const char *plain = "";
+bool terminal;
+unsigned int columns = 80;
+
+static void say(const char *format, va_list args)
+{
+	fflush(stdout);
+	fprintf(stderr, "mackeep: %s%s", command_name ?: "",
+		command_name ? ": " : "");
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+}
+
+void die(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+	exit(status);
+}
+
+/* --- help ------------------------------------------------------------------------ */
+
+static void usage_all(void)
+{
+	unsigned int i;
+
+	puts("Usage: mackeep [-n NETNS] COMMAND [OPTION...]\n");
+	for (i = 0; i < COMMANDS; i++)
+		printf("  %-9s %s\n", commands[i].name, commands[i].help);
+	puts("\n\"mackeep COMMAND --help\" tells the options of each; see mackeep(8).");
+}
+
+static void usage(const struct command *command)
+{
+	char left[64], letter[8];
+	unsigned int i;
+
+	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
+	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" : "",
+	       toupper(command->help[0]), command->help + 1);
+	for (i = 0; i < OPTIONS; i++) {
+		if (!(options[i].commands & command->bit))
+			continue;
+		snprintf(letter, sizeof(letter),
+			 options[i].key < 256 ? "-%c, " : "    ",
+			 options[i].key);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter,
+			 options[i].name, options[i].arg ? " " : "",
+			 options[i].arg ?: "");
+		printf("  %-27s %s\n", left, options[i].help);
+	}
+	if (command->bit == UP)
+		puts("\nWith BRIDGE alone the options come from /etc/mackeep/BRIDGE.conf.");
+}
+
+/* --- values ------------------------------------------------------------------------ */
+
+static void bad_value(const char *option, const char *value, const char *want)
+	__attribute__((noreturn));
+
+static void bad_value(const char *option, const char *value, const char *want)
+{
+	die(BAD_ARGS, "--%s \"%s\": it is not %s; see mackeep %s --help", option,
+	    value, want, command_name);
+}
+
+static unsigned long number(const char *option, const char *text,
+			    unsigned long min, unsigned long max)
+{
+	unsigned long value;
+	char *end, want[64];
+
+	errno = 0;
+	value = strtoul(text, &end, 0);
+	if (isdigit((unsigned char)*text) && !*end && !errno && value >= min &&
+	    value <= max)
+		return value;
+	snprintf(want, sizeof(want), "a number from %lu to %lu", min, max);
+	bad_value(option, text, want);
+}
+
+static struct address address(const char *option, const char *text, bool net)
+{
+	struct address addr = { .family = AF_INET };
+	unsigned long max;
+	char host[64];
+	char *slash;
+
+	snprintf(host, sizeof(host), "%s", text);
+	slash = strchr(host, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (inet_pton(AF_INET, host, &addr.in) != 1) {
+		addr.family = AF_INET6;
+		if (inet_pton(AF_INET6, host, &addr.in6) != 1)
+			bad_value(option, text, "an IPv4 or IPv6 address");
+	}
+	max = addr.family == AF_INET ? 32 : 128;
+	if (slash && !net)
+		bad_value(option, text, "a single address");
+	addr.prefix = slash ? number(option, slash, 0, max) : max;
+	return addr;
+}
+
+static void mac_value(const char *option, const char *text, uint8_t *mac)
+{
+	char rest;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0],
+		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) != 6)
+		bad_value(option, text, "a MAC address like 02:00:00:00:00:01");
+	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", 6))
+		bad_value(option, text, "the address of one station");
+}
+
+/* A port or a range of them, with commas between */
+static struct ports ports(const char *option, const char *text)
+{
+	struct ports ports = { .n = 0 };
+	char *copy = strdup(text), *word, *save, *dash;
+
+	if (!copy)
+		die(FAILED, "memory: none left");
+	for (word = strtok_r(copy, ",", &save); word;
+	     word = strtok_r(NULL, ",", &save)) {
+		if (ports.n == PORTS_MAX)
+			die(BAD_ARGS, "--%s: more than %d ports and ranges; join some to ranges",
+			    option, PORTS_MAX);
+		dash = strchr(word, '-');
+		if (dash)
+			*dash++ = '\0';
+		ports.range[ports.n].first = number(option, word, 1, 65535);
+		ports.range[ports.n].last =
+			number(option, dash ?: word, 1, 65535);
+		if (ports.range[ports.n].first > ports.range[ports.n].last)
+			bad_value(option, text, "ports like 80,443,8000-8010");
+		ports.n++;
+	}
+	free(copy);
+	if (!ports.n)
+		bad_value(option, text, "ports like 80,443,8000-8010");
+	return ports;
+}
+
+/* "a,b" out of the words given; returns their bits */
+static unsigned int output(const char *text, unsigned int bit)
+{
+	static const struct { const char *word; unsigned int bit, commands; } words[] = {
+		{ "json", OUT_JSON, ALL },
+		{ "extended", OUT_EXTENDED, LIST | MONITOR },
+		{ "id", OUT_ID, LIST | MONITOR },
+		{ "timestamp", OUT_TIMESTAMP, LIST | MONITOR },
+	};
+	char *copy = strdup(text), *word, *save;
+	unsigned int out = 0, i;
+
+	if (!copy)
+		die(FAILED, "memory: none left");
+	for (word = strtok_r(copy, ",", &save); word;
+	     word = strtok_r(NULL, ",", &save)) {
+		for (i = 0; i < 4; i++)
+			if (!strcmp(word, words[i].word) && words[i].commands & bit)
+				break;
+		if (i == 4)
+			bad_value("output", word, bit & (LIST | MONITOR) ?
+				  "json, extended, id or timestamp" : "json");
+		out |= words[i].bit;
+	}
+	free(copy);
+	if (!out)
+		bad_value("output", text, "a format");
+	return out;
+}
+
+static void in_namespace(const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s%s",
+		 strchr(name, '/') ? "" : "/run/netns/", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		die(FAILED, "network namespace %s: %s; \"ip netns list\" tells which there are",
+		    name, strerror(errno));
+	if (setns(fd, CLONE_NEWNET) < 0)
+		die(FAILED, "network namespace %s: %s; run it as root", name,
+		    strerror(errno));
+	close(fd);
+}
+
+/* In the namespace, so after all options */
+static unsigned int device(const char *name)
+{
+	unsigned int ifindex = if_nametoindex(name);
+	char rest;
+
+	if (!ifindex && sscanf(name, "if%u%c", &ifindex, &rest) != 1)
+		ifindex = 0;
+	if (!ifindex)
+		die(FAILED, "device %s: no such device; \"ip link\" tells which there are, ifN takes the number of one that is gone",
+		    name);
+	return ifindex;
+}
+
+/* Whether it can be a device: it goes into rules and file names. */
+static const char *bridge(const char *name)
+{
+	const char *c;
+
+	if (!*name || strlen(name) >= IF_NAMESIZE)
+		bad_value("bridge", name, "the name of a device");
+	for (c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_-.", *c))
+			bad_value("bridge", name, "a name of letters, digits, _, - and .");
+	if (!strcmp(name, ".") || !strcmp(name, "..") || *name == '-')
+		bad_value("bridge", name, "the name of a device");
+	return name;
+}
+
+/* --- options -------------------------------------------------------------------------- */
+
+static const char *device_name, *config_name;
+
+static void set_option(struct args *args, int key, const char *value,
+		       unsigned int bit)
+{
+	char *end;
+
+	switch (key) {
+	case '4':
+		args->family = AF_INET;
+		break;
+	case '6':
+		args->family = AF_INET6;
+		args->ipv6 = true;
+		break;
+	case 'p':
+		args->proto = !strcmp(value, "tcp") ? IPPROTO_TCP :
+			      !strcmp(value, "udp") ? IPPROTO_UDP :
+			      (int)number("proto", value, 1, 255);
+		break;
+	case 's':
+		args->src = address("src", value, true);
+		break;
+	case 'd':
+		args->dst = address("dst", value, true);
+		break;
+	case 'a':
+		args->addr = address("addr", value, false);
+		break;
+	case 'm':
+		mac_value("mac", value, args->mac);
+		args->by_mac = true;
+		break;
+	case 'i':
+		device_name = value;
+		break;
+	case OPT_ZONE:
+		args->zone = number("zone", value, 0, 65535);
+		break;
+	case 'o':
+		args->out |= output(value, bit);
+		break;
+	case 'b':
+		args->buffer = number("buffer-size", value, 4096, INT_MAX / 2);
+		break;
+	case 'w':
+		args->interval = strtod(value, &end);
+		if (*end || !(args->interval >= 0.1 && args->interval <= 86400))
+			bad_value("watch", value, "seconds, 0.1 to 86400");
+		break;
+	case OPT_BRIDGE:
+		args->bridge = bridge(value);
+		break;
+	case OPT_TCP:
+		args->tcp = ports("tcp", value);
+		break;
+	case OPT_UDP:
+		args->udp = ports("udp", value);
+		break;
+	case OPT_TO:
+		args->to = number("to", value, 1, 65535);
+		break;
+	case OPT_VLAN:
+		args->vlan = number("vlan", value, 1, 4094);
+		break;
+	case OPT_BACKEND:
+		if (!strcmp(value, "nft"))
+			args->backend = BACKEND_NFT;
+		else if (!strcmp(value, "iptables"))
+			args->backend = BACKEND_IPTABLES;
+		else
+			bad_value("backend", value, "nft or iptables");
+		break;
+	case OPT_FWMARK:
+		args->fwmark = number("fwmark", value, 1, UINT32_MAX);
+		break;
+	case OPT_TABLE:
+		args->table = number("table", value, 1, UINT32_MAX);
+		break;
+	case OPT_STRICT:
+		args->strict = true;
+		break;
+	case OPT_LAST_HOP:
+		args->last_hop = true;
+		break;
+	case OPT_CONFIG:
+		config_name = value;
+		break;
+	case OPT_DRY_RUN:
+		args->dry_run = true;
+		break;
+	case 'n':
+		args->netns = value;
+		break;
+	}
+}
+
+/*
+ * A line is an option of up, without its dashes, and its value; # begins a
+ * comment.
+ */
+void config_read(struct args *args, const char *name)
+{
+	FILE *file = fopen(name, "r");
+	char *line = NULL, *word, *value, *save;
+	unsigned int i, at = 0;
+	size_t size = 0;
+
+	if (!file)
+		die(FAILED, "%s: %s; write one, or give --bridge, --tcp and --to",
+		    name, strerror(errno));
+	while (getline(&line, &size, file) > 0) {
+		at++;
+		line[strcspn(line, "#")] = '\0';
+		word = strtok_r(line, " \t\n", &save);
+		if (!word)
+			continue;
+		value = strtok_r(NULL, " \t\n", &save);
+		for (i = 0; i < OPTIONS; i++)
+			if (options[i].commands & UP && options[i].key != 'n' &&
+			    options[i].key != 'h' && options[i].key != 'V' &&
+			    options[i].key != OPT_CONFIG &&
+			    options[i].key != OPT_DRY_RUN &&
+			    !strcmp(options[i].name, word))
+				break;
+		if (i == OPTIONS)
+			die(BAD_ARGS, "%s line %u: \"%s\" is not an option of up; see mackeep(8)",
+			    name, at, word);
+		if (!value != !options[i].arg || strtok_r(NULL, " \t\n", &save))
+			die(BAD_ARGS, "%s line %u: \"%s\" takes %s value", name,
+			    at, word, options[i].arg ? "one" : "no");
+		set_option(args, options[i].key, value ? strdup(value) : NULL,
+			   UP);
+	}
+	free(line);
+	fclose(file);
+}
+
+static void parse_options(struct args *args, const struct command *command,
+			  int argc, char **argv)
+{
+	struct option longs[OPTIONS + 1];
+	char shorts[2 * OPTIONS + 2] = ":";
+	unsigned int i, n = 0, m = 1;
+	int key;
+
+	memset(longs, 0, sizeof(longs));
+	for (i = 0; i < OPTIONS; i++) {
+		if (!(options[i].commands & command->bit))
+			continue;
+		longs[n].name = options[i].name;
+		longs[n].has_arg = options[i].arg ? required_argument : no_argument;
+		longs[n++].val = options[i].key;
+		if (options[i].key < 256) {
+			shorts[m++] = options[i].key;
+			if (options[i].arg)
+				shorts[m++] = ':';
+		}
+	}
+
+	opterr = 0;
+	while ((key = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		switch (key) {
+		case 'h':
+			usage(command);
+			exit(DONE);
+		case 'V':
+			printf("mackeep %s\n", MACKEEP_VERSION);
+			exit(DONE);
+		case ':':
+			die(BAD_ARGS, "%s: it needs a value; see mackeep %s --help",
+			    argv[optind - 1], command->name);
+		case '?':
+			die(BAD_ARGS, "%s: it is no option of this command; see mackeep %s --help",
+			    argv[optind - 1], command->name);
+		default:
+			set_option(args, key, optarg, command->bit);
+		}
+	}
+
+	if (optind < argc && command->bit & (UP | DOWN | CHECK)) {
+		if (args->bridge)
+			die(BAD_ARGS, "%s: the bridge is given twice", argv[optind]);
+		args->bridge = bridge(argv[optind]);
+		if (command->bit == UP && !args->to && !config_name &&
+		    asprintf((char **)&config_name, "/etc/mackeep/%s.conf",
+			     args->bridge) < 0)
+			die(FAILED, "memory: none left");
+		optind++;
+	}
+	if (optind < argc)
+		die(BAD_ARGS, "%s: an argument too many; see mackeep %s --help",
+		    argv[optind], command->name);
+	if (config_name)
+		config_read(args, config_name);
+}
+
+static void screen(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	struct winsize size;
+
+	terminal = isatty(STDOUT_FILENO);
+	if (!terminal)
+		return;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 40)
+		columns = size.ws_col;
+	if (no_color && *no_color)
+		return;
+	bold = "\033[1m";
+	red = "\033[31m";
+	green = "\033[32m";
+	yellow = "\033[33m";
+	cyan = "\033[36m";
+	plain = "\033[m";
+}
+
+int main(int argc, char **argv)
+{
+	struct args args = {
+		.zone = -1, .fwmark = 0x4d4c, .table = 19788,
+	};
+	unsigned int i;
+	int status;
+
+	screen();
+	/* Where ip(8) has it; among a command's options it is as good. */
+	while (argc > 1 && (!strcmp(argv[1], "-n") || !strcmp(argv[1], "--netns"))) {
+		if (argc == 2)
+			die(BAD_ARGS, "%s: it needs a value; see mackeep --help",
+			    argv[1]);
+		args.netns = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc < 2) {
+		usage_all();
+		return BAD_ARGS;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		usage_all();
+		return DONE;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("mackeep %s\n", MACKEEP_VERSION);
+		return DONE;
+	}
+	for (i = 0; i < COMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			break;
+	if (i == COMMANDS)
+		die(BAD_ARGS, "%s: it is no command; see mackeep --help", argv[1]);
+
+	command_name = args.command = commands[i].name;
+	parse_options(&args, &commands[i], argc - 1, argv + 1);
+	if (args.netns)
+		in_namespace(args.netns);
+	if (device_name)
+		args.ifindex = device(device_name);
+	if (!terminal)
+		setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+
+	status = commands[i].run(&args);
+	if (fflush(stdout) || ferror(stdout))
+		die(FAILED, "standard output: %s", strerror(errno));
+	return status;
+}

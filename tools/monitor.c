@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mackeep monitor: what happens to the flows that have a record.
+ *
+ * The kernel's "destroy" has no record in it, so those that go by are kept
+ * here by the entry's id, beginning with those that are there at the start.
+ */
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_compat.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mackeep.h"
+
+#define SLOTS	65536
+
+struct known {
+	struct known *next;
+	uint32_t id;
+	struct mackeep_info info;
+};
+
+struct monitor {
+	const struct args *args;
+	struct known *known[SLOTS];
+	unsigned long shown;
+	unsigned long overruns;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+static struct known **find(struct monitor *monitor, uint32_t id)
+{
+	struct known **at = &monitor->known[id % SLOTS];
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	return at;
+}
+
+static void remember(struct monitor *monitor, const struct flow *flow)
+{
+	uint32_t id = nfct_get_attr_u32(flow->ct, ATTR_ID);
+	struct known **at = find(monitor, id);
+
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		if (!*at)
+			die(FAILED, "memory: none left for the flows seen");
+		(*at)->id = id;
+	}
+	(*at)->info = flow->info;
+}
+
+static bool recall(struct monitor *monitor, struct flow *flow)
+{
+	struct known **at = find(monitor, nfct_get_attr_u32(flow->ct, ATTR_ID));
+	struct known *known = *at;
+
+	if (!known)
+		return false;
+	flow->info = known->info;
+	*at = known->next;
+	free(known);
+	return true;
+}
+
+static void seen_before(struct nf_conntrack *ct, void *data)
+{
+	struct flow flow = { .ct = ct };
+
+	if (flow_kept(&flow))
+		remember(data, &flow);
+}
+
+static int on_event(const struct nlmsghdr *nlh, void *data)
+{
+	struct flow flow = { .type = NFCT_T_UPDATE };
+	struct monitor *monitor = data;
+	struct nf_conntrack *ct;
+
+	if (NFNL_SUBSYS_ID(nlh->nlmsg_type) != NFNL_SUBSYS_CTNETLINK)
+		return MNL_CB_OK;
+	if (NFNL_MSG_TYPE(nlh->nlmsg_type) == IPCTNL_MSG_CT_DELETE)
+		flow.type = NFCT_T_DESTROY;
+	else if (nlh->nlmsg_flags & NLM_F_CREATE)
+		flow.type = NFCT_T_NEW;
+
+	ct = nfct_new();
+	if (!ct)
+		die(FAILED, "memory: none left");
+	flow.ct = ct;
+	if (nfct_nlmsg_parse(nlh, ct) < 0)
+		goto out;
+	if (flow.type == NFCT_T_DESTROY) {
+		if (!recall(monitor, &flow))
+			goto out;
+	} else {
+		if (!flow_kept(&flow))
+			goto out;
+		remember(monitor, &flow);
+	}
+	if (flow_match(monitor->args, &flow)) {
+		flow_print(monitor->args, &flow);
+		monitor->shown++;
+	}
+out:
+	nfct_destroy(ct);
+	return MNL_CB_OK;
+}
+
+static struct mnl_socket *subscribe(const struct args *args)
+{
+	struct mnl_socket *nl = mnl_socket_open(NETLINK_NETFILTER);
+	int size = args->buffer;
+
+	if (!nl || mnl_socket_bind(nl, NF_NETLINK_CONNTRACK_NEW |
+				   NF_NETLINK_CONNTRACK_UPDATE |
+				   NF_NETLINK_CONNTRACK_DESTROY,
+				   MNL_SOCKET_AUTOPID) < 0)
+		die(FAILED, "conntrack events: %s; run it as root, after: modprobe nf_conntrack_netlink",
+		    strerror(errno));
+	if (size && setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET,
+			       SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		die(FAILED, "--buffer-size %d: %s; run it as root", size,
+		    strerror(errno));
+	return nl;
+}
+
+static void overrun(struct monitor *monitor)
+{
+	monitor->overruns++;
+	if (monitor->args->out & OUT_JSON)
+		json_print(json_pack("{s:s}", "event", "overrun"));
+	fflush(stdout);
+	complain("events were lost here: they came faster than they were read; give --buffer-size more bytes or filter in conntrack");
+}
+
+int cmd_monitor(struct args *args)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	static char buf[256 * 1024];
+	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	struct mnl_socket *nl;
+	int len;
+
+	if (!monitor)
+		die(FAILED, "memory: none left");
+	monitor->args = args;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+
+	nl = subscribe(args);
+	flow_dump(AF_UNSPEC, seen_before, monitor);
+	/* Somebody may wait for it. */
+	fprintf(stderr, "mackeep v%s: waiting for events.\n", MACKEEP_VERSION);
+
+	while (!stopped) {
+		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (len >= 0) {
+			mnl_cb_run(buf, len, 0, 0, on_event, monitor);
+			fflush(stdout);
+		} else if (errno == ENOBUFS) {
+			overrun(monitor);
+		} else if (errno != EINTR) {
+			die(FAILED, "conntrack events: %s", strerror(errno));
+		}
+		if (ferror(stdout))
+			break;
+	}
+	fprintf(stderr, "mackeep v%s: %lu flow events have been shown, %lu times some were lost.\n",
+		MACKEEP_VERSION, monitor->shown, monitor->overruns);
+	return DONE;
+}

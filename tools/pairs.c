@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* mackeep pairs, mackeep flush: the pair cache, and forgetting */
+#include <arpa/inet.h>
+#include <linux/genetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mackeep.h"
+
+struct pairs {
+	const struct args *args;
+	unsigned long shown;
+};
+
+/* The attributes of a message that are as long as they have to be */
+static void parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
+{
+	static const uint8_t size[MACKEEP_A_MAX + 1] = {
+		[MACKEEP_A_FAMILY] = 1, [MACKEEP_A_SRC] = 6,
+		[MACKEEP_A_DST] = 6, [MACKEEP_A_IFINDEX] = 4,
+		[MACKEEP_A_VLAN] = 2, [MACKEEP_A_ZONE] = 2,
+		[MACKEEP_A_AGE] = 4, [MACKEEP_A_PAIRS] = 4,
+		[MACKEEP_A_RECORDS] = 4, [MACKEEP_A_CLIENT] = 4,
+		[MACKEEP_A_SERVER] = 4,
+	};
+	const struct nlattr *attr;
+	unsigned int type;
+
+	memset(attrs, 0, (MACKEEP_A_MAX + 1) * sizeof(*attrs));
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		type = mnl_attr_get_type(attr);
+		if (type <= MACKEEP_A_MAX &&
+		    mnl_attr_get_payload_len(attr) >= size[type])
+			attrs[type] = attr;
+	}
+}
+
+static const char *address_text(uint8_t family, const struct nlattr *attr,
+				char *text)
+{
+	if (family == AF_INET6 && mnl_attr_get_payload_len(attr) < 16)
+		return "?";
+	return inet_ntop(family, mnl_attr_get_payload(attr), text,
+			 INET6_ADDRSTRLEN) ?: "?";
+}
+
+static bool same(const struct nlattr *attr, const struct address *addr)
+{
+	return attr && mnl_attr_get_payload_len(attr) * 8 == addr->prefix &&
+	       !memcmp(mnl_attr_get_payload(attr), &addr->in6, addr->prefix / 8);
+}
+
+static bool is_mac(const struct nlattr *attr, const uint8_t *mac)
+{
+	return attr && !memcmp(mnl_attr_get_payload(attr), mac, 6);
+}
+
+static bool wanted(const struct args *args, const struct nlattr **attrs)
+{
+	if (args->family &&
+	    mnl_attr_get_u8(attrs[MACKEEP_A_FAMILY]) != args->family)
+		return false;
+	if (args->addr.family && !same(attrs[MACKEEP_A_CLIENT], &args->addr) &&
+	    !same(attrs[MACKEEP_A_SERVER], &args->addr))
+		return false;
+	if (args->ifindex &&
+	    mnl_attr_get_u32(attrs[MACKEEP_A_IFINDEX]) != args->ifindex)
+		return false;
+	return !args->by_mac || is_mac(attrs[MACKEEP_A_SRC], args->mac) ||
+	       is_mac(attrs[MACKEEP_A_DST], args->mac);
+}
+
+static int on_pair(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
+	char client[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN];
+	struct pairs *pairs = data;
+	unsigned int vlan, zone;
+	const char *c, *s, *dev;
+	json_t *object;
+	char line[512];
+	uint8_t family;
+	double age;
+	int n;
+
+	parse(nlh, attrs);
+	if (!attrs[MACKEEP_A_FAMILY] || !attrs[MACKEEP_A_CLIENT] ||
+	    !attrs[MACKEEP_A_SRC] || !attrs[MACKEEP_A_IFINDEX] ||
+	    !attrs[MACKEEP_A_AGE] || !wanted(pairs->args, attrs))
+		return MNL_CB_OK;
+
+	family = mnl_attr_get_u8(attrs[MACKEEP_A_FAMILY]);
+	c = address_text(family, attrs[MACKEEP_A_CLIENT], client);
+	s = attrs[MACKEEP_A_SERVER] ?
+	    address_text(family, attrs[MACKEEP_A_SERVER], server) : "any";
+	dev = device_text(mnl_attr_get_u32(attrs[MACKEEP_A_IFINDEX]));
+	vlan = attrs[MACKEEP_A_VLAN] ? mnl_attr_get_u16(attrs[MACKEEP_A_VLAN]) : 0;
+	zone = attrs[MACKEEP_A_ZONE] ? mnl_attr_get_u16(attrs[MACKEEP_A_ZONE]) : 0;
+	age = mnl_attr_get_u32(attrs[MACKEEP_A_AGE]) / 1000.0;
+	pairs->shown++;
+
+	if (pairs->args->out & OUT_JSON) {
+		object = json_pack("{s:s, s:s}", "client", c, "server", s);
+		json_object_set_new(object, "smac", json_string(mac_text(
+			mnl_attr_get_payload(attrs[MACKEEP_A_SRC]))));
+		if (attrs[MACKEEP_A_DST])
+			json_object_set_new(object, "dmac", json_string(mac_text(
+				mnl_attr_get_payload(attrs[MACKEEP_A_DST]))));
+		json_object_set_new(object, "dev", json_string(dev));
+		json_object_set_new(object, "vlan", json_integer(vlan));
+		json_object_set_new(object, "zone", json_integer(zone));
+		json_object_set_new(object, "age", json_real(age));
+		json_object_set_new(object, "proven",
+				    json_boolean(attrs[MACKEEP_A_PROVEN]));
+		json_print(object);
+		return MNL_CB_OK;
+	}
+
+	n = sprintf(line, "client=%s server=%s smac=%s", c, s,
+		    mac_text(mnl_attr_get_payload(attrs[MACKEEP_A_SRC])));
+	if (attrs[MACKEEP_A_DST])
+		n += sprintf(line + n, " dmac=%s", mac_text(
+			mnl_attr_get_payload(attrs[MACKEEP_A_DST])));
+	n += sprintf(line + n, " dev=%s", dev);
+	if (vlan)
+		n += sprintf(line + n, " vlan=%u", vlan);
+	if (zone)
+		n += sprintf(line + n, " zone=%u", zone);
+	sprintf(line + n, " age=%.1f %s", age,
+		attrs[MACKEEP_A_PROVEN] ? "proven" : "fresh");
+	print_line(line);
+	return MNL_CB_OK;
+}
+
+int cmd_pairs(struct args *args)
+{
+	struct pairs pairs = { .args = args };
+	struct mnl_socket *nl = genl_open();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+
+	if (args->out & OUT_JSON)
+		json_begin();
+	genl_talk(nl, genl_message(buf, MACKEEP_CMD_PAIRS, NLM_F_DUMP), on_pair,
+		  &pairs);
+	if (args->out & OUT_JSON)
+		json_end();
+	fflush(stdout);
+	fprintf(stderr, "mackeep v%s: %lu pairs have been shown.\n",
+		MACKEEP_VERSION, pairs.shown);
+	mnl_socket_close(nl);
+	return DONE;
+}
+
+/* --- flush ------------------------------------------------------------------------- */
+
+struct forgotten {
+	uint32_t records, pairs;
+};
+
+static int on_forgotten(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
+	struct forgotten *forgotten = data;
+
+	parse(nlh, attrs);
+	if (attrs[MACKEEP_A_RECORDS])
+		forgotten->records = mnl_attr_get_u32(attrs[MACKEEP_A_RECORDS]);
+	if (attrs[MACKEEP_A_PAIRS])
+		forgotten->pairs = mnl_attr_get_u32(attrs[MACKEEP_A_PAIRS]);
+	return MNL_CB_OK;
+}
+
+int cmd_flush(struct args *args)
+{
+	struct forgotten forgotten = { 0, 0 };
+	struct mnl_socket *nl = genl_open();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
+
+	nlh = genl_message(buf, MACKEEP_CMD_FLUSH, NLM_F_ACK);
+	if (args->family)
+		mnl_attr_put_u8(nlh, MACKEEP_A_FAMILY, args->family);
+	if (args->addr.family)
+		mnl_attr_put(nlh, MACKEEP_A_ADDR, args->addr.prefix / 8,
+			     &args->addr.in6);
+	if (args->by_mac)
+		mnl_attr_put(nlh, MACKEEP_A_MAC, 6, args->mac);
+	if (args->ifindex)
+		mnl_attr_put_u32(nlh, MACKEEP_A_IFINDEX, args->ifindex);
+	genl_talk(nl, nlh, on_forgotten, &forgotten);
+	mnl_socket_close(nl);
+
+	if (args->out & OUT_JSON)
+		json_print(json_pack("{s:i, s:i}", "records", forgotten.records,
+				     "pairs", forgotten.pairs));
+	else
+		fprintf(stderr, "mackeep v%s: %u records and %u pairs have been forgotten.\n",
+			MACKEEP_VERSION, forgotten.records, forgotten.pairs);
+	return DONE;
+}
