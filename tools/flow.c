@@ -171,12 +171,23 @@ void print_line(char *line)
 	putchar('\n');
 }
 
+void json_int(json_t *object, const char *key, json_int_t value)
+{
+	json_object_set_new(object, key, json_integer(value));
+}
+
+void json_text(json_t *object, const char *key, const char *value)
+{
+	json_object_set_new(object, key, json_string(value));
+}
+
 static bool json_list, json_first;
 
 void json_begin(void)
 {
 	putchar('[');
-	json_list = json_first = true;
+	json_list = true;
+	json_first = true;
 }
 
 void json_print(json_t *object)
@@ -200,6 +211,7 @@ static json_t *json_direction(const struct flow *flow, bool reply)
 	const struct nf_conntrack *ct = flow->ct;
 	bool v6 = nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6;
 	int shift = reply ? ATTR_REPL_IPV4_SRC - ATTR_ORIG_IPV4_SRC : 0;
+	enum nf_conntrack_attr packets, bytes;
 	const void *src, *dst;
 	char text[2][INET6_ADDRSTRLEN] = { "", "" };
 	json_t *object = json_object();
@@ -210,21 +222,18 @@ static json_t *json_direction(const struct flow *flow, bool reply)
 		inet_ntop(v6 ? AF_INET6 : AF_INET, src, text[0], sizeof(text[0]));
 	if (dst)
 		inet_ntop(v6 ? AF_INET6 : AF_INET, dst, text[1], sizeof(text[1]));
-	json_object_set_new(object, "src", json_string(text[0]));
-	json_object_set_new(object, "dst", json_string(text[1]));
+	json_text(object, "src", text[0]);
+	json_text(object, "dst", text[1]);
 	shift = reply ? ATTR_REPL_PORT_SRC - ATTR_ORIG_PORT_SRC : 0;
 	if (nfct_attr_is_set(ct, ATTR_ORIG_PORT_SRC + shift) > 0) {
-		json_object_set_new(object, "sport", json_integer(ntohs(
-			nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC + shift))));
-		json_object_set_new(object, "dport", json_integer(ntohs(
-			nfct_get_attr_u16(ct, ATTR_ORIG_PORT_DST + shift))));
+		json_int(object, "sport", ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC + shift)));
+		json_int(object, "dport", ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_DST + shift)));
 	}
-	shift = reply;
-	if (nfct_attr_is_set(ct, ATTR_ORIG_COUNTER_PACKETS + shift) > 0) {
-		json_object_set_new(object, "packets", json_integer(
-			nfct_get_attr_u64(ct, ATTR_ORIG_COUNTER_PACKETS + shift)));
-		json_object_set_new(object, "bytes", json_integer(
-			nfct_get_attr_u64(ct, ATTR_ORIG_COUNTER_BYTES + shift)));
+	packets = reply ? ATTR_REPL_COUNTER_PACKETS : ATTR_ORIG_COUNTER_PACKETS;
+	bytes = reply ? ATTR_REPL_COUNTER_BYTES : ATTR_ORIG_COUNTER_BYTES;
+	if (nfct_attr_is_set(ct, packets) > 0) {
+		json_int(object, "packets", nfct_get_attr_u64(ct, packets));
+		json_int(object, "bytes", nfct_get_attr_u64(ct, bytes));
 	}
 	return object;
 }
@@ -244,16 +253,16 @@ static const char *event_text(enum nf_conntrack_msg_type type)
 static void json_record(json_t *object, const struct mackeep_info *info)
 {
 	if (info->flags & MACKEEP_INFO_SRC)
-		json_object_set_new(object, "smac", json_string(mac_text(info->src)));
+		json_text(object, "smac", mac_text(info->src));
 	if (info->flags & MACKEEP_INFO_DST)
-		json_object_set_new(object, "dmac", json_string(mac_text(info->dst)));
+		json_text(object, "dmac", mac_text(info->dst));
 	if (info->ifindex) {
-		json_object_set_new(object, "dev", json_string(device_text(info->ifindex)));
-		json_object_set_new(object, "ifindex", json_integer(info->ifindex));
+		json_text(object, "dev", device_text(info->ifindex));
+		json_int(object, "ifindex", info->ifindex);
 	}
 	if (info->vlan)
-		json_object_set_new(object, "vlan", json_integer(info->vlan));
-	json_object_set_new(object, "via", json_string(via_text(info->via)));
+		json_int(object, "vlan", info->vlan);
+	json_text(object, "via", via_text(info->via));
 }
 
 static void flow_print_json(const struct args *args, const struct flow *flow)
@@ -267,6 +276,7 @@ static void flow_print_json(const struct args *args, const struct flow *flow)
 	json_t *object = json_object();
 	struct timeval now;
 	char number[4];
+	bool assured;
 
 	if (args->out & OUT_TIMESTAMP) {
 		gettimeofday(&now, NULL);
@@ -274,34 +284,30 @@ static void flow_print_json(const struct args *args, const struct flow *flow)
 				    json_real(now.tv_sec + now.tv_usec / 1e6));
 	}
 	if (flow->type != NFCT_T_UNKNOWN)
-		json_object_set_new(object, "event",
-				    json_string(event_text(flow->type)));
-	json_object_set_new(object, "family", json_string(
-		nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6 ? "ipv6" : "ipv4"));
+		json_text(object, "event", event_text(flow->type));
+	json_text(object, "family", nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6 ? "ipv6" : "ipv4");
 	snprintf(number, sizeof(number), "%u", proto);
-	json_object_set_new(object, "proto", json_string(
-		proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : number));
+	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP)
+		json_text(object, "proto", proto == IPPROTO_TCP ? "tcp" : "udp");
+	else
+		json_text(object, "proto", number);
 	if (nfct_attr_is_set(ct, ATTR_TIMEOUT) > 0)
-		json_object_set_new(object, "timeout", json_integer(
-			nfct_get_attr_u32(ct, ATTR_TIMEOUT)));
+		json_int(object, "timeout", nfct_get_attr_u32(ct, ATTR_TIMEOUT));
 	if (nfct_attr_is_set(ct, ATTR_TCP_STATE) > 0) {
 		tcp = nfct_get_attr_u8(ct, ATTR_TCP_STATE);
 		if (tcp < sizeof(state) / sizeof(*state))
-			json_object_set_new(object, "state", json_string(state[tcp]));
+			json_text(object, "state", state[tcp]);
 	}
 	json_object_set_new(object, "orig", json_direction(flow, false));
 	json_object_set_new(object, "reply", json_direction(flow, true));
-	json_object_set_new(object, "assured", json_boolean(
-		nfct_get_attr_u32(ct, ATTR_STATUS) & IPS_ASSURED));
+	assured = nfct_get_attr_u32(ct, ATTR_STATUS) & IPS_ASSURED;
+	json_object_set_new(object, "assured", json_boolean(assured));
 	if (nfct_attr_is_set(ct, ATTR_MARK) > 0)
-		json_object_set_new(object, "mark", json_integer(
-			nfct_get_attr_u32(ct, ATTR_MARK)));
+		json_int(object, "mark", nfct_get_attr_u32(ct, ATTR_MARK));
 	if (nfct_attr_is_set(ct, ATTR_ZONE) > 0)
-		json_object_set_new(object, "zone", json_integer(
-			nfct_get_attr_u16(ct, ATTR_ZONE)));
+		json_int(object, "zone", nfct_get_attr_u16(ct, ATTR_ZONE));
 	if (args->out & OUT_ID)
-		json_object_set_new(object, "id", json_integer(
-			nfct_get_attr_u32(ct, ATTR_ID)));
+		json_int(object, "id", nfct_get_attr_u32(ct, ATTR_ID));
 	json_record(object, &flow->info);
 	json_print(object);
 }

@@ -26,6 +26,7 @@ enum {
 	UP	= 1 << 5,
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
+	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
 	ALL	= (1 << 8) - 1,
 };
 
@@ -40,6 +41,8 @@ static const struct command {
 	{ "pairs", PAIRS, cmd_pairs, "list the pair cache" },
 	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
+	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
+	{ "down", DOWN, cmd_down, "take that away again" },
 };
 
 #define COMMANDS	(sizeof(commands) / sizeof(*commands))
@@ -58,16 +61,16 @@ static const struct option_text {
 	unsigned int commands;
 	const char *help;
 } options[] = {
-	{ '4', "ipv4", NULL, LIST | MONITOR | PAIRS | FLUSH, "only IPv4" },
-	{ '6', "ipv6", NULL, LIST | MONITOR | PAIRS | FLUSH | UP, "only IPv6; up: IPv6 as well" },
+	{ '4', "ipv4", NULL, FILTERED, "only IPv4" },
+	{ '6', "ipv6", NULL, FILTERED | UP, "only IPv6; up: IPv6 as well" },
 	{ 'p', "proto", "PROTOCOL", LIST | MONITOR, "only tcp, udp or a number" },
 	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
 	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR, "only to this server or network" },
 	{ 'a', "addr", "ADDRESS", PAIRS | FLUSH, "only with this address, of either end" },
-	{ 'm', "mac", "MAC", LIST | MONITOR | PAIRS | FLUSH, "only with this MAC address, of either end" },
-	{ 'i', "dev", "DEVICE", LIST | MONITOR | PAIRS | FLUSH, "only learned on this device; ifN: number N" },
+	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
+	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", LIST | MONITOR | PAIRS | FLUSH | STAT | CHECK, "json, extended, id, timestamp" },
+	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK, "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
 	{ OPT_BRIDGE, "bridge", "BRIDGE", UP | DOWN | CHECK, "the bridge" },
@@ -580,7 +583,7 @@ int main(int argc, char **argv)
 	if (i == COMMANDS)
 		die(BAD_ARGS, "%s: it is no command; see mackeep --help", argv[1]);
 
-	command_name = args.command = commands[i].name;
+	command_name = commands[i].name;
 	parse_options(&args, &commands[i], argc - 1, argv + 1);
 	if (args.netns)
 		in_namespace(args.netns);

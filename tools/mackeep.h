@@ -57,7 +57,6 @@ struct ports {
 enum backend { BACKEND_NFT, BACKEND_IPTABLES };
 
 struct args {
-	const char *command;
 	const char *netns;
 	unsigned int out;
 
@@ -141,6 +140,8 @@ const char *device_text(unsigned int ifindex);	/* "if7" when it is gone */
 const char *via_text(unsigned int via);
 /* Prints a line; on a terminal folded, values of MACs coloured. */
 void print_line(char *line);
+void json_int(json_t *object, const char *key, json_int_t value);
+void json_text(json_t *object, const char *key, const char *value);
 void json_print(json_t *object);		/* of a list, or one a line */
 void json_begin(void);				/* "[" */
 void json_end(void);

@@ -75,8 +75,8 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
 	char client[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN];
 	struct pairs *pairs = data;
+	const char *c, *s, *dev, *smac, *dmac = NULL;
 	unsigned int vlan, zone;
-	const char *c, *s, *dev;
 	json_t *object;
 	char line[512];
 	uint8_t family;
@@ -93,6 +93,9 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 	c = address_text(family, attrs[MACKEEP_A_CLIENT], client);
 	s = attrs[MACKEEP_A_SERVER] ?
 	    address_text(family, attrs[MACKEEP_A_SERVER], server) : "any";
+	smac = mac_text(mnl_attr_get_payload(attrs[MACKEEP_A_SRC]));
+	if (attrs[MACKEEP_A_DST])
+		dmac = mac_text(mnl_attr_get_payload(attrs[MACKEEP_A_DST]));
 	dev = device_text(mnl_attr_get_u32(attrs[MACKEEP_A_IFINDEX]));
 	vlan = attrs[MACKEEP_A_VLAN] ? mnl_attr_get_u16(attrs[MACKEEP_A_VLAN]) : 0;
 	zone = attrs[MACKEEP_A_ZONE] ? mnl_attr_get_u16(attrs[MACKEEP_A_ZONE]) : 0;
@@ -101,14 +104,12 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 
 	if (pairs->args->out & OUT_JSON) {
 		object = json_pack("{s:s, s:s}", "client", c, "server", s);
-		json_object_set_new(object, "smac", json_string(mac_text(
-			mnl_attr_get_payload(attrs[MACKEEP_A_SRC]))));
-		if (attrs[MACKEEP_A_DST])
-			json_object_set_new(object, "dmac", json_string(mac_text(
-				mnl_attr_get_payload(attrs[MACKEEP_A_DST]))));
-		json_object_set_new(object, "dev", json_string(dev));
-		json_object_set_new(object, "vlan", json_integer(vlan));
-		json_object_set_new(object, "zone", json_integer(zone));
+		json_text(object, "smac", smac);
+		if (dmac)
+			json_text(object, "dmac", dmac);
+		json_text(object, "dev", dev);
+		json_int(object, "vlan", vlan);
+		json_int(object, "zone", zone);
 		json_object_set_new(object, "age", json_real(age));
 		json_object_set_new(object, "proven",
 				    json_boolean(attrs[MACKEEP_A_PROVEN]));
@@ -116,11 +117,9 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	}
 
-	n = sprintf(line, "client=%s server=%s smac=%s", c, s,
-		    mac_text(mnl_attr_get_payload(attrs[MACKEEP_A_SRC])));
-	if (attrs[MACKEEP_A_DST])
-		n += sprintf(line + n, " dmac=%s", mac_text(
-			mnl_attr_get_payload(attrs[MACKEEP_A_DST])));
+	n = sprintf(line, "client=%s server=%s smac=%s", c, s, smac);
+	if (dmac)
+		n += sprintf(line + n, " dmac=%s", dmac);
 	n += sprintf(line + n, " dev=%s", dev);
 	if (vlan)
 		n += sprintf(line + n, " vlan=%u", vlan);

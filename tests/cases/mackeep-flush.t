@@ -145,7 +145,7 @@ refused 'kernel: Invalid argument: address is not of the family given' flush -6 
 refused 'kernel: Invalid argument: address is all zero' flush -a 0.0.0.0
 refused '"192.0.2.0/24": it is not a single address' flush -a 192.0.2.0/24
 
-proxy_down
+tap_kill $proxy_pid
 topo_down
 module_gone
 done_testing

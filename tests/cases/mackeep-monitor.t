@@ -147,7 +147,7 @@ spawn rates ns box mackeep stat -w 0.2
 ok "stat -w: rates in text" busywait 10 grep -q '/s  ' "$TMP/rates.out"
 kill $spawned
 
-proxy_down
+tap_kill $proxy_pid
 topo_down
 module_gone
 done_testing

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a bridge takes for a transparent proxy, as steps. Each is an object:
+ *
+ *   do, undo		a command, as an array of words; undo may be missing
+ *   do_input, undo_input  what it reads, if anything
+ *   test		a command that prints "expect", or anything when there is
+ *			no "expect", when the step is done
+ *   file, value	instead of test: the file reads so when it is done
+ *   module		instead of test: done when the kernel module is there
+ *
+ * The rules that lift frames off the bridge come last, so that nothing leaves
+ * it before the rest is in place; undoing goes backwards.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mackeep.h"
+
+#define LIFT_MARK	0x4d4b
+#define METRIC		"19788"		/* behind every other default route */
+#define EAPOL		0x8		/* 01:80:c2:00:00:03 */
+
+/* Text that grows */
+struct text {
+	char *text;
+	size_t size;
+	FILE *file;
+};
+
+/* The stream writes to where text is: it may not be copied. */
+static FILE *text_open(struct text *text)
+{
+	text->file = open_memstream(&text->text, &text->size);
+	if (!text->file)
+		die(FAILED, "memory: none left");
+	return text->file;
+}
+
+/* Makes it what the command of a step reads. */
+static void text_close(struct text *text, json_t *step, const char *key)
+{
+	fclose(text->file);
+	json_text(step, key, text->text);
+	free(text->text);
+}
+
+static json_t *words(const char *first, ...)
+{
+	json_t *array = json_array();
+	const char *word;
+	va_list args;
+
+	va_start(args, first);
+	for (word = first; word; word = va_arg(args, const char *))
+		json_array_append_new(array, json_string(word));
+	va_end(args);
+	return array;
+}
+
+#define WORDS(...)	words(__VA_ARGS__, (char *)NULL)
+
+static json_t *step(json_t *plan, json_t *todo, json_t *undo, json_t *test)
+{
+	json_t *step = json_object();
+
+	json_object_set_new(step, "do", todo);
+	if (undo)
+		json_object_set_new(step, "undo", undo);
+	if (test)
+		json_object_set_new(step, "test", test);
+	json_array_append_new(plan, step);
+	return step;
+}
+
+static char *read_file(const char *name, char *text, size_t size)
+{
+	FILE *file = fopen(name, "r");
+
+	if (!file)
+		return NULL;
+	if (!fgets(text, size, file))
+		*text = '\0';
+	fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* --- doing ----------------------------------------------------------------------- */
+
+bool step_there(const json_t *step)
+{
+	const json_t *test = json_object_get(step, "test");
+	const char *expect = json_string_value(json_object_get(step, "expect"));
+	const char *want = json_string_value(json_object_get(step, "value"));
+	const char *file = json_string_value(json_object_get(step, "file"));
+	const char *argv[32];
+	struct module module;
+	struct result result;
+	char value[128];
+	bool there;
+	size_t i;
+
+	if (json_object_get(step, "module"))
+		return !genl_module(&module);
+	if (file)
+		return read_file(file, value, sizeof(value)) && want &&
+		       !strcmp(value, want);
+	for (i = 0; i < json_array_size(test) && i < 31; i++)
+		argv[i] = json_string_value(json_array_get(test, i));
+	argv[i] = NULL;
+	if (!i)
+		return false;
+	result = run(argv, NULL);
+	there = !result.status && *result.out &&
+		(!expect || strstr(result.out, expect));
+	run_free(&result);
+	return there;
+}
+
+static void word_print(FILE *file, const char *word)
+{
+	static const char plain_chars[] = "_-./:=,@%+";
+	const char *c;
+
+	for (c = word; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(plain_chars, *c))
+			break;
+	if (*word && !*c) {
+		fputs(word, file);
+		return;
+	}
+	putc('\'', file);
+	for (c = word; *c; c++)
+		if (*c == '\'')
+			fputs("'\\''", file);
+		else
+			putc(*c, file);
+	putc('\'', file);
+}
+
+void command_print(FILE *file, const json_t *argv, const char *input)
+{
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(argv, i, word) {
+		if (i)
+			putc(' ', file);
+		word_print(file, json_string_value(word));
+	}
+	if (input)
+		fprintf(file, " <<'END'\n%sEND", input);
+	putc('\n', file);
+}
+
+/* --- what it takes --------------------------------------------------------------- */
+
+const char *plan_device(const struct args *args)
+{
+	static char name[IF_NAMESIZE + 8];
+
+	if (!args->vlan)
+		return args->bridge;
+	snprintf(name, sizeof(name), "%s.%u", args->bridge, args->vlan);
+	if (strlen(name) >= IF_NAMESIZE)
+		die(BAD_ARGS, "--vlan %u: the device %s would have too long a name; rename the bridge",
+		    args->vlan, name);
+	return name;
+}
+
+/* What nft, iptables and ebtables call what is ours */
+static const char *plan_name(const struct args *args)
+{
+	static char name[IF_NAMESIZE + 16];
+	char *c;
+
+	snprintf(name, sizeof(name), "mackeep_%s", args->bridge);
+	for (c = name; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	return name;
+}
+
+static const char *number(const char *format, unsigned int value)
+{
+	static char text[8][16];
+	static unsigned int turn;
+	char *s = text[turn++ % 8];
+
+	snprintf(s, sizeof(text[0]), format, value);
+	return s;
+}
+
+/* "80, 8000-8010" */
+const char *ports_text(const struct ports *ports, char dash)
+{
+	static char text[PORTS_MAX * 13];
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; i < ports->n; i++) {
+		n += sprintf(text + n, "%s%u", i ? ", " : "",
+			     ports->range[i].first);
+		if (ports->range[i].last != ports->range[i].first)
+			n += sprintf(text + n, "%c%u", dash,
+				     ports->range[i].last);
+	}
+	return text;
+}
+
+/*
+ * missing: what it has before it is there, NULL when it then does not matter
+ */
+static void plan_sysctl(json_t *plan, const char *key, const char *value,
+			const char *missing)
+{
+	char file[128], old[64], set[192], reset[192];
+	json_t *one;
+
+	snprintf(file, sizeof(file), "/proc/sys/%s", key);
+	if (!read_file(file, old, sizeof(old))) {
+		if (!missing)
+			return;
+		snprintf(old, sizeof(old), "%s", missing);
+	}
+	snprintf(set, sizeof(set), "%s=%s", key, value);
+	snprintf(reset, sizeof(reset), "%s=%s", key, old);
+	one = step(plan, WORDS("sysctl", "-q", "-w", set),
+		   WORDS("sysctl", "-q", "-w", reset), NULL);
+	json_text(one, "file", file);
+	json_text(one, "value", value);
+}
+
+static void plan_up(json_t *plan, const char *device)
+{
+	step(plan, WORDS("ip", "link", "set", "dev", device, "up"),
+	     WORDS("ip", "link", "set", "dev", device, "down"),
+	     WORDS("ip", "-o", "link", "show", "dev", device, "up"));
+}
+
+static void plan_links(json_t *plan, const struct args *args)
+{
+	const char *device = plan_device(args);
+	const char *id = number("%u", args->vlan);
+
+	plan_up(plan, "lo");
+	plan_up(plan, args->bridge);
+	if (!args->vlan)
+		return;
+	step(plan, WORDS("ip", "link", "add", "link", args->bridge, "name",
+			 device, "type", "vlan", "id", id),
+	     WORDS("ip", "link", "del", "dev", device),
+	     WORDS("ip", "-o", "link", "show", "dev", device));
+	plan_up(plan, device);
+}
+
+/*
+ * The filter in force is the stricter of "all" and the device's, but 2, which
+ * is loose, wins over 1.
+ */
+static void plan_sysctls(json_t *plan, const struct args *args)
+{
+	const char *device = plan_device(args);
+	char key[128], all[8];
+
+	snprintf(key, sizeof(key), "net/ipv4/conf/%s/rp_filter", device);
+	read_file("/proc/sys/net/ipv4/conf/all/rp_filter", all, sizeof(all));
+	plan_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
+		    args->vlan ? "0" : NULL);
+	plan_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
+	if (args->ipv6) {
+		plan_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
+			    NULL);
+		snprintf(key, sizeof(key), "net/ipv6/conf/%s/disable_ipv6",
+			 device);
+		plan_sysctl(plan, key, "0", args->vlan ? "0" : NULL);
+	}
+	if (args->backend == BACKEND_NFT)
+		plan_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
+}
+
+/* 802.1X between the ports; the bridge's other link-local groups stay. */
+static void plan_eapol(json_t *plan, const struct args *args)
+{
+	json_t *links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev",
+				 args->bridge);
+	json_t *info = json_object_get(json_array_get(links, 0), "linkinfo");
+	const char *kind = json_string_value(json_object_get(info, "info_kind"));
+	const char *mask;
+	char expect[48];
+	unsigned int now;
+	json_t *one;
+
+	if (!kind || strcmp(kind, "bridge"))
+		die(FAILED, "bridge %s: it is not a bridge; \"ip link show type bridge\" tells which there are",
+		    args->bridge);
+	info = json_object_get(info, "info_data");
+	mask = json_string_value(json_object_get(info, "group_fwd_mask"));
+	now = mask ? strtoul(mask, NULL, 0) : 0;
+	one = step(plan, WORDS("ip", "link", "set", "dev", args->bridge, "type",
+			       "bridge", "group_fwd_mask",
+			       number("0x%x", now | EAPOL)),
+		   WORDS("ip", "link", "set", "dev", args->bridge, "type",
+			 "bridge", "group_fwd_mask", number("0x%x", now)),
+		   WORDS("ip", "-d", "-o", "link", "show", "dev",
+			 args->bridge));
+	snprintf(expect, sizeof(expect), "group_fwd_mask 0x%x ", now | EAPOL);
+	json_text(one, "expect", expect);
+	json_decref(links);
+}
+
+static void plan_routes(json_t *plan, const struct args *args, const char *ip)
+{
+	const char *device = plan_device(args);
+	const char *mark = number("0x%x", args->fwmark);
+	const char *table = number("%u", args->table);
+	json_t *one;
+
+	step(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table),
+	     WORDS("ip", ip, "rule", "del", "fwmark", mark, "lookup", table),
+	     WORDS("ip", ip, "rule", "show", "fwmark", mark, "lookup", table));
+	one = step(plan, WORDS("ip", ip, "route", "add", "local", "default",
+			       "dev", "lo", "table", table),
+		   WORDS("ip", ip, "route", "del", "local", "default", "dev",
+			 "lo", "table", table),
+		   WORDS("ip", ip, "route", "show", "table", table));
+	json_text(one, "expect", "local default dev lo");
+	one = step(plan, WORDS("ip", ip, "route", "add", "default", "dev",
+			       device, "metric", METRIC),
+		   WORDS("ip", ip, "route", "del", "default", "dev", device,
+			 "metric", METRIC),
+		   WORDS("ip", ip, "route", "show", "default", "dev", device));
+	json_text(one, "expect", "metric " METRIC);
+}
+
+/* --- nft ------------------------------------------------------------------------- */
+
+static void plan_nft(json_t *plan, const char *family, const char *name,
+		     struct text *text)
+{
+	json_t *one = step(plan, WORDS("nft", "-f", "-"),
+			   WORDS("nft", "delete", "table", family, name),
+			   WORDS("nft", "list", "table", family, name));
+
+	text_close(text, one, "do_input");
+}
+
+static void plan_nft_rules(json_t *plan, const struct args *args,
+			   const char *family)
+{
+	const struct { const char *name; const struct ports *ports; } protos[] = {
+		{ "tcp", &args->tcp }, { "udp", &args->udp },
+	};
+	const char *name = plan_name(args), *device = plan_device(args);
+	struct text text;
+	int i;
+
+	fprintf(text_open(&text), "table %s %s {\n", family, name);
+	for (i = 0; i < 2; i++)
+		if (protos[i].ports->n)
+			fprintf(text.file, "\tct helper keep-%s { type \"mackeep\" protocol %s; }\n",
+				protos[i].name, protos[i].name);
+	fputs("\tchain proxy {\n\t\ttype filter hook prerouting priority mangle; policy accept;\n",
+	      text.file);
+	for (i = 0; i < 2; i++)
+		if (protos[i].ports->n)
+			fprintf(text.file, "\t\tiifname \"%s\" meta l4proto %s ct helper set \"keep-%s\"\n",
+				device, protos[i].name, protos[i].name);
+	fprintf(text.file, "\t\tiifname \"%s\" meta l4proto { tcp, udp } socket transparent 1 meta mark set 0x%x accept\n",
+		device, args->fwmark);
+	for (i = 0; i < 2; i++)
+		if (protos[i].ports->n)
+			fprintf(text.file, "\t\tiifname \"%s\" %s dport { %s } tproxy to :%u meta mark set 0x%x accept\n",
+				device, protos[i].name,
+				ports_text(protos[i].ports, '-'), args->to,
+				args->fwmark);
+	fputs("\t}\n}\n", text.file);
+	plan_nft(plan, family, name, &text);
+}
+
+static void plan_nft_lift(json_t *plan, const struct args *args)
+{
+	struct text text;
+	char link[64];
+	int families = args->ipv6 ? 2 : 1, v6, udp;
+
+	fprintf(text_open(&text), "table bridge %s {\n\tchain lift {\n\t\ttype filter hook prerouting priority dstnat; policy accept;\n",
+		plan_name(args));
+	for (v6 = 0; v6 < families; v6++)
+		for (udp = 0; udp < 2; udp++) {
+			const struct ports *ports = udp ? &args->udp : &args->tcp;
+
+			if (!ports->n)
+				continue;
+			if (args->vlan)
+				snprintf(link, sizeof(link), "vlan id %u vlan type %s",
+					 args->vlan, v6 ? "ip6" : "ip");
+			else
+				snprintf(link, sizeof(link), "ether type %s",
+					 v6 ? "ip6" : "ip");
+			fprintf(text.file, "\t\tmeta ibrname \"%s\" %s %s dport { %s } meta mark set 0x%x\n",
+				args->bridge, link, udp ? "udp" : "tcp",
+				ports_text(ports, '-'), LIFT_MARK);
+		}
+	fputs("\t}\n}\n", text.file);
+	plan_nft(plan, "bridge", plan_name(args), &text);
+}
+
+/* --- iptables -------------------------------------------------------------------- */
+
+static void plan_iptables(json_t *plan, const struct args *args, bool v6)
+{
+	const char *name = plan_name(args), *device = plan_device(args);
+	struct text text;
+	unsigned int i;
+	json_t *one;
+	int udp;
+
+	fprintf(text_open(&text), "*mangle\n:%s - [0:0]\n", name);
+	for (udp = 0; udp < 2; udp++)
+		if ((udp ? &args->udp : &args->tcp)->n)
+			fprintf(text.file, "-A %s -p %s -j MACKEEP%s%s\n", name,
+				udp ? "udp" : "tcp",
+				args->strict ? " --strict" : "",
+				args->last_hop ? " --last-hop" : "");
+	fprintf(text.file, "-A %s -m socket --transparent -j MARK --set-mark 0x%x\n"
+		"-A %s -m mark --mark 0x%x -j ACCEPT\n", name, args->fwmark,
+		name, args->fwmark);
+	for (udp = 0; udp < 2; udp++) {
+		const struct ports *ports = udp ? &args->udp : &args->tcp;
+
+		for (i = 0; i < ports->n; i++)
+			fprintf(text.file, "-A %s -p %s --dport %u:%u -j TPROXY --on-port %u --tproxy-mark 0x%x\n",
+				name, udp ? "udp" : "tcp", ports->range[i].first,
+				ports->range[i].last, args->to, args->fwmark);
+	}
+	fprintf(text.file, "-A PREROUTING -i %s -j %s\nCOMMIT\n", device, name);
+	one = step(plan, WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
+			       "--noflush"),
+		   WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
+			 "--noflush"),
+		   WORDS(v6 ? "ip6tables" : "iptables", "-t", "mangle", "-S",
+			 name));
+	text_close(&text, one, "do_input");
+
+	fprintf(text_open(&text), "*mangle\n-D PREROUTING -i %s -j %s\n-F %s\n-X %s\nCOMMIT\n",
+		device, name, name, name);
+	text_close(&text, one, "undo_input");
+}
+
+/* In the chain first, and called last: nothing is lifted by half of it. */
+static void plan_ebtables(json_t *plan, const struct args *args)
+{
+	static const char *const option[2][3] = {
+		{ "IPv4", "--ip-proto", "--ip-dport" },
+		{ "IPv6", "--ip6-proto", "--ip6-dport" },
+	};
+	const char *name = plan_name(args), *mark = number("0x%x", LIFT_MARK);
+	json_t *list = WORDS("ebtables", "-t", "nat", "-L", name);
+	char range[16], expect[160];
+	unsigned int i;
+	json_t *one;
+	int families = args->ipv6 ? 2 : 1, v6, udp;
+
+	step(plan, WORDS("ebtables", "-t", "nat", "-N", name, "-P", "RETURN"),
+	     WORDS("ebtables", "-t", "nat", "-X", name), json_incref(list));
+	for (v6 = 0; v6 < families; v6++)
+		for (udp = 0; udp < 2; udp++) {
+			const struct ports *ports = udp ? &args->udp : &args->tcp;
+
+			for (i = 0; i < ports->n; i++) {
+				if (ports->range[i].first == ports->range[i].last)
+					snprintf(range, sizeof(range), "%u",
+						 ports->range[i].first);
+				else
+					snprintf(range, sizeof(range), "%u:%u",
+						 ports->range[i].first,
+						 ports->range[i].last);
+				one = step(plan, WORDS("ebtables", "-t", "nat",
+						       "-A", name, "-p",
+						       option[v6][0],
+						       option[v6][1],
+						       udp ? "udp" : "tcp",
+						       option[v6][2], range,
+						       "-j", "mark",
+						       "--mark-set", mark),
+					   WORDS("ebtables", "-t", "nat", "-F",
+						 name), json_incref(list));
+				snprintf(expect, sizeof(expect),
+					 "-p %s %s %s %s %s ", option[v6][0],
+					 option[v6][1], udp ? "udp" : "tcp",
+					 option[v6][2], range);
+				json_text(one, "expect", expect);
+			}
+		}
+	one = step(plan, WORDS("ebtables", "-t", "nat", "-A", "PREROUTING",
+			       "--logical-in", args->bridge, "-j", name),
+		   WORDS("ebtables", "-t", "nat", "-D", "PREROUTING",
+			 "--logical-in", args->bridge, "-j", name),
+		   WORDS("ebtables", "-t", "nat", "-L", "PREROUTING"));
+	snprintf(expect, sizeof(expect), "-j %s", name);
+	json_text(one, "expect", expect);
+	json_decref(list);
+}
+
+json_t *plan_make(const struct args *args)
+{
+	json_t *plan = json_array(), *one;
+
+	if (!if_nametoindex(args->bridge))
+		die(FAILED, "bridge %s: no such device; make it: ip link add %s type bridge",
+		    args->bridge, args->bridge);
+	one = step(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
+	json_object_set_new(one, "module", json_true());
+	plan_links(plan, args);
+	plan_sysctls(plan, args);
+	plan_eapol(plan, args);
+	plan_routes(plan, args, "-4");
+	if (args->ipv6)
+		plan_routes(plan, args, "-6");
+	if (args->backend == BACKEND_NFT) {
+		plan_nft_rules(plan, args, "ip");
+		if (args->ipv6)
+			plan_nft_rules(plan, args, "ip6");
+		plan_nft_lift(plan, args);
+	} else {
+		plan_iptables(plan, args, false);
+		if (args->ipv6)
+			plan_iptables(plan, args, true);
+		plan_ebtables(plan, args);
+	}
+	return plan;
+}
