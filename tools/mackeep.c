@@ -473,6 +473,7 @@ static void parse_options(struct args *args, const struct command *command,
 	struct option longs[OPTIONS + 1];
 	char shorts[2 * OPTIONS + 2] = ":";
 	unsigned int i, n = 0, m = 1;
+	const char *given;
 	int key;
 
 	memset(longs, 0, sizeof(longs));
@@ -522,8 +523,13 @@ static void parse_options(struct args *args, const struct command *command,
 	if (optind < argc)
 		die(BAD_ARGS, "%s: an argument too many; see mackeep %s --help",
 		    argv[optind], command->name);
-	if (config_name)
-		config_read(args, config_name);
+	if (!config_name)
+		return;
+	given = args->bridge;
+	config_read(args, config_name);
+	if (given && strcmp(given, args->bridge))
+		die(BAD_ARGS, "%s: it is for bridge %s, not %s; give one of the two only",
+		    config_name, args->bridge, given);
 }
 
 static void screen(void)

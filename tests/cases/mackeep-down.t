@@ -139,6 +139,9 @@ echo "frob 1" >>/etc/mackeep/br0.conf
 like "$(up br0 2>&1)" "br0.conf line 7: \"frob\" is not an option of up; see" \
 	"a bad line is told"
 
+sed -i 's/^frob.*/bridge br1/' /etc/mackeep/br0.conf
+like "$(up br0 2>&1)" "br0.conf: it is for bridge br1, not br0; " "a file for another bridge is told"
+
 refused() # STATUS REGEX OPTION...
 {
 	local status=$1 regex=$2 said
