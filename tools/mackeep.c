@@ -43,6 +43,7 @@ static const struct command {
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
 };
 
 #define COMMANDS	(sizeof(commands) / sizeof(*commands))

@@ -8,7 +8,7 @@
  *   list.c monitor.c pairs.c stat.c	commands
  *   plan.c	what a bridge takes, as steps that can be done and undone
  *   up.c	commands up and down; the state in /run/mackeep
- *   check.c	the doctor; probe.c is how it looks
+ *   check*.c	the doctor; probe.c is how it looks
  *   run.c	programs, started without a shell
  */
 #ifndef _TOOLS_MACKEEP_H
@@ -179,14 +179,6 @@ json_t *run_json(const char *const *argv);
 
 /* --- plan.c ----------------------------------------------------------------------- */
 
-/*
- * A step is there when "test" prints something and returns 0. A sysctl is
- * there when it has the value, and "undo" restores the old one.
- */
-struct plan {
-	json_t *steps;		/* array of objects: do, input, test, undo */
-};
-
 /* The device that packets of the proxied flows come in by */
 const char *plan_device(const struct args *args);
 json_t *plan_make(const struct args *args);
@@ -196,6 +188,8 @@ void command_print(FILE *file, const json_t *argv, const char *input);
 /* Shell words of ports; for nft and for iptables */
 const char *ports_text(const struct ports *ports, char separator);
 
+/* "" in the first namespace, else "@4097" */
+const char *namespace_suffix(void);
 /* The state files of this namespace; each(name, state, data) */
 void state_each(void (*each)(const char *, json_t *, void *), void *data);
 

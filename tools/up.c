@@ -43,8 +43,7 @@ static uint64_t namespace_cookie(ino_t inode)
 	return cookie;
 }
 
-/* "" in the first namespace, else "@4097" */
-static const char *namespace_suffix(void)
+const char *namespace_suffix(void)
 {
 	static char suffix[32];
 	struct stat ours, first;

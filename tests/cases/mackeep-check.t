@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# mackeep check: the findings alone lead from a bare bridge, without even the
+# module, to one that keeps. mackeep-findings.t provokes the others.
+#
+#  c1 192.0.2.31 --+                                      +-- l1 192.0.2.80
+#     ..:c1        +-- west -- [ port0 br0 port1 ] -- east     ..:80
+#  c2 ..:c2 -------+               ..:b0,b1,b2            +-- rt ..:f1 -- srv
+#
+# Controls: before a provocation the finding is not there.
+
+# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/doctor.sh" || exit 1
+need mackeep python3
+
+start_proxy()
+{
+	proxy_up
+}
+
+must topo_up
+must ip -n mk-box -batch - <<-LINES
+	rule del fwmark 1 lookup 100
+	route flush table 100
+	route del default dev br0
+LINES
+must spawn_ready serve ns l1 load serve
+must proxy_up
+
+# --- the module --------------------------------------------------------------------
+
+look
+is $look_status 1 "a finding: exit 1"
+finds module
+if ! module_load; then
+	diag "$(cat "$TMP/modprobe")"
+	skip "no module $MODULE for this kernel"
+	done_testing
+fi
+# modprobe -r would take the bridge's module along, and br0 with it.
+must rmmod $MODULE
+mend
+look
+finds_not module version
+
+must rmmod $MODULE
+for dep in $(modinfo -F depends $MODULE | tr , ' '); do
+	must modprobe "$dep"
+done
+version=$(mackeep --version | cut -d ' ' -f 2)
+sed "s/\<${version//./\\.}\>/9${version#?}/g" "$(modinfo -n $MODULE)" >"$TMP/other.ko"
+must insmod "$TMP/other.ko"
+look
+finds version
+grep '^version:' "$TMP/found" >"$TMP/one" && mv "$TMP/one" "$TMP/found"
+mend
+look
+finds_not version
+
+# --- from nothing to a box that keeps -------------------------------------------------
+
+finds rule mark tproxy upstream eapol
+finds_not unmatched divert policy listener
+is "$(sed 's/:.*//' "$TMP/found" | tail -n 1)" eapol "the worst comes first"
+look -o json
+ok "as JSON" python3 -c '
+import json, sys
+found = json.load(open(sys.argv[1]))
+assert {f["id"] for f in found} == {"rule", "mark", "tproxy", "upstream", "eapol"}, found
+assert all(f["text"] and f["remedy"] and f["rank"] for f in found)' "$TMP/found"
+look
+mend
+look
+finds divert policy
+mend
+clean "mended"
+
+# A rule that does not match: nothing is kept.
+must ns box iptables -t mangle -D PREROUTING -i br0 -j MACKEEP
+must ns box iptables -t mangle -A PREROUTING -p udp -j MACKEEP
+ns c1 load get -t 3 $L1 >"$TMP/out" 2>&1
+look
+finds unmatched
+finds_not rule
+mend
+opens=$(box_opens Passive)
+wire_both
+ok "mended: a request is answered" ns c1 load get $L1
+ok "mended: the proxy comes to rest" proxy_quiet
+wire_stop
+is "$(box_opens Passive)" $((opens + 1)) "mended: through the proxy"
+wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "mended: with the server's MAC to the client"
+wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 3 "mended: with the client's MAC to the server"
+look # packets that left before
+clean "mended"
+
+# --- what it takes ---------------------------------------------------------------------
+
+like "$(ns box setpriv --reuid 65534 --clear-groups mackeep check 2>&1)" \
+	"only root sees them all; run it as root" "it is for root"
+like "$(ns box mackeep check br9 2>&1)" "bridge br9: no such device; " "a bridge that is not there"
+
+proxy_down
+topo_down
+module_gone
+done_testing

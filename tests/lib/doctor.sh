@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2119,SC2120,SC2154 # for those who source it; of tap.sh
+#
+# What mackeep check finds on the box, and that its remedies mend it.
+
+look() # [OPTION...]
+{
+	ns box mackeep check "$@" >"$TMP/found" 2>"$TMP/count"
+	look_status=$?
+}
+
+finds() # ID...
+{
+	local id
+
+	for id; do
+		ok "found: $id" grep -q "^$id: .*; mend: " "$TMP/found" ||
+			diag "$(cat "$TMP/found")"
+	done
+}
+
+finds_not() # ID...
+{
+	local id
+
+	for id; do
+		nok "not found: $id" grep "^$id: " "$TMP/found"
+	done
+}
+
+# What the findings say; for the proxy, which is no command, start_proxy
+mend()
+{
+	local line proxy=
+
+	while IFS= read -r line; do
+		case $line in
+		listener:*) proxy=1 ;;
+		*) ok "mends: ${line%%:*}" ns box sh -c "${line#*; mend: }" ;;
+		esac
+	done <"$TMP/found"
+	[ -z "$proxy" ] || must start_proxy
+}
+
+clean() # TITLE
+{
+	look
+	is "$look_status $(cat "$TMP/found")" "0 " "$1: nothing is found"
+	like "$(cat "$TMP/count")" " 0 findings\.$" "$1: and that is counted"
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the doctor looks for in flows and counters. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check.h"
+
+struct flows {
+	const struct probe *probe;
+	unsigned long helped;		/* proxied, with another helper */
+	char helper[32];
+	int proto;
+	uint16_t port;
+	unsigned int gone;		/* ifindex of a device that is not there */
+	unsigned long orphans;
+};
+
+static void flows_one(struct nf_conntrack *ct, void *data)
+{
+	struct flow flow = { .ct = ct };
+	struct flows *flows = data;
+	char name[IF_NAMESIZE];
+	uint16_t port;
+	uint8_t proto;
+
+	if (flow_kept(&flow)) {
+		if (flow.info.ifindex &&
+		    (flow.info.ifindex == flows->gone ||
+		     !if_indextoname(flow.info.ifindex, name))) {
+			flows->gone = flow.info.ifindex;
+			flows->orphans++;
+		}
+		return;
+	}
+	if (nfct_attr_is_set(ct, ATTR_HELPER_NAME) <= 0)
+		return;
+	proto = nfct_get_attr_u8(ct, ATTR_L4PROTO);
+	port = ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_DST));
+	if (!probe_is_proxied(flows->probe, proto, port))
+		return;
+	flows->helped++;
+	flows->proto = proto;
+	flows->port = port;
+	snprintf(flows->helper, sizeof(flows->helper), "%s",
+		 (const char *)nfct_get_attr(ct, ATTR_HELPER_NAME));
+}
+
+/* The rule that gives flows this helper, as the command that deletes it */
+static char *helper_rule(const struct probe *probe, const char *helper)
+{
+	json_t *one, *object;
+	const char *name;
+	unsigned int k;
+	size_t i, j;
+
+	for (k = 0; k < probe->rules; k++)
+		if (!strcmp(saved_option(&probe->saved[k], "--helper"), helper))
+			return format("%s -t %s -D %s && ",
+				      probe->saved[k].program,
+				      probe->saved[k].table,
+				      probe->saved[k].text);
+	json_array_foreach(probe->nft, i, one) {
+		name = json_string_value(nft_expression(nft_rule(one), "ct helper"));
+		if (!name)
+			continue;
+		json_array_foreach(probe->nft, j, object) {
+			object = json_object_get(object, "ct helper");
+			if (nft_is(object, "name", name) &&
+			    nft_is(object, "type", helper)) {
+				char *delete = nft_delete(nft_rule(one));
+				char *both = format("%s && ", delete);
+
+				free(delete);
+				return both;
+			}
+		}
+	}
+	return format("%s", "");
+}
+
+void check_flows(const struct probe *probe)
+{
+	struct flows flows = { .probe = probe };
+	char *rule;
+
+	flow_dump(AF_UNSPEC, flows_one, &flows);
+	if (flows.helped) {
+		rule = helper_rule(probe, flows.helper);
+		found(WRONG, "helper",
+		      format("%lu proxied flows have the conntrack helper %s and no room for a record",
+			     flows.helped, flows.helper),
+		      format("%sconntrack -D -p %s --orig-port-dst %u", rule,
+			     flows.proto == IPPROTO_UDP ? "udp" : "tcp",
+			     flows.port));
+		free(rule);
+	}
+	if (flows.orphans)
+		found(DOUBTFUL, "device-gone",
+		      format("%lu records name device %u, which is not there any more",
+			     flows.orphans, flows.gone),
+		      format("mackeep flush -i if%u", flows.gone));
+}
+
+/*
+ * What is left to the stack while nothing is known of it, or while its next
+ * hop is being resolved, leaves with this machine's MAC, except for what a rule
+ * with --strict drops. Counters only grow, so what counts is what came since
+ * the last check. They begin anew with the module.
+ */
+void check_own(const struct probe *probe)
+{
+	const char *path = "/run/mackeep/counters.seen";
+	const char *name = namespace_suffix();
+	uint64_t left = stat_value("unknown") + stat_value("noneigh") +
+			stat_value("own"), dropped = stat_value("strict");
+	json_t *seen = json_load_file(path, 0, NULL);
+	uint64_t before, n;
+
+	left -= dropped < left ? dropped : left;
+	if (!seen)
+		seen = json_object();
+	before = json_integer_value(json_object_get(seen, name));
+	n = left >= before ? left - before : left;
+	json_object_set_new(seen, name, json_integer(left));
+	mkdir("/run/mackeep", 0755);
+	json_dump_file(seen, path, 0);
+	json_decref(seen);
+	if (!n)
+		return;
+
+	found(WRONG, "own-mac",
+	      format("%llu packets left with this machine's own MAC since the last check",
+		     (unsigned long long)n),
+	      probe_sysctl("net/netfilter/mackeep_neigh") ?
+	      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP --strict",
+		     our_device(probe)) :
+	      format("sysctl -w net/netfilter/mackeep_neigh=1"));
+}
