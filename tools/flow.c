@@ -267,14 +267,11 @@ static void json_record(json_t *object, const struct mackeep_info *info)
 
 static void flow_print_json(const struct args *args, const struct flow *flow)
 {
-	static const char *const state[] = {
-		"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
-		"CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2",
-	};
 	const struct nf_conntrack *ct = flow->ct;
-	uint8_t proto = nfct_get_attr_u8(ct, ATTR_L4PROTO), tcp;
+	uint8_t proto = nfct_get_attr_u8(ct, ATTR_L4PROTO);
 	json_t *object = json_object();
 	struct timeval now;
+	const char *state;
 	char number[4];
 	bool assured;
 
@@ -294,9 +291,9 @@ static void flow_print_json(const struct args *args, const struct flow *flow)
 	if (nfct_attr_is_set(ct, ATTR_TIMEOUT) > 0)
 		json_int(object, "timeout", nfct_get_attr_u32(ct, ATTR_TIMEOUT));
 	if (nfct_attr_is_set(ct, ATTR_TCP_STATE) > 0) {
-		tcp = nfct_get_attr_u8(ct, ATTR_TCP_STATE);
-		if (tcp < sizeof(state) / sizeof(*state))
-			json_text(object, "state", state[tcp]);
+		state = tcp_text(nfct_get_attr_u8(ct, ATTR_TCP_STATE));
+		if (state)
+			json_text(object, "state", state);
 	}
 	json_object_set_new(object, "orig", json_direction(flow, false));
 	json_object_set_new(object, "reply", json_direction(flow, true));
@@ -318,7 +315,7 @@ void flow_print(const struct args *args, const struct flow *flow)
 	unsigned int flags = 0;
 	struct timeval now;
 	char line[2048];
-	int n = 0;
+	int n = 0, used;
 
 	if (args->out & OUT_JSON) {
 		flow_print_json(args, flow);
@@ -334,22 +331,18 @@ void flow_print(const struct args *args, const struct flow *flow)
 		n = snprintf(line, sizeof(line), "[%-8ld.%-6ld]\t",
 			     (long)now.tv_sec, (long)now.tv_usec);
 	}
-	/* What is appended below takes less than 256. */
-	n += nfct_snprintf(line + n, sizeof(line) - n - 256, flow->ct,
-			   flow->type, NFCT_O_DEFAULT, flags);
+	used = flags || flow->type != NFCT_T_UNKNOWN ? 0 :
+	       line_conntrack(line + n, flow->ct);
+	if (!used)
+		/* What is appended below takes less than 256. */
+		used = nfct_snprintf(line + n, sizeof(line) - n - 256, flow->ct,
+				     flow->type, NFCT_O_DEFAULT, flags);
+	n += used;
 	if (n > (int)sizeof(line) - 256)
 		n = sizeof(line) - 256;
 	while (n && line[n - 1] == ' ')
 		n--;
-	if (info->flags & MACKEEP_INFO_SRC)
-		n += sprintf(line + n, " smac=%s", mac_text(info->src));
-	if (info->flags & MACKEEP_INFO_DST)
-		n += sprintf(line + n, " dmac=%s", mac_text(info->dst));
-	if (info->ifindex)
-		n += sprintf(line + n, " dev=%s", device_text(info->ifindex));
-	if (info->vlan)
-		n += sprintf(line + n, " vlan=%u", info->vlan);
-	sprintf(line + n, " via=%s", via_text(info->via));
+	line_record(line + n, info);
 	print_line(line);
 }
 

@@ -5,6 +5,7 @@
  *   mackeep.c	options and commands
  *   genl.c	the kernel module, by generic netlink
  *   flow.c	a conntrack entry and its record: parse, filter, print
+ *   line.c	the line that is printed of it
  *   list.c monitor.c pairs.c stat.c	commands
  *   plan.c	what a bridge takes, as steps that can be done and undone
  *   up.c	commands up and down; the state in /run/mackeep
@@ -145,6 +146,14 @@ void json_text(json_t *object, const char *key, const char *value);
 void json_print(json_t *object);		/* of a list, or one a line */
 void json_begin(void);				/* "[" */
 void json_end(void);
+
+/* --- line.c --------------------------------------------------------------------- */
+
+/* As conntrack -L has it, or 0 when there is something that only that knows */
+unsigned int line_conntrack(char *line, const struct nf_conntrack *ct);
+/* Appends " smac=.." and so on; returns the end. */
+char *line_record(char *at, const struct mackeep_info *info);
+const char *tcp_text(unsigned int state);	/* NULL: unknown */
 
 /* --- commands ------------------------------------------------------------------- */
 

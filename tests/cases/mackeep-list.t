@@ -87,6 +87,9 @@ is "$(list -4 -p tcp -s $C1 | untimed)" \
 	"$(ns box conntrack -L -p tcp -s $C1 2>/dev/null | untimed | sed 's/ *$//') smac=$MAC_C1 dmac=$MAC_R dev=br0 via=restored" \
 	"the line is conntrack -L's and the record"
 is "$(shown)" 1 "the count is on stderr"
+is "$(list -4 | sed 's/ smac=.*//' | untimed | sort)" \
+	"$(ns box conntrack -L -f ipv4 2>/dev/null | grep helper=mackeep | untimed | sed 's/ *$//' | sort)" \
+	"so is each line"
 like "$(list -d $S2)" " smac=$MAC_C2 dmac=$MAC_R dev=br0.100 vlan=100 via=restored$" \
 	"with its VLAN"
 like "$(list -p udp -s $C2)" " smac=$MAC_C2 dev=br0 via=restored$" \
@@ -124,6 +127,14 @@ done <<-CASES
 4 --zone 0
 0 --zone 7
 CASES
+must ns box iptables -t raw -A OUTPUT -p udp --dport 444 -j CT --zone 7
+must ns box iptables -t mangle -A OUTPUT -p udp --dport 444 -j MACKEEP
+ns box bash -c 'echo >/dev/udp/192.0.2.9/444' 2>/dev/null
+is "$(list -4 --zone 7 | sed 's/ via=.*//' | untimed)" \
+	"$(ns box conntrack -L --zone 7 2>/dev/null | grep helper=mackeep | untimed | sed 's/ *$//')" \
+	"--zone, as conntrack has it"
+is "$(shown)" 1 "--zone: and no other"
+must ns box conntrack -D --zone 7 2>/dev/null
 
 is "$(mackeep list -n mk-box -4 2>/dev/null | grep -c smac=)" 4 "-n: from outside of the namespace"
 is "$(mackeep -n mk-box list -4 2>/dev/null | grep -c smac=)" 4 "-n: where ip(8) has it"

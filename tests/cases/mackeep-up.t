@@ -55,6 +55,22 @@ kept() # TITLE
 	wire_clean "$1" 'proto == "tcp" || proto == "udp"'
 }
 
+# Lines without the timeout, which ticks, and without the record
+lines()
+{
+	sed -E 's/^([a-z]+ +[0-9]+) [0-9]+ /\1 T /; s/ smac=.*//; s/ *$//' | sort
+}
+
+# What conntrack -L prints of kept flows is what mackeep list begins with.
+listed() # TITLE
+{
+	{ ns box conntrack -L -f ipv4; ns box conntrack -L -f ipv6; } 2>/dev/null |
+		grep helper=mackeep | lines >"$TMP/theirs"
+	ns box mackeep list 2>/dev/null | lines >"$TMP/ours"
+	cmp_ok "$(wc -l <"$TMP/theirs")" -ge 4 "$1: there are flows"
+	ok "$1: listed as by conntrack -L" diff "$TMP/theirs" "$TMP/ours"
+}
+
 must topo_up
 must ip -n mk-box -batch - <<-LINES
 	rule del fwmark 1 lookup 100
@@ -83,7 +99,10 @@ is "$(opens)" "$before" "no up: and the proxy does not see it"
 
 module_needed
 ok "up" up $UP -6
+topo_sysctl box net.netfilter.nf_conntrack_acct=1
 kept "nft"
+like "$(ns box mackeep list 2>/dev/null)" "packets=.*\[ASSURED\]" "with packets and bytes"
+listed "nft"
 ok "down" down
 before=$(opens)
 ok "down: a request passes the bridge" ns c1 load get $L1

@@ -12,6 +12,8 @@
  *	RECORD is CTA_HELP_INFO in hexadecimal, of any length; "empty" is one
  *	of no bytes; "none" names the helper and leaves the attribute out.
  *	Without it, no helper.
+ *   ctinfo fill COUNT RECORD
+ *	creates so many UDP entries for an hour, to 203.0.113.73 port 443
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -188,15 +190,34 @@ static int request(struct mnl_socket *nl, struct nlmsghdr *nlh)
 	return 0;
 }
 
-static int run_line(struct mnl_socket *nl, char *line)
+static struct nlmsghdr *new_message(char *buf, uint16_t type, uint16_t flags)
 {
 	static unsigned int seq;
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfh;
+
+	nlh->nlmsg_seq = ++seq;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | type;
+	nfh = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfh));
+	nfh->nfgen_family = AF_INET;
+	return nlh;
+}
+
+static void put_new(struct nlmsghdr *nlh, struct tuple t, uint32_t timeout)
+{
+	put_tuple(nlh, CTA_TUPLE_ORIG, t, 0);
+	put_tuple(nlh, CTA_TUPLE_REPLY, t, 1);
+	mnl_attr_put_u32(nlh, CTA_TIMEOUT, htonl(timeout));
+}
+
+static int run_line(struct mnl_socket *nl, char *line)
+{
 	char verb[16], proto[8], saddr[64], daddr[64], record[1024];
 	struct nlmsghdr *nlh;
-	struct nfgenmsg *nfh;
 	struct tuple t = { 0 };
 	char buf[4096] = "";
-	int n;
+	int n, create;
 
 	n = sscanf(line, "%15s %7s %63s %63s %hu %hu %1023s", verb, proto,
 		   saddr, daddr, &t.sport, &t.dport, record);
@@ -209,28 +230,59 @@ static int run_line(struct mnl_socket *nl, char *line)
 	t.dport = htons(t.dport);
 	t.proto = !strcmp(proto, "tcp") ? IPPROTO_TCP : IPPROTO_UDP;
 
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_seq = ++seq;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW;
-	if (!strcmp(verb, "delete"))
-		nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 |
-				  IPCTNL_MSG_CT_DELETE;
-	if (!strcmp(verb, "create"))
-		nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
-
-	nfh = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfh));
-	nfh->nfgen_family = AF_INET;
-	put_tuple(nlh, CTA_TUPLE_ORIG, t, 0);
-	if (!strcmp(verb, "create")) {
-		put_tuple(nlh, CTA_TUPLE_REPLY, t, 1);
-		mnl_attr_put_u32(nlh, CTA_TIMEOUT, htonl(600));
+	create = !strcmp(verb, "create");
+	nlh = new_message(buf, strcmp(verb, "delete") ? IPCTNL_MSG_CT_NEW :
+							IPCTNL_MSG_CT_DELETE,
+			  NLM_F_ACK | (create ? NLM_F_CREATE | NLM_F_EXCL : 0));
+	if (create) {
+		put_new(nlh, t, 600);
 		if (t.proto == IPPROTO_TCP)
 			put_tcp(nlh);
+	} else {
+		put_tuple(nlh, CTA_TUPLE_ORIG, t, 0);
 	}
 	if (n > 6)
 		put_record(nlh, record);
 	return request(nl, nlh);
+}
+
+/* As many at once as fit; the last one is acknowledged, the others if bad. */
+static int do_fill(unsigned int count, const char *record)
+{
+	struct mnl_socket *nl = mnl_socket_open(NETLINK_NETFILTER);
+	struct tuple t = { .proto = IPPROTO_UDP, .dport = htons(443) };
+	static char buf[32768];
+	char answer[4096];
+	struct nlmsghdr *nlh;
+	unsigned int i, used = 0;
+	int len;
+
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
+		die("netlink");
+	inet_pton(AF_INET, "203.0.113.73", &t.daddr);
+	for (i = 0; i < count; i++) {
+		t.saddr = htonl(0xc6120001 + i / 60000); /* 198.18.0.1 */
+		t.sport = htons(1024 + i % 60000);
+		memset(buf + used, 0, 1024);
+		nlh = new_message(buf + used, IPCTNL_MSG_CT_NEW,
+				  NLM_F_CREATE | NLM_F_EXCL);
+		put_new(nlh, t, 3600);
+		put_record(nlh, record);
+		used += NLMSG_ALIGN(nlh->nlmsg_len);
+		if (used + 1024 < sizeof(buf) && i + 1 < count)
+			continue;
+		nlh->nlmsg_flags |= NLM_F_ACK;
+		if (mnl_socket_sendto(nl, buf, used) < 0)
+			die("send");
+		len = mnl_socket_recvfrom(nl, answer, sizeof(answer));
+		if (len < 0 || mnl_cb_run(answer, len, nlh->nlmsg_seq,
+					  mnl_socket_get_portid(nl), NULL,
+					  NULL) < 0)
+			die("create");
+		used = 0;
+	}
+	mnl_socket_close(nl);
+	return 0;
 }
 
 static int do_batch(void)
@@ -256,6 +308,8 @@ int main(int argc, char **argv)
 		return do_dump();
 	if (argc == 2 && !strcmp(argv[1], "batch"))
 		return do_batch();
-	fputs("usage: ctinfo dump|batch\n", stderr);
+	if (argc == 4 && !strcmp(argv[1], "fill"))
+		return do_fill(strtoul(argv[2], NULL, 0), argv[3]);
+	fputs("usage: ctinfo dump|batch|fill COUNT RECORD\n", stderr);
 	return 2;
 }

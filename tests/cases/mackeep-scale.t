@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# mackeep list with many flows: it holds none of them, and takes no longer than
+# conntrack -L for what that prints as well.
+#
+#  [ box: -j MACKEEP ]  <--- records --- ctinfo
+#
+#   MACKEEP_FLOWS	how many (20000)
+#   MACKEEP_ROUNDS	of which the fastest counts (3)
+#
+# Control: the memory that it takes to list none.
+
+# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+need mackeep
+tools ctinfo
+
+flows=${MACKEEP_FLOWS:-20000}
+rounds=${MACKEEP_ROUNDS:-3}
+TIMEFORMAT=%R
+
+# The table's size is the same for all namespaces, and set in the first.
+table() # MAX BUCKETS
+{
+	echo $1 >/proc/sys/net/netfilter/nf_conntrack_max &&
+		echo $2 >/proc/sys/net/netfilter/nf_conntrack_buckets
+}
+
+# Works with so much address space
+lists_in() # KILOBYTES
+{
+	(ulimit -v $1 && ns box mackeep list >/dev/null 2>"$TMP/count")
+}
+
+# "THEIRS OURS", seconds of the fastest of all
+race()
+{
+	local turn ours=9999 theirs=9999 now
+
+	for ((turn = 1; turn <= rounds; turn++)); do
+		now=$({ time ns box conntrack -L >/dev/null 2>"$TMP/theirs.$turn"; } 2>&1)
+		theirs=$(printf '%s\n' $theirs $now | sort -n | head -n 1)
+		now=$({ time ns box mackeep list >/dev/null 2>"$TMP/ours.$turn"; } 2>&1)
+		ours=$(printf '%s\n' $ours $now | sort -n | head -n 1)
+	done
+	echo $theirs $ours
+}
+
+must ip netns add mk-box
+defer topo_down
+module_needed
+must ip -n mk-box link add br0 type bridge
+index=$(ip -n mk-box -o link show br0 | cut -d : -f 1)
+must ns box iptables -t mangle -A PREROUTING -j MACKEEP
+max=$(cat /proc/sys/net/netfilter/nf_conntrack_max)
+buckets=$(cat /proc/sys/net/netfilter/nf_conntrack_buckets)
+defer table $max $buckets
+must table $((flows + 10000)) $((flows / 2 + 1024))
+
+need=2048
+until lists_in $need; do
+	need=$((need + 128))
+	[ $need -lt 65536 ] || break
+done
+cmp_ok $need -lt 65536 "none are listed in $need KB of address space"
+
+start=$SECONDS
+ok "$flows flows are made" ns box ctinfo fill $flows \
+	"$(printf '0103000000000000%02x0000000200000000c10200000000f10000000000000000' $index)"
+note "in $((SECONDS - start)) s"
+
+ok "all are listed in no more memory" lists_in $((need + 256))
+like "$(cat "$TMP/count")" " $flows flow entries have been shown" "every one"
+
+read -r theirs ours < <(race)
+is "$(sed 's/^[^:]*: //' "$TMP"/theirs.[0-9]* "$TMP"/ours.[0-9]* | uniq -c | tr -s ' ')" \
+	" $((2 * rounds)) $flows flow entries have been shown." "conntrack -L lists the same"
+note "mackeep list $ours s, conntrack -L $theirs s"
+ok "in no more time than conntrack -L" awk "BEGIN { exit !($ours <= $theirs) }"
+
+topo_down
+module_gone
+done_testing
