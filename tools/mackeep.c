@@ -93,7 +93,7 @@ static const struct option_text {
 
 #define OPTIONS		(sizeof(options) / sizeof(*options))
 
-static const char *command_name;
+const char *command_name;
 
 const char *bold = "", *red = "", *green = "", *yellow = "", *cyan = "";
 const char *plain = "";
@@ -163,94 +163,7 @@ static void usage(const struct command *command)
 		puts("\nWith BRIDGE alone the options come from /etc/mackeep/BRIDGE.conf.");
 }
 
-/* --- values ------------------------------------------------------------------------ */
-
-static void bad_value(const char *option, const char *value, const char *want)
-	__attribute__((noreturn));
-
-static void bad_value(const char *option, const char *value, const char *want)
-{
-	die(BAD_ARGS, "--%s \"%s\": it is not %s; see mackeep %s --help", option,
-	    value, want, command_name);
-}
-
-static unsigned long number(const char *option, const char *text,
-			    unsigned long min, unsigned long max)
-{
-	unsigned long value;
-	char *end, want[64];
-
-	errno = 0;
-	value = strtoul(text, &end, 0);
-	if (isdigit((unsigned char)*text) && !*end && !errno && value >= min &&
-	    value <= max)
-		return value;
-	snprintf(want, sizeof(want), "a number from %lu to %lu", min, max);
-	bad_value(option, text, want);
-}
-
-static struct address address(const char *option, const char *text, bool net)
-{
-	struct address addr = { .family = AF_INET };
-	unsigned long max;
-	char host[64];
-	char *slash;
-
-	snprintf(host, sizeof(host), "%s", text);
-	slash = strchr(host, '/');
-	if (slash)
-		*slash++ = '\0';
-	if (inet_pton(AF_INET, host, &addr.in) != 1) {
-		addr.family = AF_INET6;
-		if (inet_pton(AF_INET6, host, &addr.in6) != 1)
-			bad_value(option, text, "an IPv4 or IPv6 address");
-	}
-	max = addr.family == AF_INET ? 32 : 128;
-	if (slash && !net)
-		bad_value(option, text, "a single address");
-	addr.prefix = slash ? number(option, slash, 0, max) : max;
-	return addr;
-}
-
-static void mac_value(const char *option, const char *text, uint8_t *mac)
-{
-	char rest;
-
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0],
-		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) != 6)
-		bad_value(option, text, "a MAC address like 02:00:00:00:00:01");
-	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", 6))
-		bad_value(option, text, "the address of one station");
-}
-
-/* A port or a range of them, with commas between */
-static struct ports ports(const char *option, const char *text)
-{
-	struct ports ports = { .n = 0 };
-	char *copy = strdup(text), *word, *save, *dash;
-
-	if (!copy)
-		die(FAILED, "memory: none left");
-	for (word = strtok_r(copy, ",", &save); word;
-	     word = strtok_r(NULL, ",", &save)) {
-		if (ports.n == PORTS_MAX)
-			die(BAD_ARGS, "--%s: more than %d ports and ranges; join some to ranges",
-			    option, PORTS_MAX);
-		dash = strchr(word, '-');
-		if (dash)
-			*dash++ = '\0';
-		ports.range[ports.n].first = number(option, word, 1, 65535);
-		ports.range[ports.n].last =
-			number(option, dash ?: word, 1, 65535);
-		if (ports.range[ports.n].first > ports.range[ports.n].last)
-			bad_value(option, text, "ports like 80,443,8000-8010");
-		ports.n++;
-	}
-	free(copy);
-	if (!ports.n)
-		bad_value(option, text, "ports like 80,443,8000-8010");
-	return ports;
-}
+/* --- options that are more than a value ------------------------------------------- */
 
 /* "a,b" out of the words given; returns their bits */
 static unsigned int output(const char *text, unsigned int bit)
@@ -272,13 +185,13 @@ static unsigned int output(const char *text, unsigned int bit)
 			if (!strcmp(word, words[i].word) && words[i].commands & bit)
 				break;
 		if (i == 4)
-			bad_value("output", word, bit & (LIST | MONITOR) ?
+			value_bad("output", word, bit & (LIST | MONITOR) ?
 				  "json, extended, id or timestamp" : "json");
 		out |= words[i].bit;
 	}
 	free(copy);
 	if (!out)
-		bad_value("output", text, "a format");
+		value_bad("output", text, "a format");
 	return out;
 }
 
@@ -313,21 +226,6 @@ static unsigned int device(const char *name)
 	return ifindex;
 }
 
-/* Whether it can be a device: it goes into rules and file names. */
-static const char *bridge(const char *name)
-{
-	const char *c;
-
-	if (!*name || strlen(name) >= IF_NAMESIZE)
-		bad_value("bridge", name, "the name of a device");
-	for (c = name; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("_-.", *c))
-			bad_value("bridge", name, "a name of letters, digits, _, - and .");
-	if (!strcmp(name, ".") || !strcmp(name, "..") || *name == '-')
-		bad_value("bridge", name, "the name of a device");
-	return name;
-}
-
 /* --- options -------------------------------------------------------------------------- */
 
 static const char *device_name, *config_name;
@@ -348,52 +246,52 @@ static void set_option(struct args *args, int key, const char *value,
 	case 'p':
 		args->proto = !strcmp(value, "tcp") ? IPPROTO_TCP :
 			      !strcmp(value, "udp") ? IPPROTO_UDP :
-			      (int)number("proto", value, 1, 255);
+			      (int)value_number("proto", value, 1, 255);
 		break;
 	case 's':
-		args->src = address("src", value, true);
+		args->src = value_address("src", value, true);
 		break;
 	case 'd':
-		args->dst = address("dst", value, true);
+		args->dst = value_address("dst", value, true);
 		break;
 	case 'a':
-		args->addr = address("addr", value, false);
+		args->addr = value_address("addr", value, false);
 		break;
 	case 'm':
-		mac_value("mac", value, args->mac);
+		value_mac("mac", value, args->mac);
 		args->by_mac = true;
 		break;
 	case 'i':
 		device_name = value;
 		break;
 	case OPT_ZONE:
-		args->zone = number("zone", value, 0, 65535);
+		args->zone = value_number("zone", value, 0, 65535);
 		break;
 	case 'o':
 		args->out |= output(value, bit);
 		break;
 	case 'b':
-		args->buffer = number("buffer-size", value, 4096, INT_MAX / 2);
+		args->buffer = value_number("buffer-size", value, 4096, INT_MAX / 2);
 		break;
 	case 'w':
 		args->interval = strtod(value, &end);
 		if (*end || !(args->interval >= 0.1 && args->interval <= 86400))
-			bad_value("watch", value, "seconds, 0.1 to 86400");
+			value_bad("watch", value, "seconds, 0.1 to 86400");
 		break;
 	case OPT_BRIDGE:
-		args->bridge = bridge(value);
+		args->bridge = value_bridge(value);
 		break;
 	case OPT_TCP:
-		args->tcp = ports("tcp", value);
+		args->tcp = value_ports("tcp", value);
 		break;
 	case OPT_UDP:
-		args->udp = ports("udp", value);
+		args->udp = value_ports("udp", value);
 		break;
 	case OPT_TO:
-		args->to = number("to", value, 1, 65535);
+		args->to = value_number("to", value, 1, 65535);
 		break;
 	case OPT_VLAN:
-		args->vlan = number("vlan", value, 1, 4094);
+		args->vlan = value_number("vlan", value, 1, 4094);
 		break;
 	case OPT_BACKEND:
 		if (!strcmp(value, "nft"))
@@ -401,13 +299,13 @@ static void set_option(struct args *args, int key, const char *value,
 		else if (!strcmp(value, "iptables"))
 			args->backend = BACKEND_IPTABLES;
 		else
-			bad_value("backend", value, "nft or iptables");
+			value_bad("backend", value, "nft or iptables");
 		break;
 	case OPT_FWMARK:
-		args->fwmark = number("fwmark", value, 1, UINT32_MAX);
+		args->fwmark = value_number("fwmark", value, 1, UINT32_MAX);
 		break;
 	case OPT_TABLE:
-		args->table = number("table", value, 1, UINT32_MAX);
+		args->table = value_number("table", value, 1, UINT32_MAX);
 		break;
 	case OPT_STRICT:
 		args->strict = true;
@@ -514,7 +412,7 @@ static void parse_options(struct args *args, const struct command *command,
 	if (optind < argc && command->bit & (UP | DOWN | CHECK)) {
 		if (args->bridge)
 			die(BAD_ARGS, "%s: the bridge is given twice", argv[optind]);
-		args->bridge = bridge(argv[optind]);
+		args->bridge = value_bridge(argv[optind]);
 		if (command->bit == UP && !args->to && !config_name &&
 		    asprintf((char **)&config_name, "/etc/mackeep/%s.conf",
 			     args->bridge) < 0)

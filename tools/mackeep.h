@@ -2,7 +2,7 @@
 /*
  * What the files of mackeep(8) share.
  *
- *   mackeep.c	options and commands
+ *   mackeep.c	options and commands; values.c parses values
  *   genl.c	the kernel module, by generic netlink
  *   flow.c	a conntrack entry and its record: parse, filter, print
  *   line.c	the line that is printed of it
@@ -101,6 +101,21 @@ extern unsigned int columns;
 
 /* Reads /etc/mackeep/BRIDGE.conf, or FILE, as options of up. */
 void config_read(struct args *args, const char *name);
+
+extern const char *command_name;
+
+/* --- values.c: the value of an option, or the end with what is wrong with it --- */
+
+void value_bad(const char *option, const char *value, const char *want)
+	__attribute__((noreturn));
+unsigned long value_number(const char *option, const char *text,
+			   unsigned long min, unsigned long max);
+struct address value_address(const char *option, const char *text, bool net);
+void value_mac(const char *option, const char *text, uint8_t *mac);
+/* A port or a range of them, with commas between */
+struct ports value_ports(const char *option, const char *text);
+/* Whether it can be a device: it goes into rules and file names. */
+const char *value_bridge(const char *name);
 
 /* --- genl.c ------------------------------------------------------------------ */
 

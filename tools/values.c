@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The values of options: whatever is wrong with one is told here. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mackeep.h"
+
+void value_bad(const char *option, const char *value, const char *want)
+{
+	die(BAD_ARGS, "--%s \"%s\": it is not %s; see mackeep %s --help", option,
+	    value, want, command_name);
+}
+
+unsigned long value_number(const char *option, const char *text,
+			   unsigned long min, unsigned long max)
+{
+	unsigned long value;
+	char *end, want[64];
+
+	errno = 0;
+	value = strtoul(text, &end, 0);
+	if (isdigit((unsigned char)*text) && !*end && !errno && value >= min &&
+	    value <= max)
+		return value;
+	snprintf(want, sizeof(want), "a number from %lu to %lu", min, max);
+	value_bad(option, text, want);
+}
+
+struct address value_address(const char *option, const char *text, bool net)
+{
+	struct address addr = { .family = AF_INET };
+	unsigned long max;
+	char host[64];
+	char *slash;
+
+	snprintf(host, sizeof(host), "%s", text);
+	slash = strchr(host, '/');
+	if (slash)
+		*slash++ = '\0';
+	if (inet_pton(AF_INET, host, &addr.in) != 1) {
+		addr.family = AF_INET6;
+		if (inet_pton(AF_INET6, host, &addr.in6) != 1)
+			value_bad(option, text, "an IPv4 or IPv6 address");
+	}
+	max = addr.family == AF_INET ? 32 : 128;
+	if (slash && !net)
+		value_bad(option, text, "a single address");
+	addr.prefix = slash ? value_number(option, slash, 0, max) : max;
+	return addr;
+}
+
+void value_mac(const char *option, const char *text, uint8_t *mac)
+{
+	char rest;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0],
+		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) != 6)
+		value_bad(option, text, "a MAC address like 02:00:00:00:00:01");
+	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", 6))
+		value_bad(option, text, "the address of one station");
+}
+
+/* A port or a range of them, with commas between */
+struct ports value_ports(const char *option, const char *text)
+{
+	struct ports ports = { .n = 0 };
+	char *copy = strdup(text), *word, *save, *dash;
+
+	if (!copy)
+		die(FAILED, "memory: none left");
+	for (word = strtok_r(copy, ",", &save); word;
+	     word = strtok_r(NULL, ",", &save)) {
+		if (ports.n == PORTS_MAX)
+			die(BAD_ARGS, "--%s: more than %d ports and ranges; join some to ranges",
+			    option, PORTS_MAX);
+		dash = strchr(word, '-');
+		if (dash)
+			*dash++ = '\0';
+		ports.range[ports.n].first = value_number(option, word, 1, 65535);
+		ports.range[ports.n].last =
+			value_number(option, dash ?: word, 1, 65535);
+		if (ports.range[ports.n].first > ports.range[ports.n].last)
+			value_bad(option, text, "ports like 80,443,8000-8010");
+		ports.n++;
+	}
+	free(copy);
+	if (!ports.n)
+		value_bad(option, text, "ports like 80,443,8000-8010");
+	return ports;
+}
+
+/* Whether it can be a device: it goes into rules and file names. */
+const char *value_bridge(const char *name)
+{
+	const char *c;
+
+	if (!*name || strlen(name) >= IF_NAMESIZE)
+		value_bad("bridge", name, "the name of a device");
+	for (c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_-.", *c))
+			value_bad("bridge", name, "a name of letters, digits, _, - and .");
+	if (!strcmp(name, ".") || !strcmp(name, "..") || *name == '-')
+		value_bad("bridge", name, "the name of a device");
+	return name;
+}
