@@ -32,6 +32,7 @@ man	= $(addprefix $(BUILD)/,$(if $(wildcard xtables-ext/mk.inc),xt_MACKEEP.8))
 bindir	= $(DESTDIR)$(PREFIX)/sbin
 incdir	= $(DESTDIR)$(PREFIX)/include/linux
 mandir	= $(DESTDIR)$(PREFIX)/share/man/man8
+compdir	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir	= $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir	= $(DESTDIR)/etc/mackeep
 
@@ -104,9 +105,10 @@ install: all
 	$(Q)$(INSTALL) -D -m 755 -t $(bindir) $(BUILD)/mackeep
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir)/netfilter include/linux/netfilter/xt_MACKEEP.h
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir) include/linux/mackeep.h
-	$(Q)$(INSTALL) -D -m 644 -t $(mandir) $(man)
-	$(Q)sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/mackeep@.service >$(BUILD)/mackeep@.service
-	$(Q)$(INSTALL) -D -m 644 -t $(unitdir) $(BUILD)/mackeep@.service
+	$(Q)$(INSTALL) -D -m 644 -t $(mandir) $(man) tools/mackeep.8
+	$(Q)$(INSTALL) -D -m 644 tools/mackeep.bash-completion $(compdir)/mackeep
+	$(Q)sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/mackeep@.service | \
+		$(INSTALL) -D -m 644 /dev/stdin $(unitdir)/mackeep@.service
 	$(Q)test -e $(confdir)/br0.conf || \
 		$(INSTALL) -D -m 644 -t $(confdir) tools/br0.conf
 ifeq ($(DESTDIR),)
@@ -116,7 +118,8 @@ endif
 uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
 		$(bindir)/mackeep $(incdir)/netfilter/xt_MACKEEP.h $(incdir)/mackeep.h \
-		$(mandir)/xt_MACKEEP.8 $(unitdir)/mackeep@.service
+		$(mandir)/xt_MACKEEP.8 $(mandir)/mackeep.8 $(compdir)/mackeep \
+		$(unitdir)/mackeep@.service
 	! cmp -s tools/br0.conf $(confdir)/br0.conf || rm $(confdir)/br0.conf
 	test ! -d $(confdir) || rmdir --ignore-fail-on-non-empty $(confdir)
 ifeq ($(DESTDIR),)

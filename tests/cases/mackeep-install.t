@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make install puts the tool, its page, its completion and its unit where they
+# are looked for, and make uninstall takes all of it away.
+
+# shellcheck disable=SC1091,SC2016,SC2154 # sourced; for eval
+. "$(dirname "$0")/../lib/tap.sh" || exit 1
+need make pkg-config man
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+root=$TMP/root
+KVER=${KVER:-$(uname -r)}
+
+# What is built already is installed: sources are read-only here.
+run_make() # TARGET [VARIABLE...]
+{
+	make -s -C "$top" -o all "$@" KVER="$KVER" DESTDIR="$root"
+}
+
+files()
+{
+	(cd "$root" 2>/dev/null && find . -type f -o -type l | sort)
+}
+
+[ -e "$top/build/$KVER/kmod/xt_MACKEEP.ko" ] || skip_all "nothing is built for $KVER"
+
+ok "make install" run_make install
+for file in sbin/mackeep share/man/man8/mackeep.8 share/man/man8/xt_MACKEEP.8 \
+	share/bash-completion/completions/mackeep lib/systemd/system/mackeep@.service \
+	include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h; do
+	ok "it installs $file" test -s "$root/usr/$file"
+done
+ok "the module" test -s "$root/lib/modules/$KVER/updates/xt_MACKEEP.ko"
+ok "an example for br0" test -s "$root/etc/mackeep/br0.conf"
+
+like "$("$root/usr/sbin/mackeep" --version)" "^mackeep [0-9]" "the tool runs"
+is "$(man -M "$root/usr/share/man" -w 8 mackeep)" "$root/usr/share/man/man8/mackeep.8" \
+	"man finds its page"
+like "$(bash --norc -c '. "$1" && complete -p mackeep' - \
+	"$root/usr/share/bash-completion/completions/mackeep")" "complete -F .* mackeep" \
+	"the completion is for it"
+
+# The unit
+started()
+{
+	sed -n 's/^Exec[A-Za-z]*=\([^ ]*\) .*/\1/p' \
+		"$root/$1/lib/systemd/system/mackeep@.service" | sort -u
+}
+
+is "$(started usr)" /usr/sbin/mackeep "the unit starts the tool"
+if command -v systemd-analyze >/dev/null; then
+	mkdir -p "$TMP/units"
+	sed "s|/usr/sbin|$root/usr/sbin|" "$root/usr/lib/systemd/system/mackeep@.service" \
+		>"$TMP/units/mackeep@.service"
+	ok "systemd has nothing to say of it" eval \
+		'said=$(systemd-analyze verify --man=no "$TMP/units/mackeep@br0.service" 2>&1 |
+			grep mackeep@); echo "$said"; [ -z "$said" ]'
+fi
+
+# A file that was changed is the user's.
+echo "udp 443" >>"$root/etc/mackeep/br0.conf"
+ok "make install again" run_make install
+is "$(tail -n 1 "$root/etc/mackeep/br0.conf")" "udp 443" "it leaves a changed br0.conf"
+ok "make uninstall" run_make uninstall
+is "$(files)" "./etc/mackeep/br0.conf" "and so does make uninstall, which leaves nothing else"
+rm -r "$root"
+
+ok "make install PREFIX=/usr/local" run_make install PREFIX=/usr/local
+is "$(started usr/local)" /usr/local/sbin/mackeep "the unit starts the tool from there"
+ok "make uninstall PREFIX=/usr/local" run_make uninstall PREFIX=/usr/local
+is "$(files)" "" "nothing is left"
+nok "nor an empty directory of ours" test -d "$root/etc/mackeep"
+
+done_testing
