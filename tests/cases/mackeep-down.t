@@ -2,58 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # mackeep up and down on a box alone: what is printed is what is done, twice
-# changes nothing, and down leaves all as it was, after a crash as well.
+# changes nothing, and down leaves all as it was. mackeep-crash.t has what is
+# left by half an up.
 #
 #  [ box: br0 with an odd rp_filter and group_fwd_mask ]
 
 # shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/updown.sh" || exit 1
 need mackeep
 
-UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT"
-
-# All that "up" could change
-snapshot()
-{
-	ns box sh -c 'ip -4 rule; ip -6 rule; ip -4 route show table all
-		ip -6 route show table all | grep -v "^multicast\|^ff00\|^fe80\|^local fe80\|^anycast"
-		ip -br link; nft list ruleset
-		ip -d link show br0 | grep -o "group_fwd_mask [^ ]*"
-		cd /proc/sys/net && cat ipv4/conf/br0/rp_filter netfilter/mackeep_hooks
-		exit 0' 2>&1 |
-		sed 's/counter packets [0-9]* bytes [0-9]*//; s/ expires [0-9]*sec//'
-}
-
-is_as() # NAME DESCRIPTION
-{
-	snapshot >"$TMP/now"
-	ok "$2" diff "$TMP/$1" "$TMP/now"
-}
-
-up() # OPTION...
-{
-	ns box mackeep up "$@"
-}
-
-down()
-{
-	ns box mackeep down br0 "$@"
-}
-
-rm -rf /run/mackeep
-must ip -batch - <<<"netns add mk-box"
-defer topo_down
-topo_sysctl box net.ipv6.conf.default.accept_dad=0
-must topo_ip box <<-LINES
-	link set lo up
-	link add br0 address $MAC_BR type bridge group_fwd_mask 0x4000
-	link add port0 type dummy
-	link set port0 master br0
-	link set br0 up
-LINES
-topo_sysctl box net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.br0.rp_filter=1
-module_needed
-snapshot >"$TMP/bare"
+updown_box
 
 # --- dry run -----------------------------------------------------------------------
 
@@ -89,40 +48,6 @@ is_as up "all of it"
 ok "a shell takes what down --dry-run printed" ns box sh -e "$TMP/dry-down"
 is_as bare "and it is down"
 
-# --- a crash, and a failure ----------------------------------------------------------
-
-mkdir "$TMP/fake"
-cat >"$TMP/fake/nft" <<-'SH'
-	#!/bin/sh
-	[ "$1" != -f ] || kill -9 $PPID
-	exit 1
-SH
-chmod +x "$TMP/fake/nft"
-crash()
-{
-	PATH=$TMP/fake:$PATH up $UP -6
-}
-
-nok "up is killed half way" crash
-nok "and left something" eval 'snapshot | cmp -s "$TMP/bare"'
-ok "down after the crash" down
-is_as bare "nothing is left of it"
-nok "up is killed again" crash
-ok "up after the crash" up $UP -6
-is_as up "all is there"
-
-# With other options
-ok "up with other options" up --bridge br0 --tcp 443 --to $PROXY_PORT
-unlike "$(snapshot)" "8000-8010|table ip6 mackeep_br0" "what they do not need is gone"
-ok "down" down
-is_as bare "and nothing is left"
-
-sed -i 's/kill .*/{ echo "no nft today" >\&2; exit 1; }/' "$TMP/fake/nft"
-said=$(crash 2>&1)
-like "$? $said" "^1 .*nft -f -.*no nft today.*bridge br0: it is not up, and as it was before; mend" \
-	"a command that fails is told, with what it said"
-is_as bare "and what was up is undone"
-
 # --- the file, and what is refused -----------------------------------------------------
 
 mkdir -p /etc/mackeep
@@ -135,6 +60,21 @@ cat >/etc/mackeep/br0.conf <<-CONF
 	ipv6
 CONF
 is "$(up br0 --dry-run)" "$(cat "$TMP/dry")" "/etc/mackeep/br0.conf says the same"
+
+# mackeep@br0.service, without the systemd around it
+unit() # Start|Stop
+{
+	local command
+
+	command=$(sed -n "s/^Exec$1=.*\\/mackeep //p" "$(dirname "$0")/../../tools/mackeep@.service")
+	ns box mackeep ${command//%I/br0}
+}
+
+ok "the unit is started" unit Start
+is_as up "and all is there"
+ok "the unit is stopped" unit Stop
+is_as bare "and nothing is left"
+
 echo "frob 1" >>/etc/mackeep/br0.conf
 like "$(up br0 2>&1)" "br0.conf line 7: \"frob\" is not an option of up; see" \
 	"a bad line is told"
@@ -160,7 +100,6 @@ refused 2 "--strict: nft rules cannot say it; add --backend iptables" $UP --stri
 refused 1 "bridge br9: no such device; make it: ip link add" --bridge br9 --tcp 80 --to 1
 refused 1 "bridge port0: it is not a bridge; " --bridge port0 --tcp 80 --to 1
 refused 1 "/etc/mackeep/br9.conf: No such file.*; write one, or give" br9
-
 
 topo_down
 module_gone

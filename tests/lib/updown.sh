@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2034,SC2086,SC2119,SC2120,SC2154 # words; for those who source it
+#
+# A box alone, what mackeep up could change there, and up and down.
+
+UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT"
+
+# All that "up" could change
+snapshot()
+{
+	ns box sh -c 'ip -4 rule; ip -6 rule; ip -4 route show table all
+		ip -6 route show table all | grep -v "^multicast\|^ff00\|^fe80\|^local fe80\|^anycast"
+		ip -br link; nft list ruleset
+		ip -d link show br0 | grep -o "group_fwd_mask [^ ]*"
+		cd /proc/sys/net && cat ipv4/conf/br0/rp_filter netfilter/mackeep_hooks
+		cat ipv6/conf/br0/disable_ipv6 bridge/bridge-nf-call-ip*tables
+		exit 0' 2>&1 |
+		sed 's/counter packets [0-9]* bytes [0-9]*//; s/ expires [0-9]*sec//'
+}
+
+is_as() # NAME DESCRIPTION
+{
+	snapshot >"$TMP/now"
+	ok "$2" diff "$TMP/$1" "$TMP/now"
+}
+
+up() # OPTION...
+{
+	ns box mackeep up "$@"
+}
+
+down()
+{
+	ns box mackeep down br0 "$@"
+}
+
+# With an odd rp_filter and group_fwd_mask, as a snapshot named bare
+updown_box()
+{
+	rm -rf /run/mackeep
+	must ip -batch - <<<"netns add mk-box"
+	defer topo_down
+	topo_sysctl box net.ipv6.conf.default.accept_dad=0
+	must topo_ip box <<-LINES
+		link set lo up
+		link add br0 address $MAC_BR type bridge group_fwd_mask 0x4000
+		link add port0 type dummy
+		link set port0 master br0
+		link set br0 up
+	LINES
+	topo_sysctl box net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.br0.rp_filter=1
+	module_needed
+	snapshot >"$TMP/bare"
+}
