@@ -13,7 +13,7 @@
 # shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
-need mackeep ebtables
+need mackeep ebtables socat
 tools udp
 
 L1_6=2001:db8:1::80
@@ -53,6 +53,20 @@ kept() # TITLE
 	wire_leg west $L1_6 $C1_6 $MAC_L1 $MAC_C1 3 "$1: to the client, IPv6"
 	wire_leg east $C1_6 $L1_6 $MAC_C1 $MAC_L1 3 "$1: to the server, IPv6"
 	wire_clean "$1" 'proto == "tcp" || proto == "udp"'
+}
+
+# 802.1X frames that come out of the box's other end, of three that are sent
+eapol()
+{
+	local i
+
+	wire_start eapol east e0
+	for i in 1 2 3; do
+		printf '\x01\x80\xc2\x00\x00\x03\x02\x00\x00\x00\x00\xc1\x88\x8e\x01\x01%046d' $i |
+			ns west socat -u - INTERFACE:w0 >&2
+	done
+	wire_stop eapol >&2
+	wire_sum eapol 'type == "888e"'
 }
 
 # Lines without the timeout, which ticks, and without the record
@@ -97,8 +111,11 @@ before=$(opens)
 ok "no up: a request passes the bridge" ns c1 load get $L1
 is "$(opens)" "$before" "no up: and the proxy does not see it"
 
+is "$(eapol)" 0 "no up: 802.1X stays where it is"
+
 module_needed
 ok "up" up $UP -6
+is "$(eapol)" 3 "up: 802.1X passes the bridge"
 topo_sysctl box net.netfilter.nf_conntrack_acct=1
 kept "nft"
 like "$(ns box mackeep list 2>/dev/null)" "packets=.*\[ASSURED\]" "with packets and bytes"
