@@ -105,6 +105,7 @@ must topo_up
 must servers_up
 must proxy_up
 slab_before=$(slab nf_conntrack)
+slab_before=${slab_before:-0} # nothing has used conntrack yet
 module_needed
 topo_box_marks
 topo_box_rules -j MACKEEP
