@@ -14,6 +14,7 @@
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/record.sh" || exit 1
 
+must modprobe nf_conntrack_netlink # not by itself, under without_autoload
 must topo_up
 like "$(without_autoload ctnl <<<"create udp $C1 $S1 1000 443 none")" \
 	"^E" "no module: an entry cannot have the helper"
