@@ -14,15 +14,6 @@ V6=1
 
 N=10
 
-each_family() # FUNCTION ARGS...
-{
-	for family in 4 6; do
-		topo_family $family
-		"$@"
-	done
-	topo_family 4
-}
-
 requests() # TITLE
 {
 	wire_both

@@ -81,15 +81,6 @@ found() # TITLE WIRE SOURCE DEST MAC DMAC ASKED-FOR
 		awk -v old="$old" -v new="$new" 'BEGIN { exit !(old == "" || old <= new) }'
 }
 
-each_family() # FUNCTION ARGS...
-{
-	for family in 4 6; do
-		topo_family $family
-		"$@"
-	done
-	topo_family 4
-}
-
 plain() # TITLE
 {
 	forget

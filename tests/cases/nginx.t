@@ -72,15 +72,6 @@ traffic() # TITLE
 		"$N $N" "$1: the datagrams were one out for one in"
 }
 
-each_family() # FUNCTION TITLE
-{
-	for family in 4 6; do
-		topo_family $family
-		"$1" "$2, IPv$family"
-	done
-	topo_family 4
-}
-
 must topo_up
 must servers_up
 for name in srv l1; do
@@ -104,8 +95,9 @@ topo_box_addressed
 rules
 topo_box_broute
 topo_box_broute_udp
-today()
+today() # TITLE
 {
+	set -- "$1, IPv$family"
 	wire_both
 	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $N "$1: $S1 to c1 from the box's MAC"
@@ -120,8 +112,9 @@ module_needed
 topo_box_marks
 rules -j MACKEEP
 ns box conntrack -F 2>/dev/null
-kept()
+kept() # TITLE
 {
+	set -- "$1, IPv$family"
 	wire_both
 	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1: $S1 to c1"

@@ -70,21 +70,13 @@ requests() # TITLE
 
 kept() # TITLE
 {
+	set -- "$1, IPv$family"
 	requests "$1"
 	tagged "$1" west $L1 $C1 100 $MAC_L1 $MAC_C1 $N
 	tagged "$1" east $C1 $L1 100 $MAC_C1 $MAC_L1 $N
 	tagged "$1" west $L1 $C1 200 $MAC_L2 $MAC_C2 $N
 	tagged "$1" east $C1 $L1 200 $MAC_C2 $MAC_L2 $N
 	wire_clean "$1" 'proto == "tcp"'
-}
-
-each_family() # FUNCTION TITLE
-{
-	for family in 4 6; do
-		topo_family $family
-		"$1" "$2, IPv$family"
-	done
-	topo_family 4
 }
 
 # The same port at the same time: nothing but the zone tells the flows apart.
@@ -138,8 +130,9 @@ must ns box nft -f - <<-RULES
 		}
 	}
 RULES
-today()
+today() # TITLE
 {
+	set -- "$1, IPv$family"
 	wire_both
 	ok "$1: VLAN 100" ns c1 load get -n $N $L1
 	proxy_quiet

@@ -44,6 +44,16 @@ topo_family() # FAMILY
 }
 topo_family 4
 
+# Once with the addresses of each; the command finds in $family which it is
+each_family() # COMMAND ARGS...
+{
+	for family in 4 6; do
+		topo_family $family
+		"$@"
+	done
+	topo_family 4
+}
+
 LIFT_MARK=0x4d4b
 PROXY_PORT=3129
 
