@@ -91,7 +91,7 @@ held_start flow c1 -w 50 $S1
 marks 0 0
 held_grows flow # what was on its way has gone
 wire_both
-ok "a flow goes on" held_grows flow
+ok "a flow goes on" held_grows flow 11
 ok "and ends well" held_stop flow
 proxy_quiet
 wire_stop

@@ -89,7 +89,7 @@ topo_box_broute_off
 topo_box_unaddressed
 must held_grows old
 wire_both
-ok "late: the flow goes on" held_grows old
+ok "late: the flow goes on" held_grows old 6
 wire_stop
 kept "late" $C1 $MAC_C1 $S1 $MAC_R 5
 wire_clean "late"

@@ -186,10 +186,11 @@ held_past() # NAME COUNT
 	[ "$(held_count "$1" "done")" -ge "$2" ]
 }
 
-# It still gets answers: five more.
-held_grows() # NAME
+# It still gets answers: COUNT (5) more, all but the first of them to questions
+# of after the call.
+held_grows() # NAME [COUNT]
 {
-	busywait 20 held_past "$1" $(($(held_count "$1" "done") + 5))
+	busywait 20 held_past "$1" $(($(held_count "$1" "done") + ${2:-5}))
 }
 
 # 0 when nothing failed
