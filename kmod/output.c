@@ -15,7 +15,6 @@
 #include <net/arp.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
-#include <net/ipv6_stubs.h>
 #include <net/ndisc.h>
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_seqadj.h>
@@ -351,8 +350,7 @@ static int mackeep_output_cut(struct net *net, struct sock *sk,
 			      struct sk_buff *skb, bool v6)
 {
 	if (v6)
-		return ipv6_stub->ipv6_fragment(net, sk, skb,
-						mackeep_output_fragment);
+		return ip6_fragment(net, sk, skb, mackeep_output_fragment);
 	return ip_do_fragment(net, sk, skb, mackeep_output_fragment);
 }
 

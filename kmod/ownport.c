@@ -47,7 +47,7 @@ static bool mackeep_ownport_there(const struct sk_buff *skb,
 	u16 proto;
 
 	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
-	if (!br || !br->netdev_ops->ndo_fill_forward_path)
+	if (!br)
 		return false;
 
 	ctx.dev = br;
@@ -62,8 +62,7 @@ static bool mackeep_ownport_there(const struct sk_buff *skb,
 		ctx.vlan[0].proto = htons(proto);
 		ctx.num_vlans = 1;
 	}
-	return !br->netdev_ops->ndo_fill_forward_path(&ctx, &path) &&
-	       ctx.dev == port;
+	return !mackeep_fill_forward_path(&ctx, &path) && ctx.dev == port;
 }
 
 /* Under rcu_read_lock(), softirqs are off. */

@@ -41,11 +41,25 @@ struct mackeep_record {
 	u8 forwarded;
 };
 
-static struct nf_conntrack_helper mackeep_helpers[4] __read_mostly;
+#define MACKEEP_HELPERS		4
+
+/* What is registered, and what it is made from; old kernels take the latter. */
+static struct nf_conntrack_helper *mackeep_helpers[MACKEEP_HELPERS] __read_mostly;
+static struct nf_conntrack_helper mackeep_helper_init[MACKEEP_HELPERS];
+
+static int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
+			       struct nf_conn *ct,
+			       enum ip_conntrack_info ctinfo);
 
 static struct mackeep_record *mackeep_record_data(struct nf_conn_help *help)
 {
 	return (struct mackeep_record *)help->data;
+}
+
+/* No helper, or one whose module went: some kernels leave that in the flow. */
+static bool mackeep_record_gone(const struct nf_conntrack_helper *helper)
+{
+	return !helper || !mackeep_helper_func(helper);
 }
 
 /*
@@ -61,9 +75,9 @@ struct mackeep_record *mackeep_record_find(const struct nf_conn *ct)
 		return NULL;
 
 	helper = rcu_dereference(help->helper);
-	if (unlikely(!helper))
+	if (unlikely(mackeep_record_gone(helper)))
 		return NULL;
-	if (unlikely(helper->me != THIS_MODULE))
+	if (unlikely(mackeep_helper_func(helper) != mackeep_record_help))
 		return ERR_PTR(-EBUSY);
 	return mackeep_record_data(help);
 }
@@ -74,27 +88,32 @@ mackeep_record_helper(const struct nf_conn *ct)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(mackeep_helpers); i++)
-		if (mackeep_helpers[i].tuple.src.l3num == nf_ct_l3num(ct) &&
-		    mackeep_helpers[i].tuple.dst.protonum == nf_ct_protonum(ct))
-			return &mackeep_helpers[i];
+		if (mackeep_helpers[i]->tuple.src.l3num == nf_ct_l3num(ct) &&
+		    mackeep_helpers[i]->tuple.dst.protonum == nf_ct_protonum(ct))
+			return mackeep_helpers[i];
 	return NULL;
 }
 
 /*
  * A flow that had a helper whose module went (an older load of this one, most
- * likely) has the room, and nobody looks into it while helper is NULL.
+ * likely) has the room, and nobody looks into it any more.
  */
 static struct mackeep_record *
 mackeep_record_reattach(struct nf_conn *ct, struct nf_conn_help *help,
 			struct nf_conntrack_helper *helper)
 {
 	struct mackeep_record *rec = mackeep_record_data(help);
+	struct nf_conntrack_helper *old;
 
 	spin_lock_bh(&ct->lock);
-	if (!rcu_access_pointer(help->helper)) {
+	old = rcu_dereference_protected(help->helper,
+					lockdep_is_held(&ct->lock));
+	if (mackeep_record_gone(old)) {
 		memset(help->data, 0, sizeof(help->data));
+		mackeep_helper_hold(helper);
 		rcu_assign_pointer(help->helper, helper);
-	} else if (rcu_access_pointer(help->helper) != helper) {
+		mackeep_helper_drop(old);
+	} else if (old != helper) {
 		rec = ERR_PTR(-EBUSY);
 	}
 	spin_unlock_bh(&ct->lock);
@@ -124,6 +143,7 @@ struct mackeep_record *mackeep_record_attach(struct nf_conn *ct)
 	memset(help->data, 0, sizeof(help->data));
 	/* NAT asks for the helper again; keep ours. */
 	__set_bit(IPS_HELPER_BIT, &ct->status);
+	mackeep_helper_hold(helper);
 	rcu_assign_pointer(help->helper, helper);
 	return mackeep_record_data(help);
 }
@@ -438,31 +458,24 @@ int mackeep_record_init(void)
 	int i;
 
 	BUILD_BUG_ON(sizeof(struct mackeep_info) != 32);
-	BUILD_BUG_ON(ARRAY_SIZE(flows) != ARRAY_SIZE(mackeep_helpers));
+	BUILD_BUG_ON(ARRAY_SIZE(flows) != MACKEEP_HELPERS);
 	BUILD_BUG_ON(sizeof(struct mackeep_record) >
 		     sizeof_field(struct nf_conn_help, data));
 
-	for (i = 0; i < ARRAY_SIZE(flows); i++) {
-		struct nf_conntrack_helper *helper = &mackeep_helpers[i];
-
-		strscpy(helper->name, MACKEEP_HELPER_NAME,
-			sizeof(helper->name));
-		helper->me = THIS_MODULE;
-		helper->tuple.src.l3num = flows[i].l3num;
-		helper->tuple.dst.protonum = flows[i].protonum;
-		helper->expect_policy = &mackeep_expect_policy;
-		helper->help = mackeep_record_help;
-		helper->from_nlattr = mackeep_record_from_nlattr;
-		helper->to_nlattr = mackeep_record_to_nlattr;
-		helper->data_len = sizeof(struct mackeep_record);
+	for (i = 0; i < MACKEEP_HELPERS; i++) {
+		nf_ct_helper_init(&mackeep_helper_init[i], flows[i].l3num,
+				  flows[i].protonum, MACKEEP_HELPER_NAME, 0, 0,
+				  0, &mackeep_expect_policy, 0,
+				  mackeep_record_help,
+				  mackeep_record_from_nlattr, THIS_MODULE);
+		mackeep_helper_init[i].to_nlattr = mackeep_record_to_nlattr;
 	}
-	return nf_conntrack_helpers_register(mackeep_helpers,
-					     ARRAY_SIZE(mackeep_helpers));
+	return nf_conntrack_helpers_register(mackeep_helper_init,
+					     MACKEEP_HELPERS, mackeep_helpers);
 }
 
 /* Takes the helper off every flow, and waits for those who still look. */
 void mackeep_record_exit(void)
 {
-	nf_conntrack_helpers_unregister(mackeep_helpers,
-					ARRAY_SIZE(mackeep_helpers));
+	nf_conntrack_helpers_unregister(mackeep_helpers, MACKEEP_HELPERS);
 }

@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The only place that knows kernel versions. Everything else is written to
- * the newest kernel's API; what an older one lacks is made up for here.
+ * the newest kernel's API; what an older one lacks is made up for here. What
+ * is called HAVE_ comes from Kbuild.include.
  */
 #ifndef _MACKEEP_COMPAT_H
 #define _MACKEEP_COMPAT_H
 
+#include <linux/if_bridge.h>
+#include <linux/neighbour.h>
+#include <linux/netdevice.h>
+#include <linux/siphash.h>
+#include <linux/skbuff.h>
 #include <linux/sysctl.h>
 #include <linux/version.h>
 #include <net/ip6_fib.h>
+#include <net/ip6_route.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netlink.h>
 #include <net/route.h>
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#ifdef HAVE_skb_gso_segment
 #include <net/gso.h>
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "MACKEEP supports Linux 6.1 to 6.12"
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0) || \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#error "MACKEEP supports Linux 5.10 to 7.2"
 #endif
 
+/* --- sysctl --------------------------------------------------------------- */
+
 /* The last slot of a sysctl table is left empty for kernels that want one. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#ifndef HAVE_register_net_sysctl_sz
 #define register_net_sysctl_sz(net, path, table, size) \
 	register_net_sysctl(net, path, table)
 #endif
@@ -31,14 +44,181 @@
 #define MACKEEP_CTL_CONST const
 #endif
 
+/* --- conntrack helpers ---------------------------------------------------- */
+
+/*
+ * Registering makes a copy of the helper that counts the flows which have it;
+ * when the module goes they keep the copy, without its function. Old kernels
+ * register the module's own and take it off every flow.
+ */
+#ifdef HAVE_ct_refcnt
+#define mackeep_helper_func(helper)	rcu_access_pointer((helper)->help)
+
+static inline void mackeep_helper_hold(struct nf_conntrack_helper *helper)
+{
+	refcount_inc(&helper->ct_refcnt);
+}
+
+static inline void mackeep_helper_drop(struct nf_conntrack_helper *helper)
+{
+	if (helper && refcount_dec_and_test(&helper->ct_refcnt))
+		kfree_rcu(helper, rcu);
+}
+#else
+#define mackeep_helper_func(helper)	((helper)->help)
+
+static inline void mackeep_helper_hold(struct nf_conntrack_helper *helper)
+{
+}
+
+static inline void mackeep_helper_drop(struct nf_conntrack_helper *helper)
+{
+}
+
+static inline int
+mackeep_helpers_register(struct nf_conntrack_helper *helper, unsigned int n,
+			 struct nf_conntrack_helper **registered)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		registered[i] = &helper[i];
+	return nf_conntrack_helpers_register(helper, n);
+}
+
+#define nf_conntrack_helpers_register(helper, n, registered) \
+	mackeep_helpers_register(helper, n, registered)
+#define nf_conntrack_helpers_unregister(registered, n) \
+	nf_conntrack_helpers_unregister((registered)[0], n)
+#endif
+
+/* --- conntrack ------------------------------------------------------------ */
+
+#ifndef HAVE_nf_ct_iter_data
+struct nf_ct_iter_data {
+	struct net *net;
+	void *data;
+};
+
+#define nf_ct_iterate_cleanup_net(iter, it) \
+	nf_ct_iterate_cleanup_net((it)->net, iter, (it)->data, 0, 0)
+#endif
+
+/* --- the bridge ----------------------------------------------------------- */
+
+/*
+ * Where only a holder of RTNL may ask, the bridge's PVID is taken for untagged
+ * and a VLAN device on the bridge for one that the bridge lets through.
+ */
+#ifndef HAVE_br_vlan_get_info_rcu
+static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
+				       struct bridge_vlan_info *info)
+{
+	u16 pvid;
+
+	info->vid = vid;
+	info->flags = br_vlan_get_pvid_rcu(dev, &pvid) || vid != pvid ? 0 :
+		      BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
+	return 0;
+}
+#endif
+
+/*
+ * Which way a bridge would send a frame to a station. Where it cannot be asked
+ * for that, its answer to "bridge fdb get" tells.
+ */
+#ifdef HAVE_ndo_fill_forward_path
+static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
+					    struct net_device_path *path)
+{
+	const struct net_device_ops *ops = ctx->dev->netdev_ops;
+
+	if (!ops->ndo_fill_forward_path)
+		return -EOPNOTSUPP;
+	return ops->ndo_fill_forward_path(ctx, path);
+}
+#else
+struct net_device_path {
+};
+
+struct net_device_path_ctx {
+	const struct net_device *dev;
+	u8 daddr[ETH_ALEN];
+	int num_vlans;
+	struct {
+		u16 id;
+		__be16 proto;
+	} vlan[2];
+};
+
+static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
+					    struct net_device_path *path)
+{
+	struct net_device *br = (struct net_device *)ctx->dev;
+	const struct ndmsg *ndm;
+	struct sk_buff *answer;
+	int err;
+
+	if (!br->netdev_ops->ndo_fdb_get)
+		return -EOPNOTSUPP;
+	answer = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
+	if (!answer)
+		return -ENOMEM;
+	err = br->netdev_ops->ndo_fdb_get(answer, NULL, br, ctx->daddr,
+					  ctx->num_vlans ? ctx->vlan[0].id : 0,
+					  0, 0, NULL);
+	if (!err) {
+		ndm = nlmsg_data(nlmsg_hdr(answer));
+		ctx->dev = dev_get_by_index_rcu(dev_net(br), ndm->ndm_ifindex);
+	}
+	kfree_skb(answer);
+	return err;
+}
+#endif
+
+/* --- IP ------------------------------------------------------------------- */
+
 /*
  * Where IP counts OutTransmits and OutOctets: before POST_ROUTING, or after it
  * in ip_finish_output2(), which packets we transmit ourselves do not reach.
  */
 #define MACKEEP_OUT_COUNTED	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0))
 
+#ifdef HAVE_ipv6_stub
+#include <net/ipv6_stubs.h>
+#define ip6_fragment(net, sk, skb, output) \
+	ipv6_stub->ipv6_fragment(net, sk, skb, output)
+#endif
+
+#ifndef HAVE_ip6_dst_mtu_maybe_forward
+#define ip6_dst_mtu_maybe_forward(dst, forwarding)	ip6_dst_mtu_forward(dst)
+#endif
+
+#ifdef HAVE_nopolicy
+#define rt_dst_alloc(dev, flags, type, noxfrm) \
+	rt_dst_alloc(dev, flags, type, false, noxfrm)
+#endif
+
+#ifndef container_of_const
+#define container_of_const(ptr, type, member)	container_of(ptr, type, member)
+#endif
+
 #ifndef dst_rtable
 #define dst_rtable(dst)		container_of_const(dst, struct rtable, dst)
+#endif
+
+#ifndef dst_rt6_info
+#define dst_rt6_info(ptr)	container_of_const(ptr, struct rt6_info, dst)
+#endif
+
+/* --- packets -------------------------------------------------------------- */
+
+#ifndef HAVE_skb_clear_tstamp
+#define skb_clear_tstamp(skb)	((skb)->tstamp = 0)
+#endif
+
+#ifndef HAVE_siphash_aligned_key_t
+#define siphash_aligned_key_t	siphash_key_t
 #endif
 
 #endif /* _MACKEEP_COMPAT_H */

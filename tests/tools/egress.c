@@ -48,6 +48,10 @@ static int make_map(void)
 	return bpf(BPF_MAP_CREATE, &attr);
 }
 
+#ifndef BPF_ATOMIC /* its name in older headers */
+#define BPF_ATOMIC BPF_XADD
+#endif
+
 #define INSN(c, d, s, o, i) \
 	{ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
 
