@@ -88,7 +88,7 @@ update udp $C1 $S1 1003 443 $given
 update udp $C1 $S1 1002 443 none
 update udp $C1 $S1 1000 443 none
 LINES
-)" "OK OK OK OK OK EOPNOTSUPP " \
+)" "OK OK OK OK OK Operation not supported " \
 	"created and updated; not one that had no helper when it was made"
 is "$(shown 1001)" "$EMPTY" "without MACs: the record is empty"
 is "$(shown 1002)" "$GIVEN" "with MACs: it has them, and no MACs take none away"

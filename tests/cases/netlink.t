@@ -101,15 +101,15 @@ for i in "${!bad[@]}"; do
 	entry=$(awk -v port=$((2000 + i)) '$4 == port {
 		$1 = $2 = $3 = $4 = $5 = ""; sub(/^ */, ""); print }' "$TMP/dump")
 	case ${what[i]} in
-	version*) errno=EPROTONOSUPPORT ;;
-	src\ [0-9f]* | dst\ [0-9f]*) errno=EADDRNOTAVAIL ;;
-	ifindex*) errno=ENODEV ;;
-	*) errno=EINVAL ;;
+	version*) error="Protocol not supported" ;;
+	src\ [0-9f]* | dst\ [0-9f]*) error="Cannot assign requested address" ;;
+	ifindex*) error="No such device" ;;
+	*) error="Invalid argument" ;;
 	esac
 	if [ "$result" = OK ]; then
 		is "$entry" "$empty" "create, ${what[i]}: the record stays empty"
 	else
-		is "$result:$entry" "$errno:" "create, ${what[i]}: refused"
+		is "$result:$entry" "$error:" "create, ${what[i]}: refused"
 	fi
 done
 is "$(shown 1000)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" \

@@ -7,7 +7,7 @@
  *	PROTO SADDR DADDR SPORT DPORT VERSION FLAGS VIA VLAN POLICY DEVICE SRC DST
  *	where all from VERSION on is "-" for an entry without record
  *   ctinfo batch
- *	does what each line of stdin says and prints "OK" or an errno's name:
+ *	does what each line of stdin says and prints "OK" or what strerror(3) says:
  *	create|update|delete PROTO SADDR DADDR SPORT DPORT [RECORD]
  *	RECORD is CTA_HELP_INFO in hexadecimal, of any length; "empty" is one
  *	of no bytes; "none" names the helper and leaves the attribute out.
@@ -295,7 +295,7 @@ static int do_batch(void)
 		die("netlink");
 	while (fgets(line, sizeof(line), stdin)) {
 		err = run_line(nl, line);
-		puts(err ? strerrorname_np(err) : "OK");
+		puts(err ? strerror(err) : "OK");
 		fflush(stdout);
 	}
 	mnl_socket_close(nl);
