@@ -11,6 +11,7 @@ CFLAGS	?= -O2
 PKG_CONFIG ?= pkg-config
 INSTALL	?= install
 K	?= 6.12
+DEB_ARGS ?= -b
 
 ifeq ($(V),1)
 Q :=
@@ -36,13 +37,15 @@ compdir	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir	= $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir	= $(DESTDIR)/etc/mackeep
 
-all: module plugin command $(man)
+all: module user
+user: plugin command $(man)
 
 help:
 	@echo 'make              build the module for KVER ($(KVER)), the iptables plugin'
 	@echo '                  and the tool mackeep'
 	@echo 'make install      install them, the headers and the man pages; DESTDIR, PREFIX'
 	@echo 'make uninstall    remove them'
+	@echo 'make deb          build the Debian packages into build/deb'
 	@echo 'make check        boot stock kernels under QEMU and run the tests there, each'
 	@echo '                  on one of them in turn; ALL=1: each on each,'
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
@@ -51,7 +54,7 @@ help:
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
 	@echo 'make clean        remove build/'
-	@echo 'Also: module plugin command tools. Variables: KVER KDIR DESTDIR PREFIX V=1'
+	@echo 'Also: module user tools, install-user (no module). Variables: KVER KDIR DESTDIR PREFIX V=1'
 
 # Kbuild writes its objects beside the sources: it gets a tree of links. That
 # leaves time stamps, and so incremental builds, as they are.
@@ -100,8 +103,13 @@ $(BUILD)/tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) \
 		-Wl,--as-needed -lmnl -lnetfilter_conntrack
 
-install: all
+install: all install-user
 	$(Q)$(INSTALL) -D -m 644 -t $(modinst) $(moddir)/kmod/xt_MACKEEP.ko
+ifeq ($(DESTDIR),)
+	depmod $(KVER)
+endif
+
+install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(xtlibdir) $(BUILD)/libxt_MACKEEP.so
 	$(Q)$(INSTALL) -D -m 755 -t $(bindir) $(BUILD)/mackeep
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir)/netfilter include/linux/netfilter/xt_MACKEEP.h
@@ -112,9 +120,6 @@ install: all
 		$(INSTALL) -D -m 644 /dev/stdin $(unitdir)/mackeep@.service
 	$(Q)test -e $(confdir)/br0.conf || \
 		$(INSTALL) -D -m 644 -t $(confdir) tools/br0.conf
-ifeq ($(DESTDIR),)
-	depmod $(KVER)
-endif
 
 uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
@@ -126,6 +131,16 @@ uninstall:
 ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif
+
+# From a copy, of what is not built: nothing is written beside the sources.
+deb:
+	@tests/vm/deps deb
+	$(Q)rm -rf $(BUILD)/deb
+	$(Q)mkdir -p $(BUILD)/deb/mackeep
+	$(Q)tar -c --exclude=./.git --exclude=./build . | tar -x -C $(BUILD)/deb/mackeep
+	$(Q)cd $(BUILD)/deb/mackeep && dpkg-buildpackage -us -uc $(DEB_ARGS)
+	$(Q)rm -rf $(BUILD)/deb/mackeep
+	@ls $(BUILD)/deb/*.deb
 
 check:
 	@tests/vm/check
@@ -149,4 +164,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module plugin command tools install uninstall check check-debug demo vm lint clean
+.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug demo vm lint clean
