@@ -373,15 +373,14 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
 	       void *data)
 {
-	const struct nfct_filter_dump_mark helper = { IPS_HELPER, IPS_HELPER };
+	const int status_mask = CTA_FILTER + 1; /* no name before 5.17 */
 	struct mnl_socket *nl = mnl_socket_open(NETLINK_NETFILTER);
-	struct nfct_filter_dump *filter = nfct_filter_dump_create();
 	struct dump dump = { each, data };
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *nlh;
 	struct nfgenmsg *nfg;
 
-	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || !filter)
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
 		die(FAILED, "conntrack: %s; run: modprobe nf_conntrack_netlink",
 		    strerror(errno));
 	nlh = mnl_nlmsg_put_header(buf);
@@ -391,9 +390,8 @@ void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
 	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
 	nfg->nfgen_family = family;
 	nfg->version = NFNETLINK_V0;
-	nfct_filter_dump_set_attr(filter, NFCT_FILTER_DUMP_STATUS, &helper);
-	nfct_nlmsg_build_filter(nlh, filter);
-	nfct_filter_dump_destroy(filter);
+	mnl_attr_put_u32(nlh, CTA_STATUS, htonl(IPS_HELPER));
+	mnl_attr_put_u32(nlh, status_mask, htonl(IPS_HELPER));
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		die(FAILED, "conntrack: %s", strerror(errno));
 	if (!netlink_receive(nl, nlh->nlmsg_seq, on_entry, &dump))
