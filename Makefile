@@ -134,7 +134,7 @@ endif
 
 # From a copy, of what is not built: nothing is written beside the sources.
 deb:
-	@tests/vm/deps deb
+	$(if $(filter -d,$(DEB_ARGS)),,@tests/vm/deps deb)
 	$(Q)rm -rf $(BUILD)/deb
 	$(Q)mkdir -p $(BUILD)/deb/mackeep
 	$(Q)tar -c --exclude=./.git --exclude=./build . | tar -x -C $(BUILD)/deb/mackeep
