@@ -63,14 +63,20 @@ const char *via_text(unsigned int via)
 	return via <= MACKEEP_VIA_MAX ? text[via] : "unknown";
 }
 
+static bool has_helper(const struct nf_conntrack *ct)
+{
+	return nfct_attr_is_set(ct, ATTR_HELPER_NAME) > 0 &&
+	       !strcmp(nfct_get_attr(ct, ATTR_HELPER_NAME),
+		       MACKEEP_HELPER_NAME);
+}
+
 bool flow_kept(struct flow *flow)
 {
 	const struct nf_conntrack *ct = flow->ct;
 	const void *info;
 
 	memset(&flow->info, 0, sizeof(flow->info));
-	if (nfct_attr_is_set(ct, ATTR_HELPER_NAME) <= 0 ||
-	    strcmp(nfct_get_attr(ct, ATTR_HELPER_NAME), MACKEEP_HELPER_NAME))
+	if (!has_helper(ct))
 		return false;
 	if (nfct_attr_is_set(ct, ATTR_HELPER_INFO) <= 0)
 		return true;
@@ -353,14 +359,45 @@ struct dump {
 	void *data;
 };
 
-static int on_entry(const struct nlmsghdr *nlh, void *data)
+static int on_answer(enum nf_conntrack_msg_type type, struct nf_conntrack *ct,
+		     void *data)
 {
 	const struct dump *dump = data;
+
+	(void)type;
+	dump->each(ct, dump->data);
+	return NFCT_CB_CONTINUE;
+}
+
+/* false: it has gone meanwhile */
+static bool ask_for(const struct nf_conntrack *ct, struct dump *dump)
+{
+	static struct nfct_handle *handle;
+
+	if (!handle)
+		handle = nfct_open(CONNTRACK, 0);
+	if (!handle)
+		die(FAILED, "conntrack: %s", strerror(errno));
+	nfct_callback_unregister(handle);
+	nfct_callback_register(handle, NFCT_T_ALL, on_answer, dump);
+	return nfct_query(handle, NFCT_Q_GET, ct) >= 0;
+}
+
+/*
+ * The kernel leaves the record out of an entry that fits into the block but
+ * for it. By itself the entry has room.
+ */
+static int on_entry(const struct nlmsghdr *nlh, void *data)
+{
+	struct dump *dump = data;
 	struct nf_conntrack *ct = nfct_new();
 
 	if (!ct)
 		die(FAILED, "memory: none left");
-	if (nfct_nlmsg_parse(nlh, ct) >= 0)
+	if (nfct_nlmsg_parse(nlh, ct) < 0)
+		complain("conntrack table: an entry that cannot be read");
+	else if (!has_helper(ct) || nfct_attr_is_set(ct, ATTR_HELPER_INFO) > 0 ||
+		 !ask_for(ct, dump))
 		dump->each(ct, dump->data);
 	nfct_destroy(ct);
 	return MNL_CB_OK;

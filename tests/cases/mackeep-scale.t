@@ -76,6 +76,7 @@ note "in $((SECONDS - start)) s"
 
 ok "all are listed in no more memory" lists_in $((need + 256))
 like "$(cat "$TMP/count")" " $flows flow entries have been shown" "every one"
+is "$(ns box mackeep list 2>/dev/null | grep -vc ' smac=')" 0 "each with its MACs"
 
 read -r theirs ours < <(race)
 is "$(sed 's/^[^:]*: //' "$TMP"/theirs.[0-9]* "$TMP"/ours.[0-9]* | sort -u)" \

@@ -25,6 +25,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <net/if.h>
 #include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,11 +65,22 @@ static int dump_one(enum nf_conntrack_msg_type type, struct nf_conntrack *ct,
 {
 	char saddr[INET_ADDRSTRLEN], daddr[INET_ADDRSTRLEN];
 	const char *helper = NULL;
+	struct nfct_handle *single = data;
 	struct mackeep_info info;
 	struct in_addr addr;
+	bool kept;
 
 	(void)type;
-	(void)data;
+
+	if (nfct_attr_is_set(ct, ATTR_HELPER_NAME) > 0)
+		helper = nfct_get_attr(ct, ATTR_HELPER_NAME);
+	kept = helper && !strcmp(helper, MACKEEP_HELPER_NAME);
+	/* A dump leaves the record out where the block has no room for it. */
+	if (kept && nfct_attr_is_set(ct, ATTR_HELPER_INFO) <= 0) {
+		if (single && nfct_query(single, NFCT_Q_GET, ct) >= 0)
+			return NFCT_CB_CONTINUE;
+		kept = false;
+	}
 
 	addr.s_addr = nfct_get_attr_u32(ct, ATTR_ORIG_IPV4_SRC);
 	inet_ntop(AF_INET, &addr, saddr, sizeof(saddr));
@@ -88,10 +100,7 @@ static int dump_one(enum nf_conntrack_msg_type type, struct nf_conntrack *ct,
 	       ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC)),
 	       ntohs(nfct_get_attr_u16(ct, ATTR_ORIG_PORT_DST)));
 
-	if (nfct_attr_is_set(ct, ATTR_HELPER_NAME) > 0)
-		helper = nfct_get_attr(ct, ATTR_HELPER_NAME);
-	if (helper && !strcmp(helper, MACKEEP_HELPER_NAME) &&
-	    nfct_attr_is_set(ct, ATTR_HELPER_INFO) > 0) {
+	if (kept) {
 		memcpy(&info, nfct_get_attr(ct, ATTR_HELPER_INFO),
 		       sizeof(info));
 		print_info(&info);
@@ -105,15 +114,18 @@ static int dump_one(enum nf_conntrack_msg_type type, struct nf_conntrack *ct,
 static int do_dump(void)
 {
 	struct nfct_handle *h = nfct_open(CONNTRACK, 0);
+	struct nfct_handle *single = nfct_open(CONNTRACK, 0);
 	uint32_t family = AF_INET;
 	int ret;
 
-	if (!h)
+	if (!h || !single)
 		die("nfct_open");
-	nfct_callback_register(h, NFCT_T_ALL, dump_one, NULL);
+	nfct_callback_register(single, NFCT_T_ALL, dump_one, NULL);
+	nfct_callback_register(h, NFCT_T_ALL, dump_one, single);
 	ret = nfct_query(h, NFCT_Q_DUMP, &family);
 	if (ret < 0)
 		die("dump");
+	nfct_close(single);
 	nfct_close(h);
 	return 0;
 }
@@ -268,6 +280,9 @@ static int do_fill(unsigned int count, const char *record)
 				  NLM_F_CREATE | NLM_F_EXCL);
 		put_new(nlh, t, 3600);
 		put_record(nlh, record);
+		/* Two sizes of entries, so that blocks of them end anywhere. */
+		if (i % 2)
+			mnl_attr_put_u16(nlh, CTA_ZONE, htons(1));
 		used += NLMSG_ALIGN(nlh->nlmsg_len);
 		if (used + 1024 < sizeof(buf) && i + 1 < count)
 			continue;

@@ -79,7 +79,8 @@ enum {
 /*
  * The record of a flow, 32 bytes. ctnetlink carries it as CTA_HELP_INFO inside
  * CTA_HELP of every dump, event and update (libnetfilter_conntrack:
- * ATTR_HELPER_INFO).
+ * ATTR_HELPER_INFO). A dump leaves it out of an entry that fits into the block
+ * without it and not with it: ask for that entry by itself.
  *
  * src and dst are the MACs of a frame in the flow's ORIGINAL direction; a
  * frame of the REPLY direction carries them swapped.
