@@ -34,6 +34,8 @@ traffic()
 }
 
 must topo_up
+topo_sysctl box net.netfilter.nf_conntrack_udp_timeout=600 \
+	net.netfilter.nf_conntrack_udp_timeout_stream=600
 must spawn_ready echo ns srv udp echo
 must spawn_ready echo-l1 ns l1 udp echo
 must spawn_ready proxy ns box udp proxy
