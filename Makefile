@@ -50,6 +50,7 @@ help:
 	@echo '                  on one of them in turn; ALL=1: each on each,'
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
 	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
+	@echo 'make check-matrix all tests and the packages on Debian 11 to sid, R=sid: one'
 	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
@@ -148,6 +149,9 @@ check:
 check-debug:
 	@tests/vm/check-debug
 
+check-matrix:
+	@tests/vm/check-matrix
+
 demo:
 	@tests/vm/deps build vm guest
 	@tests/vm/build $(K)
@@ -164,4 +168,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug demo vm lint clean
+.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug check-matrix demo vm lint clean
