@@ -94,7 +94,19 @@ passed() # TITLE
 	same "$1, westward" east to west from
 }
 
+# Whom nobody has heard of for 5 s is asked whether he is there, and that may be
+# while only one of the two captures is on.
+patient() # NAME
+{
+	ns $1 sh -c 'for file in /proc/sys/net/ipv[46]/neigh/*/delay_first_probe_time; do
+		echo 300 >$file
+	done'
+}
+
 must topo_up
+for name in c1 l1 rt srv; do
+	must patient $name
+done
 must servers_up
 must spawn_ready http ns srv load serve 80
 must spawn_ready http6 ns srv load serve -b :: 80
