@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A box that has come up: systemd, the packages, networkd's bridge, HAProxy's
+# own service, mackeep@br0. tests/vm/boot makes it; ./root is what was written
+# into it.
+#
+#  c1 192.0.2.31 -- eth0 -- [ port0 br0 port1 ] -- eth0 -- l1 192.0.2.80
+#     ..:c1                                            ..:80
+#
+# It ends under traffic, in which the guest is rebooted.
+#
+# Control: with the service stopped a connection does not go through the proxy.
+
+# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+
+service() # NAME NAMESPACE COMMAND...; lives longer than this
+{
+	local name=$1 space=$2
+
+	shift 2
+	systemd-run -q --unit="$name" -p "StandardOutput=file:/run/$name.out" \
+		nsenter --net="/run/netns/mk-$space" -- "$(readlink -f "$(command -v "$1")")" "${@:2}"
+}
+
+more_than() # COUNT
+{
+	awk -v n="$1" '$2 > n { found = 1 } END { exit !found }' /run/traffic.out
+}
+
+captured() # COMMAND...
+{
+	wire_start west c1 eth0
+	wire_start east l1 eth0
+	"$@"
+	proxy_quiet
+	wire_stop
+}
+
+kept() # TITLE
+{
+	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "$1: to the client"
+	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 3 "$1: to the server"
+	wire_clean "$1"
+}
+
+is "$(systemctl is-active mackeep@br0 haproxy netfilter-persistent | xargs)" \
+	"active active active" "what is to run at boot runs"
+is "$(systemctl --failed --plain --no-legend | awk '{ print $1 }' | xargs)" "" "nothing failed"
+ok "the module is loaded" module_loaded
+like "$(iptables-save -t mangle)" "-A OUTPUT -p udp -m udp --dport 4444 -j MACKEEP --strict" \
+	"saved rules are there"
+
+must service serve l1 load serve
+must busywait 20 listening l1 443
+opens=$(box_opens Passive)
+captured ok "the first connection" ns c1 load get $L1
+is "$(box_opens Passive)" $((opens + 1)) "goes through the proxy"
+kept "the first connection"
+ok "mackeep check finds nothing wrong" mackeep check
+
+ok "the service stops" systemctl stop mackeep@br0
+captured ok "stopped: a connection" ns c1 load get $L1
+is "$(box_opens Passive)" $((opens + 1)) "stopped: it goes past the proxy"
+like "$(iptables-save -t mangle)" "--dport 4444 -j MACKEEP" "stopped: the saved rules stay"
+is "$(iptables-save -t mangle | grep -c MACKEEP) $(nft list tables | grep -c mackeep)" "1 0" \
+	"stopped: and nothing else"
+ok "and starts again" systemctl start mackeep@br0
+captured ok "started: a connection" ns c1 load get $L1
+is "$(box_opens Passive)" $((opens + 2)) "started: through the proxy"
+kept "started"
+
+must service traffic c1 load get -l -w 20 $L1
+ok "there is traffic" busywait 20 more_than 5
+done_testing
