@@ -82,11 +82,11 @@ command: $(BUILD)/mackeep
 
 $(BUILD)/mackeep: $(wildcard tools/*.[ch]) $(BUILD)/stat-meanings.h \
 		  include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h
-	@$(PKG_CONFIG) --exists libmnl libnetfilter_conntrack jansson || { \
-		echo 'Libraries are missing: install the packages libmnl-dev, libnetfilter-conntrack-dev and libjansson-dev.' >&2; \
+	@$(PKG_CONFIG) --exists libmnl libnetfilter_conntrack jansson libkmod || { \
+		echo 'Libraries are missing: install the packages libmnl-dev, libnetfilter-conntrack-dev, libjansson-dev and libkmod-dev.' >&2; \
 		exit 1; }
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -o $@ $(filter %.c,$^) $(LDFLAGS) \
-		$(shell $(PKG_CONFIG) --cflags --libs libmnl libnetfilter_conntrack jansson)
+		$(shell $(PKG_CONFIG) --cflags --libs libmnl libnetfilter_conntrack jansson libkmod)
 
 # What the counters mean is told once, beside their names.
 $(BUILD)/stat-meanings.h: kmod/stat-names.h

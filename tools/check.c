@@ -3,7 +3,7 @@
  * mackeep check: the doctor. Each check finds one thing that keeps MACs from
  * being kept, and the command that mends it. It changes nothing itself, but
  * for remembering the counters it has seen. Here is what is done with findings,
- * and those of the module and its rule.
+ * and those of the module's rule.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -50,17 +50,7 @@ const char *our_device(const struct probe *probe)
 	return probe->devices ? probe->device[0] : "br0";
 }
 
-/* --- module and rules ------------------------------------------------------------- */
-
-/* modprobe -r would take the bridge's module along, and every bridge with it. */
-static void check_version(const struct module *module)
-{
-	if (strcmp(module->version, MACKEEP_VERSION))
-		found(BROKEN, "version",
-		      format("the kernel module is %s, this tool %s",
-			     module->version, MACKEEP_VERSION),
-		      format("rmmod xt_MACKEEP && modprobe mackeep"));
-}
+/* --- rules --------------------------------------------------------------------------- */
 
 static bool any_seen(void)
 {
@@ -136,8 +126,7 @@ int cmd_check(struct args *args)
 		die(FAILED, "bridge %s: no such device; \"ip link show type bridge\" tells which there are",
 		    args->bridge);
 	if (genl_module(&module)) {
-		found(BROKEN, "module", format("the kernel module is not loaded"),
-		      format("modprobe mackeep"));
+		check_not_loaded();
 		return report(args);
 	}
 	probe_make(&probe, args->bridge);

@@ -17,6 +17,11 @@ void found(enum rank rank, const char *id, char *text, char *remedy);
 /* The device that rules of a remedy are for */
 const char *our_device(const struct probe *probe);
 
+/* --- check-module.c ---------------------------------------------------------- */
+
+void check_not_loaded(void);
+void check_version(const struct module *module);
+
 /* --- check-rules.c ----------------------------------------------------------- */
 
 void check_lift(const struct probe *probe);

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel module: why it is not loaded, or which one is. Where only signed
+ * modules may be loaded, the kernel's answer is the same for one that has no
+ * signature and for one whose key it does not know; the file and /proc/keys tell.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <libkmod.h>
+
+#include "check.h"
+
+#define MODULE		"xt_MACKEEP"
+/* Where DKMS has them, and makes them when there are none */
+#define MOK_KEY		"/var/lib/dkms/mok.key"
+#define MOK_CERT	"/var/lib/dkms/mok.pub"
+#define MOK_NEW		"-subj '/CN=DKMS module signing key' -keyout " MOK_KEY \
+			" -outform DER -out " MOK_CERT
+
+struct file {
+	char *path;		/* NULL: there is none for this kernel */
+	char *signer;		/* NULL: it has no signature */
+};
+
+static struct file file_of_module(void)
+{
+	struct file file = { 0 };
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_list *info = NULL, *one;
+	struct kmod_module *module;
+	const char *path;
+
+	if (!ctx)
+		die(FAILED, "memory: none left");
+	kmod_set_log_priority(ctx, 0);
+	if (kmod_module_new_from_name(ctx, MODULE, &module) < 0)
+		die(FAILED, "memory: none left");
+	path = kmod_module_get_path(module);
+	if (path) {
+		file.path = format("%s", path);
+		kmod_module_get_info(module, &info);
+	}
+	kmod_list_foreach(one, info)
+		if (!strcmp(kmod_module_info_get_key(one), "signer"))
+			file.signer = format("%s",
+					     kmod_module_info_get_value(one));
+	kmod_module_info_free_list(info);
+	kmod_module_unref(module);
+	kmod_unref(ctx);
+	return file;
+}
+
+/* Whether a line has both texts; not so when the file cannot be read. */
+static bool file_says(const char *path, const char *text, const char *also)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	bool says = false;
+	size_t size;
+
+	while (file && !says && getline(&line, &size, file) > 0)
+		says = strstr(line, text) && strstr(line, also);
+	free(line);
+	if (file)
+		fclose(file);
+	return says;
+}
+
+static bool only_signed(void)
+{
+	const char *lockdown = "/sys/kernel/security/lockdown";
+
+	return file_says("/sys/module/module/parameters/sig_enforce", "Y", "") ||
+	       file_says(lockdown, "[integrity]", "") ||
+	       file_says(lockdown, "[confidentiality]", "");
+}
+
+/* Without shim, which only UEFI starts, nobody enrolls a key. */
+static char *enroll(void)
+{
+	if (access("/sys/firmware/efi", F_OK))
+		return format("sed -Ei 's/ ?(module\\.sig_enforce|lockdown)(=[^ \"]*)?//g' /etc/default/grub && update-grub && reboot");
+	return format("apt install mokutil && mokutil --import " MOK_CERT " && reboot");
+}
+
+static char *sign(const char *release, const char *path)
+{
+	const char *how = "openssl req -new -x509 -nodes -days 36500 -newkey rsa:2048";
+	const char *sign = "build/scripts/sign-file sha256 " MOK_KEY " " MOK_CERT;
+
+	if (!access(MOK_KEY, F_OK) && !access(MOK_CERT, F_OK))
+		return format("/lib/modules/%s/%s %s", release, sign, path);
+	return format("mkdir -p %s && %s %s && /lib/modules/%s/%s %s",
+		      "/var/lib/dkms", how, MOK_NEW, release, sign, path);
+}
+
+void check_not_loaded(void)
+{
+	struct file file = file_of_module();
+	struct utsname kernel;
+
+	uname(&kernel);
+	if (!file.path)
+		found(BROKEN, "module",
+		      format("there is no kernel module for the kernel that runs, %s",
+			     kernel.release),
+		      format("apt install linux-headers-%s && %s", kernel.release,
+			     access("/usr/src/mackeep-" MACKEEP_VERSION, F_OK) ?
+				     "make install" : "dkms autoinstall"));
+	else if (only_signed() && !file.signer)
+		found(BROKEN, "signature",
+		      format("the kernel only takes signed modules, %s has no signature",
+			     file.path),
+		      sign(kernel.release, file.path));
+	else if (only_signed() &&
+		 !file_says("/proc/keys", "asymmetri", file.signer))
+		found(BROKEN, "signature",
+		      format("the kernel only takes modules signed with a key it knows, %s is signed with \"%s\"",
+			     file.path, file.signer),
+		      enroll());
+	else
+		found(BROKEN, "module", format("the kernel module is not loaded"),
+		      format("modprobe mackeep"));
+	free(file.path);
+	free(file.signer);
+}
+
+/* modprobe -r would take the bridge's module along, and every bridge with it. */
+void check_version(const struct module *module)
+{
+	if (strcmp(module->version, MACKEEP_VERSION))
+		found(BROKEN, "version",
+		      format("the kernel module is %s, this tool %s",
+			     module->version, MACKEEP_VERSION),
+		      format("rmmod " MODULE " && modprobe mackeep"));
+}
