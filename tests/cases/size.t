@@ -61,8 +61,8 @@ super()
 {
 	wire_both -H
 	transfer "$1"
-	cmp_ok "$(longest west)" -gt 3000 "$1: super-packets to the client"
-	cmp_ok "$(longest east)" -gt 3000 "$1: super-packets to the server"
+	cmp_ok "$(longest west)" -gt $((1500 + HEAD)) "$1: super-packets to the client"
+	cmp_ok "$(longest east)" -gt $((1500 + HEAD)) "$1: super-packets to the server"
 }
 
 today()
@@ -125,10 +125,11 @@ changed() # TITLE
 	ok "$1: a download that goes on" held_start c1 c1 -s 100000 -u 100000 $S1
 	route_mtu 1300
 	ok "$1: and on, over a smaller route" held_grows c1
-	wire_both -H
+	# What the server sends once the proxy has left is bridged as it is.
+	wire_both -H -q 0
 	held_grows c1
-	ok "$1: nothing failed" held_stop c1
 	wire_stop
+	ok "$1: nothing failed" held_stop c1
 	cmp_ok "$(longest west)" -le $((1300 + HEAD)) "$1: small frames to the client"
 	cmp_ok "$(longest east)" -le $((1300 + HEAD)) "$1: small frames to the server"
 }
