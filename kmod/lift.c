@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lifting: a frame that the bridge is about to forward goes to the IP stack of
- * this box instead, as if it had been sent to the bridge, but with the h_dest
- * it came with. Two kinds of frames are lifted: those whose mark matches
- * lift_mark, set by a rule in the bridge's own tables, and, with no rule,
- * those that belong to a transparent socket, ICMP errors about its traffic
- * and later fragments included.
+ * Lifting: a frame that a bridge would forward goes to the IP stack of this box
+ * instead, as if it had been sent to the bridge, but with the h_dest it came
+ * with. Two kinds of frames are lifted: those whose mark matches lift_mark, set
+ * by a rule in the bridge's own tables, and, with no rule, those that belong to
+ * a transparent socket, ICMP errors about its traffic and later fragments
+ * included.
  *
- * It is done at FORWARD since the bridge has learned the source by then. A
- * frame for an unknown destination comes to FORWARD as one copy per port. All
- * come in a row on one CPU, between two frames at PRE_ROUTING, and share the
- * buffer of the frame: the first is lifted, the rest are dropped.
+ * The bridge itself does it. Before it looks where a frame is for, the frame is
+ * given the bridge's own address; where the bridge passes it up, it gets back
+ * the one it came with. So the bridge learns the source, asks its VLANs and
+ * counts as for any other frame, and one for an unknown station is not flooded.
  */
 #include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
@@ -28,17 +29,75 @@
 #include "mackeep.h"
 
 /*
- * What PRE_ROUTING saw of the frame now on its way through the bridge, and
- * what FORWARD did with it. Of this CPU, written in softirq only.
+ * The frame that the bridge is handling, and where it is for. Of this CPU, in
+ * softirq only: it stays from one hook to the other, with nothing but the bridge
+ * in between.
  */
 struct mackeep_lift_frame {
-	const void *lifted;		/* its buffer, once it is lifted */
-	struct net_device *in;
-	__be16 vlan_proto;		/* its tag as it came in; 0 for none */
-	u16 vlan_tci;
+	const struct sk_buff *skb;	/* only to compare */
+	u8 dest[ETH_ALEN];
 };
 
 static DEFINE_PER_CPU(struct mackeep_lift_frame, mackeep_lift_frame);
+
+/*
+ * Strangers: frames that are for no socket here. Most that cross a bridge are
+ * not, and to look for one costs more than all that the bridge does to them. A
+ * slot remembers what such a frame had in its headers, as a keyed hash, and
+ * when that was, in one word that is read and written whole: others like it
+ * pass for a moment. The first packet that leaves in somebody's name ends the
+ * moment, so that what comes back is looked at; a socket that only waits gets
+ * its frames a moment later.
+ */
+#define MACKEEP_LIFT_MOMENT	roundup_pow_of_two(HZ / 16)	/* jiffies */
+
+static u64 mackeep_lift_mix[6] __read_mostly;
+
+static __always_inline u64 *mackeep_lift_slot(const struct mackeep_net *mn,
+					      u64 hash)
+{
+	return &mn->slots->strangers[hash >> (64 - MACKEEP_SLOTS_BITS)];
+}
+
+/* Whether it is one; hash is what to remember it by, 0 for nothing. */
+static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
+						  const struct sk_buff *skb,
+						  bool v6, u64 *hash)
+{
+	const u64 *mix = mackeep_lift_mix;
+	const u8 *ip = skb_network_header(skb);
+	u64 sum, moment;
+
+	*hash = 0;
+	if (v6) {
+		if (skb_headlen(skb) < sizeof(struct ipv6hdr) + 4 ||
+		    (ip[6] != IPPROTO_TCP && ip[6] != IPPROTO_UDP))
+			return false;
+		sum = get_unaligned((u64 *)(ip + 8)) * mix[0] +
+		      get_unaligned((u64 *)(ip + 16)) * mix[3] +
+		      get_unaligned((u64 *)(ip + 24)) * mix[4] +
+		      get_unaligned((u64 *)(ip + 32)) * mix[5] +
+		      (get_unaligned((u32 *)(ip + 40)) |
+		       (u64)ip[6] << 32) * mix[1];
+	} else {
+		if (skb_headlen(skb) < sizeof(struct iphdr) + 4 ||
+		    *ip != 0x45 || ip_is_fragment((struct iphdr *)ip))
+			return false;
+		sum = get_unaligned((u64 *)(ip + 12)) * mix[0] +
+		      (get_unaligned((u32 *)(ip + 20)) |
+		       (u64)ip[9] << 32) * mix[1];
+	}
+	sum += ((u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb)) * mix[2];
+	moment = jiffies / MACKEEP_LIFT_MOMENT + atomic_read(&mn->expected);
+	*hash = (sum & ~0xfffffULL) | (moment & 0xfffff);
+	return READ_ONCE(*mackeep_lift_slot(mn, *hash)) == *hash;
+}
+
+/* A packet of a new flow is about to leave in somebody else's name. */
+void mackeep_lift_expect(struct mackeep_net *mn)
+{
+	atomic_inc(&mn->expected);
+}
 
 /*
  * Fragments. Only the first of a datagram has ports, so only that one is marked
@@ -68,7 +127,7 @@ static void mackeep_lift_remember(struct mackeep_net *mn,
 {
 	u64 hash = siphash(key, sizeof(*key), &mackeep_lift_key);
 
-	WRITE_ONCE(mn->frags[hash % MACKEEP_LIFT_SLOTS],
+	WRITE_ONCE(mn->slots->frags[hash % ARRAY_SIZE(mn->slots->frags)],
 		   (hash & ~0xffffULL) | mackeep_lift_now());
 }
 
@@ -76,7 +135,8 @@ static bool mackeep_lift_recall(const struct mackeep_net *mn,
 				const struct mackeep_lift_datagram *key)
 {
 	u64 hash = siphash(key, sizeof(*key), &mackeep_lift_key);
-	u64 slot = READ_ONCE(mn->frags[hash % MACKEEP_LIFT_SLOTS]);
+	u64 slot = READ_ONCE(mn->slots->frags[hash %
+					      ARRAY_SIZE(mn->slots->frags)]);
 
 	return slot >> 16 == hash >> 16 &&
 	       ((mackeep_lift_now() - slot) & 0xffff) < MACKEEP_LIFT_SECONDS;
@@ -135,6 +195,18 @@ mackeep_lift_parse6(struct sk_buff *skb, struct mackeep_lift_datagram *key)
 						  MACKEEP_LIFT_FIRST;
 }
 
+static enum mackeep_lift_part
+mackeep_lift_parse(struct sk_buff *skb, struct mackeep_lift_datagram *key)
+{
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		return mackeep_lift_parse4(skb, key);
+	case htons(ETH_P_IPV6):
+		return mackeep_lift_parse6(skb, key);
+	}
+	return MACKEEP_LIFT_BAD;
+}
+
 /*
  * Whose address it is: a socket of the flow itself, or one bound to the
  * address the frame is for. Not a listener on any address, or every frame to
@@ -173,18 +245,12 @@ static bool mackeep_lift_socket(const struct mackeep_net *mn,
 	return ours;
 }
 
-static bool mackeep_lift_marked(const struct mackeep_net *mn,
-				const struct sk_buff *skb)
+static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
+						const struct sk_buff *skb)
 {
 	u32 mask = READ_ONCE(mn->lift_mask);
 
 	return mask && (skb->mark & mask) == READ_ONCE(mn->lift_mark);
-}
-
-/* br_netfilter has run the IP tables already: TPROXY has found its socket. */
-static bool mackeep_lift_assigned(const struct sk_buff *skb)
-{
-	return unlikely(skb->sk) && inet_sk_transparent(skb->sk);
 }
 
 /*
@@ -198,12 +264,11 @@ static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
 	struct mackeep_lift_datagram key = { .ifindex = in ? in->ifindex : 0 };
 	enum mackeep_lift_part part;
 
-	part = skb->protocol == htons(ETH_P_IPV6) ?
-	       mackeep_lift_parse6(skb, &key) : mackeep_lift_parse4(skb, &key);
+	part = mackeep_lift_parse(skb, &key);
 	if (part == MACKEEP_LIFT_BAD)
 		return false;
 
-	if (mackeep_lift_marked(mn, skb) || mackeep_lift_assigned(skb)) {
+	if (mackeep_lift_marked(mn, skb)) {
 		if (!in) {
 			MACKEEP_STAT_INC(mn, novlan);
 			return false;
@@ -225,142 +290,113 @@ static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
 	return true;
 }
 
-/* The tag that a frame would have on the bridge device itself; no vid: none. */
-struct mackeep_lift_tag {
-	__be16 proto;
-	u16 vid;
-};
-
 /*
  * The device it would come in by: the bridge or a VLAN device on it. NULL when
- * the bridge has no place for the frame's VLAN: the stack would only drop it.
+ * the bridge has no place for the frame's VLAN: it would not pass it up.
  */
 static struct net_device *mackeep_lift_in(const struct sk_buff *skb,
 					  struct net_device *br,
-					  struct mackeep_lift_tag *tag)
+					  const struct net_device *port)
 {
-	const struct mackeep_lift_frame *frame =
-		this_cpu_ptr(&mackeep_lift_frame);
+	u16 vid = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
+	__be16 proto = skb->vlan_proto;
 	struct bridge_vlan_info info;
+	u16 filtered;
 
-	tag->vid = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
-	tag->proto = skb->vlan_proto;
 	if (br_vlan_enabled(br)) {
-		/* The tag is already as the port wants it that it was for. */
-		tag->proto = frame->vlan_proto ?: htons(ETH_P_8021Q);
-		tag->vid = frame->vlan_proto ? frame->vlan_tci & VLAN_VID_MASK :
-					       0;
-		if (!tag->vid && br_vlan_get_pvid_rcu(frame->in, &tag->vid))
-			return NULL;
-		if (br_vlan_get_info_rcu(br, tag->vid, &info))
+		br_vlan_get_proto(br, &filtered);
+		if (!vid || proto != htons(filtered)) {
+			proto = htons(filtered);
+			if (br_vlan_get_pvid_rcu(port, &vid))
+				return NULL;
+		}
+		if (br_vlan_get_info_rcu(br, vid, &info) ||
+		    !(info.flags & BRIDGE_VLAN_INFO_BRENTRY))
 			return NULL;
 		if (info.flags & BRIDGE_VLAN_INFO_UNTAGGED)
-			tag->vid = 0;
+			return br;
 	}
-	return tag->vid ? __vlan_find_dev_deep_rcu(br, tag->proto, tag->vid) :
-			  br;
+	return vid ? __vlan_find_dev_deep_rcu(br, proto, vid) : br;
+}
+
+/* Others may have the frame's buffer, to show it as it came in. */
+static unsigned int mackeep_lift_take(struct mackeep_net *mn,
+				      struct sk_buff *skb,
+				      const struct net_device *br,
+				      const struct nf_hook_state *state)
+{
+	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
+
+	if (skb_unclone(skb, GFP_ATOMIC)) {
+		MACKEEP_STAT_INC(mn, dropped);
+		return NF_DROP;
+	}
+	frame->skb = skb;
+	ether_addr_copy(frame->dest, eth_hdr(skb)->h_dest);
+	ether_addr_copy(eth_hdr(skb)->h_dest, br->dev_addr);
+	skb->pkt_type = PACKET_HOST;
+	state->okfn(state->net, state->sk, skb);
+	frame->skb = NULL;
+	return NF_STOLEN;
+}
+
+static noinline unsigned int mackeep_lift_look(struct mackeep_net *mn,
+					       struct sk_buff *skb,
+					       const struct nf_hook_state *state,
+					       u64 hash)
+{
+	struct net_device *br = netdev_master_upper_dev_get_rcu(state->in);
+
+	if (!br)
+		return NF_ACCEPT;
+	if (mackeep_lift_wanted(mn, skb, mackeep_lift_in(skb, br, state->in)))
+		return mackeep_lift_take(mn, skb, br, state);
+	if (hash)
+		WRITE_ONCE(*mackeep_lift_slot(mn, hash), hash);
+	return NF_ACCEPT;
 }
 
 /*
- * br_netfilter is about to show the frame to the IP tables, which see what is
- * lifted afterwards: such a frame goes past it. Not one whose socket would be
- * found: what TPROXY and DIVERT do to that is not lost on the way.
+ * Under rcu_read_lock(), in softirq, with the marks of the bridge's tables and
+ * before br_netfilter: the IP tables see what is lifted afterwards, and once.
  */
-static bool mackeep_lift_past(struct mackeep_net *mn, struct sk_buff *skb,
-			      const struct net_device *in)
-{
-	struct mackeep_lift_datagram key = { .ifindex = in->ifindex };
-	enum mackeep_lift_part part;
-
-	part = skb->protocol == htons(ETH_P_IPV6) ?
-	       mackeep_lift_parse6(skb, &key) : mackeep_lift_parse4(skb, &key);
-	return part != MACKEEP_LIFT_BAD &&
-	       (mackeep_lift_marked(mn, skb) ||
-		(part == MACKEEP_LIFT_LATER && mackeep_lift_recall(mn, &key)));
-}
-
-static bool mackeep_lift_proto(const struct sk_buff *skb)
-{
-	return (skb->protocol == htons(ETH_P_IP) ||
-		skb->protocol == htons(ETH_P_IPV6)) &&
-	       !is_multicast_ether_addr(eth_hdr(skb)->h_dest);
-}
-
-/* Under rcu_read_lock(), in softirq, with the marks of the bridge's tables. */
-unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
-{
-	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
-	struct mackeep_lift_tag tag;
-	struct net_device *br, *in;
-
-	frame->lifted = NULL;
-	frame->in = state->in;
-	frame->vlan_proto = skb_vlan_tag_present(skb) ? skb->vlan_proto : 0;
-	frame->vlan_tci = skb->vlan_tci;
-
-	if (likely(!rcu_access_pointer(nf_br_ops)) || !mackeep_lift_proto(skb))
-		return NF_ACCEPT;
-	br = netdev_master_upper_dev_get_rcu(frame->in);
-	in = br ? mackeep_lift_in(skb, br, &tag) : NULL;
-	if (!in || !mackeep_lift_past(priv, skb, in))
-		return NF_ACCEPT;
-	state->okfn(state->net, state->sk, skb);
-	return NF_STOLEN;
-}
-
-/* Under rcu_read_lock(), in softirq. */
-unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
-				  const struct nf_hook_state *state)
+unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
+			  const struct nf_hook_state *state)
 {
 	struct mackeep_net *mn = priv;
-	const void *buffer = skb->head;
-	struct mackeep_lift_tag tag;
-	struct net_device *br, *in;
+	u64 hash = 0;
 
-	if (!mackeep_lift_proto(skb))
+	if (skb->pkt_type != PACKET_OTHERHOST)
 		return NF_ACCEPT;
-
-	if (__this_cpu_read(mackeep_lift_frame.lifted) == buffer) {
-		MACKEEP_STAT_INC(mn, lifted_copy);
-		return NF_DROP;
+	if (likely(!mackeep_lift_marked(mn, skb))) {
+		if (skb->protocol == htons(ETH_P_IP)) {
+			if (mackeep_lift_stranger(mn, skb, false, &hash))
+				return NF_ACCEPT;
+		} else if (skb->protocol == htons(ETH_P_IPV6)) {
+			if (mackeep_lift_stranger(mn, skb, true, &hash))
+				return NF_ACCEPT;
+		} else {
+			return NF_ACCEPT;
+		}
 	}
+	return mackeep_lift_look(mn, skb, state, hash);
+}
 
-	br = netdev_master_upper_dev_get_rcu(state->in);
-	if (!br)
+/* Likewise, where a bridge passes up what is for itself. */
+unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
+
+	if (frame->skb != skb)
 		return NF_ACCEPT;
-	in = mackeep_lift_in(skb, br, &tag);
-	if (!mackeep_lift_wanted(mn, skb, in))
-		return NF_ACCEPT;
-
-	if (!tag.vid)
-		__vlan_hwaccel_clear_tag(skb);
-	else if (!skb_vlan_tag_present(skb))
-		__vlan_hwaccel_put_tag(skb, tag.proto, tag.vid);
-	__this_cpu_write(mackeep_lift_frame.lifted, buffer);
-
-	skb->dev = br;
-	skb->pkt_type = PACKET_HOST;
-#ifdef CONFIG_NET_SWITCHDEV
-	skb->offload_fwd_mark = 0;
-#endif
-	/* br_netfilter gave it one that nothing can be received by. */
-	skb_dst_drop(skb);
-#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	/*
-	 * It ran the IP tables as well and keeps them from running again. Only
-	 * the socket that they found is dropped on the way up: let them look
-	 * for it once more.
-	 */
-	if (skb->sk)
-		skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
-#endif
-	dev_sw_netstats_rx_add(br, skb->len);
-	netif_receive_skb(skb);
-	return NF_STOLEN;
+	frame->skb = NULL;
+	ether_addr_copy(eth_hdr(skb)->h_dest, frame->dest);
+	return NF_ACCEPT;
 }
 
 void mackeep_lift_init(void)
 {
 	get_random_bytes(&mackeep_lift_key, sizeof(mackeep_lift_key));
+	get_random_bytes(mackeep_lift_mix, sizeof(mackeep_lift_mix));
 }

@@ -81,7 +81,13 @@ struct mackeep_lasthop {
 
 #define MACKEEP_HOOKS		7
 #define MACKEEP_LEARN_HOOKS	2
-#define MACKEEP_LIFT_SLOTS	256	/* fragmented datagrams on their way */
+/* What is remembered for a moment; each word is read and written whole. */
+#define MACKEEP_SLOTS_BITS	10
+
+struct mackeep_slots {
+	u64 strangers[1 << MACKEEP_SLOTS_BITS];	/* see lift.c */
+	u64 frags[256];				/* likewise */
+};
 
 struct mackeep_net {
 	struct net *net;
@@ -91,7 +97,8 @@ struct mackeep_net {
 	struct mackeep_policy policy_none;
 	struct mackeep_pairs pairs;
 	struct mackeep_lasthop lasthop;
-	u64 frags[MACKEEP_LIFT_SLOTS];	/* see lift.c */
+	struct mackeep_slots *slots;	/* while started */
+	atomic_t expected;		/* flows; see lift.c */
 
 	/* sysctls */
 	u32 lift_mark;
@@ -299,7 +306,7 @@ void mackeep_lasthop_net_init(struct mackeep_net *mn);
 int mackeep_lasthop_init(void);
 void mackeep_lasthop_exit(void);
 
-/* --- output.c, ownport.c, lift.c: the hooks ------------------------------ */
+/* --- output.c: hooks ------------------------------------------------------ */
 
 bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu,
 			   bool v6);
@@ -307,16 +314,19 @@ unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
+
+/* --- ownport.c: hooks -------------------------------------------------------- */
+
 unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state);
-/* Exported by the bridge for br_netfilter: set while that is loaded. */
-struct nf_br_ops;
-extern const struct nf_br_ops __rcu *nf_br_ops;
 
-unsigned int mackeep_lift_begin(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state);
-unsigned int mackeep_lift_forward(void *priv, struct sk_buff *skb,
-				  const struct nf_hook_state *state);
+/* --- lift.c: hooks --------------------------------------------------------- */
+
+unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
+			  const struct nf_hook_state *state);
+unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state);
+void mackeep_lift_expect(struct mackeep_net *mn);
 void mackeep_lift_init(void);
 
 /* --- target.c, sysctl.c, stat.c ----------------------------------------- */

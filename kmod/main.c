@@ -5,6 +5,7 @@
  * A namespace gets its hooks and its pair cache with its first MACKEEP rule
  * and loses them with the last; one without a rule pays nothing.
  */
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netfilter_arp.h>
 #include <linux/netfilter_bridge.h>
@@ -43,16 +44,16 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.priority	= NF_IP6_PRI_LAST,
 	},
 	{
-		.hook		= mackeep_lift_begin,
+		.hook		= mackeep_lift,
 		.pf		= NFPROTO_BRIDGE,
 		.hooknum	= NF_BR_PRE_ROUTING,
 		.priority	= NF_BR_PRI_BRNF - 1,
 	},
 	{
-		.hook		= mackeep_lift_forward,
+		.hook		= mackeep_lift_up,
 		.pf		= NFPROTO_BRIDGE,
-		.hooknum	= NF_BR_FORWARD,
-		.priority	= NF_BR_PRI_FILTER_BRIDGED + 1,
+		.hooknum	= NF_BR_LOCAL_IN,
+		.priority	= NF_BR_PRI_FIRST,
 	},
 	{
 		.hook		= mackeep_ownport_out,
@@ -110,21 +111,30 @@ static int mackeep_net_start(struct mackeep_net *mn)
 {
 	int err;
 
+	mn->slots = kvzalloc(sizeof(*mn->slots), GFP_KERNEL_ACCOUNT);
+	if (!mn->slots)
+		return -ENOMEM;
 	err = nf_ct_netns_get(mn->net, NFPROTO_INET);
 	if (err)
-		return err;
+		goto err_slots;
 	mackeep_pair_start(mn);
 
 	err = mackeep_net_hook(mn, mn->hooks, mackeep_hooks, MACKEEP_HOOKS);
-	if (err) {
-		mackeep_pair_stop(mn);
-		nf_ct_netns_put(mn->net, NFPROTO_INET);
-		return err;
-	}
+	if (err)
+		goto err_hooks;
 
 	mn->started = true;
 	mn->hooked = true;
 	return 0;
+
+err_hooks:
+	/* Some of them were there for a moment. */
+	synchronize_net();
+	mackeep_pair_stop(mn);
+	nf_ct_netns_put(mn->net, NFPROTO_INET);
+err_slots:
+	kvfree(mn->slots);
+	return err;
 }
 
 static void mackeep_net_unhook(struct mackeep_net *mn)
@@ -138,6 +148,7 @@ static void mackeep_net_unhook(struct mackeep_net *mn)
 static void mackeep_net_stop(struct mackeep_net *mn)
 {
 	mackeep_pair_stop(mn);
+	kvfree(mn->slots);
 	mn->started = false;
 }
 

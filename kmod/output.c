@@ -310,6 +310,7 @@ mackeep_output_find(struct mackeep_net *mn, struct sk_buff *skb,
 			MACKEEP_STAT_INC(mn, norecord);
 			return dir;
 		}
+		mackeep_lift_expect(mn);
 	}
 
 	mackeep_record_read(ct, rec, macs);

@@ -25,7 +25,6 @@ MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
 MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
-MACKEEP_STAT(lifted_copy)	/* flooded copies of a frame already lifted */
 MACKEEP_STAT(ownport)		/* copies not flooded to the source's own port */
 
 /* packets left to the stack, by reason */

@@ -6,6 +6,9 @@
 
 #include "check.h"
 
+/* Of the module's hook in the bridge's PREROUTING */
+#define LIFT_PRIORITY	(-1)
+
 static const json_t *nft_chain(const struct probe *probe, json_t *rule)
 {
 	json_t *one, *chain;
@@ -82,12 +85,23 @@ static bool drops(json_t *rule)
 	return false;
 }
 
+/* Of a base chain: called before frames are lifted; of another, who knows. */
+static bool in_time(const json_t *chain)
+{
+	const char *hook = json_string_value(json_object_get(chain, "hook"));
+
+	return !hook || (!strcmp(hook, "prerouting") &&
+			 json_integer_value(json_object_get(chain, "prio")) <
+				 LIFT_PRIORITY);
+}
+
 static bool lifts(const struct probe *probe, json_t *rule)
 {
 	uint32_t mark;
 
 	return nft_is(rule, "family", "bridge") && nft_mark(rule, &mark) &&
-	       (mark & probe->lift_mask) == probe->lift_mark;
+	       (mark & probe->lift_mask) == probe->lift_mark &&
+	       in_time(nft_chain(probe, rule));
 }
 
 static const char *nft_text(const json_t *object, const char *key)
@@ -117,13 +131,12 @@ static bool shadows(const struct probe *probe, json_t *rule, json_t *marks,
 	long distance;
 
 	if (!chain || !other || !nft_is(rule, "family", "bridge") ||
-	    !json_object_get(chain, "hook") || !covers(rule, marks))
+	    !json_object_get(chain, "hook") || !in_time(chain) ||
+	    !covers(rule, marks))
 		return false;
 	if (chain != other) {
 		distance = json_integer_value(json_object_get(chain, "prio")) -
 			   json_integer_value(json_object_get(other, "prio"));
-		if (strcmp(nft_text(chain, "hook"), "prerouting"))
-			return false;
 		if (distance < 0)
 			return drops(rule);
 		before = false;
@@ -286,7 +299,7 @@ void check_lift(const struct probe *probe)
 	if (saved_lifts(probe) || any)
 		return;
 	found(BROKEN, "mark",
-	      format("no rule marks frames with 0x%x, so none is lifted off the bridge",
+	      format("no rule in the bridge's PREROUTING marks frames with 0x%x, so none is lifted",
 		     probe->lift_mark), mark_rules(probe));
 }
 

@@ -18,6 +18,7 @@
 #include <net/ip6_route.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_helper.h>
 #include <net/netlink.h>
 #include <net/route.h>
@@ -104,40 +105,58 @@ struct nf_ct_iter_data {
 	nf_ct_iterate_cleanup_net((it)->net, iter, (it)->data, 0, 0)
 #endif
 
+#ifndef HAVE_nf_ct_ecache_exist
+#define nf_ct_ecache_exist(ct)	nf_ct_ecache_find(ct)
+#endif
+
+/* --- control groups -------------------------------------------------------- */
+
+#ifndef CONFIG_CGROUP_BPF
+#define mackeep_egress_bpf()	false
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+#define mackeep_egress_bpf()	cgroup_bpf_enabled
+#else
+#define mackeep_egress_bpf()	cgroup_bpf_enabled(CGROUP_INET_EGRESS)
+#endif
+
+/* --- packets -------------------------------------------------------------- */
+
+#ifdef HAVE_vlan_all
+#define skb_vlan_all(skb)	((skb)->vlan_all)
+#else
+#define skb_vlan_all(skb) \
+	((__force u32)(skb)->vlan_proto << 16 | (skb)->vlan_tci)
+#endif
+
 /* --- the bridge ----------------------------------------------------------- */
 
 /*
- * Where only a holder of RTNL may ask, the bridge's PVID is taken for untagged
- * and a VLAN device on the bridge for one that the bridge lets through.
+ * Where it cannot be asked which way it would send a frame to a station, its
+ * answer to "bridge fdb get" tells. Under rcu_read_lock(); the index is that of
+ * the port, or of the bridge.
  */
-#ifndef HAVE_br_vlan_get_info_rcu
-static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
-				       struct bridge_vlan_info *info)
+#ifndef HAVE_ndo_fill_forward_path
+static inline int mackeep_fdb_get(const struct net_device *dev, const u8 *mac,
+				  u16 vid, int *ifindex)
 {
-	u16 pvid;
+	struct net_device *br = (struct net_device *)dev;
+	struct sk_buff *answer;
+	int err;
 
-	info->vid = vid;
-	info->flags = br_vlan_get_pvid_rcu(dev, &pvid) || vid != pvid ? 0 :
-		      BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
-	return 0;
-}
-#endif
-
-/*
- * Which way a bridge would send a frame to a station. Where it cannot be asked
- * for that, its answer to "bridge fdb get" tells.
- */
-#ifdef HAVE_ndo_fill_forward_path
-static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
-					    struct net_device_path *path)
-{
-	const struct net_device_ops *ops = ctx->dev->netdev_ops;
-
-	if (!ops->ndo_fill_forward_path)
+	if (!br->netdev_ops->ndo_fdb_get)
 		return -EOPNOTSUPP;
-	return ops->ndo_fill_forward_path(ctx, path);
+	answer = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
+	if (!answer)
+		return -ENOMEM;
+	err = br->netdev_ops->ndo_fdb_get(answer, NULL, br, mac, vid, 0, 0,
+					  NULL);
+	if (!err)
+		*ifindex = ((struct ndmsg *)
+			    nlmsg_data(nlmsg_hdr(answer)))->ndm_ifindex;
+	kfree_skb(answer);
+	return err;
 }
-#else
+
 struct net_device_path {
 };
 
@@ -154,25 +173,44 @@ struct net_device_path_ctx {
 static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
 					    struct net_device_path *path)
 {
-	struct net_device *br = (struct net_device *)ctx->dev;
-	const struct ndmsg *ndm;
-	struct sk_buff *answer;
-	int err;
+	struct net *net = dev_net(ctx->dev);
+	int ifindex, err;
 
-	if (!br->netdev_ops->ndo_fdb_get)
-		return -EOPNOTSUPP;
-	answer = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
-	if (!answer)
-		return -ENOMEM;
-	err = br->netdev_ops->ndo_fdb_get(answer, NULL, br, ctx->daddr,
-					  ctx->num_vlans ? ctx->vlan[0].id : 0,
-					  0, 0, NULL);
-	if (!err) {
-		ndm = nlmsg_data(nlmsg_hdr(answer));
-		ctx->dev = dev_get_by_index_rcu(dev_net(br), ndm->ndm_ifindex);
-	}
-	kfree_skb(answer);
+	err = mackeep_fdb_get(ctx->dev, ctx->daddr,
+			      ctx->num_vlans ? ctx->vlan[0].id : 0, &ifindex);
+	if (!err)
+		ctx->dev = dev_get_by_index_rcu(net, ifindex);
 	return err;
+}
+#else
+static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
+					    struct net_device_path *path)
+{
+	const struct net_device_ops *ops = ctx->dev->netdev_ops;
+
+	if (!ops->ndo_fill_forward_path)
+		return -EOPNOTSUPP;
+	return ops->ndo_fill_forward_path(ctx, path);
+}
+#endif
+
+/*
+ * Where only a holder of RTNL may ask, a VLAN in which the bridge has its own
+ * address is taken for one that it lets through, and the PVID for untagged.
+ */
+#ifndef HAVE_br_vlan_get_info_rcu
+static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
+				       struct bridge_vlan_info *info)
+{
+	int ifindex;
+	u16 pvid;
+
+	info->vid = vid;
+	info->flags = BRIDGE_VLAN_INFO_BRENTRY;
+	if (!br_vlan_get_pvid_rcu(dev, &pvid) && vid == pvid)
+		info->flags |= BRIDGE_VLAN_INFO_PVID |
+			       BRIDGE_VLAN_INFO_UNTAGGED;
+	return mackeep_fdb_get(dev, dev->dev_addr, vid, &ifindex);
 }
 #endif
 
@@ -201,6 +239,11 @@ static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
 
 #ifndef container_of_const
 #define container_of_const(ptr, type, member)	container_of(ptr, type, member)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define MACKEEP_INET_TRANSPARENT	transparent
+#define inet_test_bit(nr, sk)	(inet_sk(sk)->MACKEEP_INET_##nr)
 #endif
 
 #ifndef dst_rtable

@@ -53,8 +53,12 @@ clean "own-mac"
 # A mark that is lost later, and the old way to lift
 must ns box nft -f - <<-RULES
 	table bridge other {
-		chain late {
+		chain later {
 			type filter hook prerouting priority 100; policy accept;
+			meta mark set 0x8
+		}
+		chain late {
+			type filter hook prerouting priority -100; policy accept;
 			meta mark set 0x7
 		}
 	}
@@ -64,6 +68,7 @@ ns box ebtables-legacy -t broute -A BROUTING -p IPv4 --ip-proto tcp --ip-dport 4
 	-j redirect --redirect-target DROP 2>/dev/null || legacy=
 look
 finds shadowed $legacy
+is "$(grep -c ^shadowed: "$TMP/found")" 1 "shadowed: not by what comes after lifting"
 mend
 clean "marks"
 

@@ -19,8 +19,7 @@ probe_on()
 	[ -e $TRACING/kprobe_events ] || mount -t tracefs tracefs $TRACING || return
 	{
 		echo "p:mackeep/output $MODULE:mackeep_output4"
-		echo "p:mackeep/begin $MODULE:mackeep_lift_begin"
-		echo "p:mackeep/forward $MODULE:mackeep_lift_forward"
+		echo "p:mackeep/lift $MODULE:mackeep_lift"
 	} >$TRACING/kprobe_events || return
 	defer probe_off
 	echo 1 >$TRACING/events/mackeep/enable
@@ -55,11 +54,11 @@ output_hooked() # NAMESPACE
 # Of the box's bridge, by an unproxied request through it
 bridge_hooked()
 {
-	local begin forward
+	local before
 
-	begin=$(probe_hits begin) forward=$(probe_hits forward)
+	before=$(probe_hits lift)
 	ns c1 load get $S1 80 >/dev/null || echo "no request passed"
-	echo $(($(probe_hits begin) > begin)) $(($(probe_hits forward) > forward))
+	echo $(($(probe_hits lift) > before))
 }
 
 must topo_up
@@ -81,12 +80,12 @@ ok "the rule goes" ns c2 iptables -t mangle -F
 must probe_on
 is "$(output_hooked box) $(output_hooked rt)" "no no" \
 	"loaded: no hook at POST_ROUTING without a rule"
-is "$(bridge_hooked)" "0 0" "loaded: nor on the bridge"
+is "$(bridge_hooked)" 0 "loaded: nor on the bridge"
 
 topo_box_marks
 topo_box_rules -j MACKEEP
 is "$(output_hooked box)" yes "a rule: its namespace has the hook at POST_ROUTING"
-is "$(bridge_hooked)" "1 1" "a rule: and those on the bridge"
+is "$(bridge_hooked)" 1 "a rule: and those on the bridge"
 is "$(output_hooked rt) $(output_hooked c1)" "no no" \
 	"a rule: other namespaces have none"
 ns c1 iptables -t mangle -A OUTPUT -j MACKEEP
@@ -134,10 +133,10 @@ proxy_quiet
 
 ns box iptables -t mangle -A PREROUTING -j MACKEEP
 ns box iptables -t mangle -D PREROUTING -j MACKEEP
-is "$(output_hooked box) $(bridge_hooked)" "yes 1 1" \
+is "$(output_hooked box) $(bridge_hooked)" "yes 1" \
 	"one of two rules deleted: the hooks stay"
 topo_box_rules_off
-is "$(output_hooked box) $(bridge_hooked)" "no 0 0" \
+is "$(output_hooked box) $(bridge_hooked)" "no 0" \
 	"the last rule deleted: the hooks are gone"
 is "$(output_hooked c1)" yes "the last rule deleted: not elsewhere"
 is "$(mackeep_stat box pairs)" 0 "the last rule deleted: the pairs are gone"
