@@ -77,14 +77,26 @@ struct mackeep_lasthop {
 	struct list_head routes;	/* read under RCU */
 };
 
+/* --- ownport.c ----------------------------------------------------------- */
+
+struct mackeep_ownport {
+	bool guarded;			/* written by the work */
+	bool closed;
+	unsigned long flooded;		/* jiffies */
+	struct sk_buff_head held;
+	struct delayed_work work;
+	struct nf_hook_ops hook;
+};
+
 /* --- main.c: a network namespace --------------------------------------- */
 
-#define MACKEEP_HOOKS		7
+#define MACKEEP_HOOKS		6
 #define MACKEEP_LEARN_HOOKS	2
 /* What is remembered for a moment; each word is read and written whole. */
 #define MACKEEP_SLOTS_BITS	10
 
 struct mackeep_slots {
+	u64 known[1 << MACKEEP_SLOTS_BITS];	/* see ownport.c */
 	u64 strangers[1 << MACKEEP_SLOTS_BITS];	/* see lift.c */
 	u64 frags[256];				/* likewise */
 };
@@ -97,6 +109,7 @@ struct mackeep_net {
 	struct mackeep_policy policy_none;
 	struct mackeep_pairs pairs;
 	struct mackeep_lasthop lasthop;
+	struct mackeep_ownport ownport;
 	struct mackeep_slots *slots;	/* while started */
 	atomic_t expected;		/* flows; see lift.c */
 
@@ -266,6 +279,45 @@ static inline bool mackeep_forwarded(const struct sk_buff *skb)
 	return skb->skb_iif;
 }
 
+/* --- ownport.c, what every packet takes of it ------------------------------ */
+
+extern u64 mackeep_ownport_key[2];
+extern atomic_t mackeep_ownport_changes;
+
+int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair);
+void mackeep_ownport_start(struct mackeep_net *mn);
+void mackeep_ownport_close(struct mackeep_net *mn);
+void mackeep_ownport_stop(struct mackeep_net *mn);
+void mackeep_ownport_net_init(struct mackeep_net *mn);
+int mackeep_ownport_init(void);
+void mackeep_ownport_exit(void);
+
+static __always_inline u64 *mackeep_ownport_slot(const struct mackeep_net *mn,
+						 u64 pair)
+{
+	return &mn->slots->known[pair >> (64 - MACKEEP_SLOTS_BITS)];
+}
+
+/*
+ * As dev_queue_xmit(), for a packet with its Ethernet header. A slot with the
+ * two stations, the device and this jiffy: the bridge has been asked already.
+ */
+static __always_inline int
+mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
+{
+	u64 from = get_unaligned((u32 *)(skb->data + 8));
+	u64 to = get_unaligned((u64 *)skb->data);
+	u64 pair, moment;
+
+	from |= (u64)skb->dev->ifindex << 32;
+	pair = to * mackeep_ownport_key[0] + from * mackeep_ownport_key[1];
+	moment = jiffies + atomic_read(&mackeep_ownport_changes);
+	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
+	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))
+		return dev_queue_xmit(skb);
+	return mackeep_ownport_ask(mn, skb, pair);
+}
+
 /* --- adopt.c ------------------------------------------------------------ */
 
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6);
@@ -314,11 +366,6 @@ unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
-
-/* --- ownport.c: hooks -------------------------------------------------------- */
-
-unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
-				 const struct nf_hook_state *state);
 
 /* --- lift.c: hooks --------------------------------------------------------- */
 

@@ -56,12 +56,6 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.priority	= NF_BR_PRI_FIRST,
 	},
 	{
-		.hook		= mackeep_ownport_out,
-		.pf		= NFPROTO_BRIDGE,
-		.hooknum	= NF_BR_LOCAL_OUT,
-		.priority	= NF_BR_PRI_FIRST,
-	},
-	{
 		.hook		= mackeep_announce_arp,
 		.pf		= NFPROTO_ARP,
 		.hooknum	= NF_ARP_IN,
@@ -118,6 +112,7 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	if (err)
 		goto err_slots;
 	mackeep_pair_start(mn);
+	mackeep_ownport_start(mn);
 
 	err = mackeep_net_hook(mn, mn->hooks, mackeep_hooks, MACKEEP_HOOKS);
 	if (err)
@@ -130,6 +125,8 @@ static int mackeep_net_start(struct mackeep_net *mn)
 err_hooks:
 	/* Some of them were there for a moment. */
 	synchronize_net();
+	mackeep_ownport_close(mn);
+	mackeep_ownport_stop(mn);
 	mackeep_pair_stop(mn);
 	nf_ct_netns_put(mn->net, NFPROTO_INET);
 err_slots:
@@ -140,6 +137,7 @@ err_slots:
 static void mackeep_net_unhook(struct mackeep_net *mn)
 {
 	nf_unregister_net_hooks(mn->net, mn->hooks, MACKEEP_HOOKS);
+	mackeep_ownport_close(mn);
 	nf_ct_netns_put(mn->net, NFPROTO_INET);
 	mn->hooked = false;
 }
@@ -147,6 +145,7 @@ static void mackeep_net_unhook(struct mackeep_net *mn)
 /* No packet may be in a hook any more. */
 static void mackeep_net_stop(struct mackeep_net *mn)
 {
+	mackeep_ownport_stop(mn);
 	mackeep_pair_stop(mn);
 	kvfree(mn->slots);
 	mn->started = false;
@@ -233,6 +232,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mn->net = net;
 	mn->policy_none.mn = mn;
 	mackeep_lasthop_net_init(mn);
+	mackeep_ownport_net_init(mn);
 
 	err = mackeep_pair_net_init(mn);
 	if (err)
@@ -326,9 +326,13 @@ static int __init mackeep_init(void)
 		return err;
 	mackeep_lift_init();
 
-	err = register_pernet_subsys(&mackeep_net_ops);
+	err = mackeep_ownport_init();
 	if (err)
 		goto err_pair;
+
+	err = register_pernet_subsys(&mackeep_net_ops);
+	if (err)
+		goto err_ownport;
 
 	err = mackeep_record_init();
 	if (err)
@@ -362,6 +366,8 @@ err_record:
 	mackeep_record_exit();
 err_pernet:
 	unregister_pernet_subsys(&mackeep_net_ops);
+err_ownport:
+	mackeep_ownport_exit();
 err_pair:
 	mackeep_pair_module_exit();
 	return err;
@@ -376,6 +382,7 @@ static void __exit mackeep_exit(void)
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
 	unregister_pernet_subsys(&mackeep_net_ops);
+	mackeep_ownport_exit();
 	mackeep_pair_module_exit();
 }
 

@@ -161,7 +161,7 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 		kfree_skb(skb);
 		return -EINVAL;
 	}
-	return dev_queue_xmit(skb);
+	return mackeep_ownport_xmit(mn, skb);
 }
 
 /*

@@ -6,97 +6,245 @@
  * this box, and a port with port security would be shut. A frame that comes in
  * by a port is never sent back by it, so the same is done for what we send in a
  * station's name.
+ *
+ * A hook where copies leave drops that one. All that the box sends by any bridge
+ * would pay for it, and floods are rare: it is there from the first frame that
+ * is flooded, which waits for it, until there was none for a while. For frames
+ * between two stations the FDB is asked once per jiffy, and when it changes.
+ *
+ * Who may run at once: packets in the hook of output.c, on any CPU, under
+ * rcu_read_lock(); the work, which alone puts the hook in place and takes it
+ * away; and whoever starts and stops the namespace, under mackeep_net_mutex.
+ * A packet that has seen "guarded" is sent before the hook goes.
  */
 #include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
-#include <linux/jiffies.h>
 #include <linux/netfilter_bridge.h>
+#include <linux/random.h>
+#include <net/switchdev.h>
 
 #include "mackeep.h"
 
-/*
- * Which stations are not at which port, as of this jiffy: the FDB is asked once
- * per jiffy for all frames from one station to one port. Of this CPU; LOCAL_OUT
- * is called with softirqs off.
- */
-#define MACKEEP_OWNPORT_SLOTS	16
+#define MACKEEP_OWNPORT_HELD	256		/* frames that wait, at most */
+#define MACKEEP_OWNPORT_QUIET	(30 * HZ)	/* without a flood */
 
-struct mackeep_ownport {
-	u64 station;			/* MAC, VLAN id */
-	const void *port;		/* only to compare */
-	unsigned long when;
-};
+u64 mackeep_ownport_key[2] __read_mostly;
+atomic_t mackeep_ownport_changes = ATOMIC_INIT(0);
 
-static DEFINE_PER_CPU(struct mackeep_ownport [MACKEEP_OWNPORT_SLOTS],
-		      mackeep_ownport);
-
-static u64 mackeep_ownport_station(const struct sk_buff *skb)
+/* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
+static const struct net_device *
+mackeep_ownport_of(const struct net_device *br, const u8 *mac, u16 vid)
 {
-	u16 vid = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
-
-	return ether_addr_to_u64(eth_hdr(skb)->h_source) << 16 | vid;
-}
-
-/* Under rcu_read_lock(). The FDB's word for it, without RTNL. */
-static bool mackeep_ownport_there(const struct sk_buff *skb,
-				  const struct net_device *port)
-{
-	struct net_device_path_ctx ctx = {};
+	struct net_device_path_ctx ctx = { .dev = br };
 	struct net_device_path path = {};
-	struct net_device *br;
 	u16 proto;
 
-	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
-	if (!br)
-		return false;
-
-	ctx.dev = br;
-	ether_addr_copy(ctx.daddr, eth_hdr(skb)->h_source);
+	ether_addr_copy(ctx.daddr, mac);
 	if (br_vlan_enabled(br)) {
-		if (skb_vlan_tag_present(skb))
-			ctx.vlan[0].id = skb_vlan_tag_get_id(skb);
-		else if (br_vlan_get_pvid_rcu(port, &ctx.vlan[0].id))
-			return false;
 		if (br_vlan_get_proto(br, &proto))
-			return false;
+			return NULL;
+		ctx.vlan[0].id = vid;
 		ctx.vlan[0].proto = htons(proto);
 		ctx.num_vlans = 1;
 	}
-	return !mackeep_fill_forward_path(&ctx, &path) && ctx.dev == port;
+	return mackeep_fill_forward_path(&ctx, &path) ? NULL : ctx.dev;
 }
 
 /* Under rcu_read_lock(), softirqs are off. */
-unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
-				 const struct nf_hook_state *state)
+static unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
+					const struct nf_hook_state *state)
 {
-	const struct net_device *port = state->out;
+	struct net_device *port = state->out, *br;
 	const struct ethhdr *eth = eth_hdr(skb);
 	struct mackeep_net *mn = priv;
-	struct mackeep_ownport *seen;
-	unsigned long now = jiffies;
-	u64 station;
-
-	if (skb->protocol != htons(ETH_P_IP) &&
-	    skb->protocol != htons(ETH_P_IPV6))
-		return NF_ACCEPT;
-
-	station = mackeep_ownport_station(skb);
-	seen = this_cpu_ptr(&mackeep_ownport[(station >> 16 ^ port->ifindex) %
-					     MACKEEP_OWNPORT_SLOTS]);
-	if (likely(seen->station == station && seen->port == port &&
-		   seen->when == now))
-		return NF_ACCEPT;
+	u16 vid = 0;
 
 	/* The FDB has this box's own addresses as well. */
-	if (!is_multicast_ether_addr(eth->h_dest) &&
-	    !ether_addr_equal(eth->h_source, port->dev_addr) &&
-	    mackeep_ownport_there(skb, port)) {
-		MACKEEP_STAT_INC(mn, ownport);
-		return NF_DROP;
-	}
+	if ((skb->protocol != htons(ETH_P_IP) &&
+	     skb->protocol != htons(ETH_P_IPV6)) ||
+	    is_multicast_ether_addr(eth->h_dest) ||
+	    ether_addr_equal(eth->h_source, port->dev_addr))
+		return NF_ACCEPT;
 
-	seen->station = station;
-	seen->port = port;
-	seen->when = now;
-	return NF_ACCEPT;
+	br = netdev_master_upper_dev_get_rcu(port);
+	if (!br)
+		return NF_ACCEPT;
+	if (skb_vlan_tag_present(skb))
+		vid = skb_vlan_tag_get_id(skb);
+	else if (br_vlan_enabled(br) && br_vlan_get_pvid_rcu(port, &vid))
+		return NF_ACCEPT;
+	if (mackeep_ownport_of(br, eth->h_source, vid) != port)
+		return NF_ACCEPT;
+
+	MACKEEP_STAT_INC(mn, ownport);
+	return NF_DROP;
+}
+
+static void mackeep_ownport_send(struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+
+	dev_queue_xmit(skb);
+	dev_put(dev);
+}
+
+static void mackeep_ownport_discard(struct mackeep_net *mn)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&mn->ownport.held))) {
+		MACKEEP_STAT_INC(mn, dropped);
+		dev_put(skb->dev);
+		kfree_skb(skb);
+	}
+}
+
+static void mackeep_ownport_work(struct work_struct *work)
+{
+	struct mackeep_ownport *own = container_of(work, struct mackeep_ownport,
+						   work.work);
+	struct mackeep_net *mn = container_of(own, struct mackeep_net, ownport);
+	struct sk_buff *skb;
+
+	if (READ_ONCE(own->closed) ||
+	    (!own->guarded && nf_register_net_hook(mn->net, &own->hook))) {
+		mackeep_ownport_discard(mn);
+		return;
+	}
+	WRITE_ONCE(own->guarded, true);
+	while ((skb = skb_dequeue(&own->held)))
+		mackeep_ownport_send(skb);
+
+	if (time_before(jiffies,
+			READ_ONCE(own->flooded) + MACKEEP_OWNPORT_QUIET)) {
+		queue_delayed_work(system_wq, &own->work,
+				   MACKEEP_OWNPORT_QUIET / 3);
+		return;
+	}
+	WRITE_ONCE(own->guarded, false);
+	synchronize_net();
+	nf_unregister_net_hook(mn->net, &own->hook);
+}
+
+static int mackeep_ownport_hold(struct mackeep_net *mn, struct sk_buff *skb)
+{
+	struct mackeep_ownport *own = &mn->ownport;
+
+	if (READ_ONCE(own->closed) ||
+	    skb_queue_len_lockless(&own->held) >= MACKEEP_OWNPORT_HELD) {
+		MACKEEP_STAT_INC(mn, dropped);
+		kfree_skb(skb);
+		return -ENOBUFS;
+	}
+	skb_dst_force(skb);
+	dev_hold(skb->dev);
+	skb_queue_tail(&own->held, skb);
+	mod_delayed_work(system_wq, &own->work, 0);
+	return 0;
+}
+
+/* The bridge that a device sends by, and the VLAN's id there */
+static const struct net_device *
+mackeep_ownport_bridge(const struct net_device *dev, u16 *vid)
+{
+	*vid = 0;
+	while (is_vlan_dev(dev)) {
+		*vid = vlan_dev_vlan_id(dev);
+		dev = vlan_dev_real_dev(dev);
+	}
+	if (!netif_is_bridge_master(dev) ||
+	    (!*vid && br_vlan_enabled(dev) && br_vlan_get_pvid_rcu(dev, vid)))
+		return NULL;
+	return dev;
+}
+
+/* Consumes skb. */
+int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair)
+{
+	const struct ethhdr *eth = (struct ethhdr *)skb->data;
+	const struct net_device *br, *from = NULL, *to;
+	u16 vid;
+
+	br = mackeep_ownport_bridge(skb->dev, &vid);
+	if (br && !ether_addr_equal(eth->h_source, br->dev_addr))
+		from = mackeep_ownport_of(br, eth->h_source, vid);
+	if (from) {
+		to = mackeep_ownport_of(br, eth->h_dest, vid);
+		if (to == from) {
+			MACKEEP_STAT_INC(mn, ownport);
+			kfree_skb(skb);
+			return 0;
+		}
+		if (!to) {
+			WRITE_ONCE(mn->ownport.flooded, jiffies);
+			if (!READ_ONCE(mn->ownport.guarded))
+				return mackeep_ownport_hold(mn, skb);
+		}
+	}
+	WRITE_ONCE(*mackeep_ownport_slot(mn, pair), pair);
+	return dev_queue_xmit(skb);
+}
+
+void mackeep_ownport_start(struct mackeep_net *mn)
+{
+	mn->ownport.closed = false;
+}
+
+/* Packets may still be in a hook and call for the work, which then does nothing. */
+void mackeep_ownport_close(struct mackeep_net *mn)
+{
+	struct mackeep_ownport *own = &mn->ownport;
+
+	WRITE_ONCE(own->closed, true);
+	cancel_delayed_work_sync(&own->work);
+	if (own->guarded)
+		nf_unregister_net_hook(mn->net, &own->hook);
+	WRITE_ONCE(own->guarded, false);
+}
+
+/* No packet may be in a hook any more. */
+void mackeep_ownport_stop(struct mackeep_net *mn)
+{
+	cancel_delayed_work_sync(&mn->ownport.work);
+	mackeep_ownport_discard(mn);
+}
+
+void mackeep_ownport_net_init(struct mackeep_net *mn)
+{
+	struct mackeep_ownport *own = &mn->ownport;
+
+	skb_queue_head_init(&own->held);
+	INIT_DELAYED_WORK(&own->work, mackeep_ownport_work);
+	own->hook = (struct nf_hook_ops){
+		.hook		= mackeep_ownport_out,
+		.pf		= NFPROTO_BRIDGE,
+		.hooknum	= NF_BR_LOCAL_OUT,
+		.priority	= NF_BR_PRI_FIRST,
+		.priv		= mn,
+	};
+}
+
+/* Of any bridge: a station is known, forgotten, or at another port. */
+static int mackeep_ownport_event(struct notifier_block *nb,
+				 unsigned long event, void *data)
+{
+	if (event == SWITCHDEV_FDB_ADD_TO_DEVICE ||
+	    event == SWITCHDEV_FDB_DEL_TO_DEVICE)
+		atomic_inc(&mackeep_ownport_changes);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block mackeep_ownport_nb = {
+	.notifier_call	= mackeep_ownport_event,
+};
+
+int mackeep_ownport_init(void)
+{
+	get_random_bytes(mackeep_ownport_key, sizeof(mackeep_ownport_key));
+	return register_switchdev_notifier(&mackeep_ownport_nb);
+}
+
+void mackeep_ownport_exit(void)
+{
+	unregister_switchdev_notifier(&mackeep_ownport_nb);
 }
