@@ -15,19 +15,14 @@
 
 /*
  * Whether a packet about to leave is this box speaking for another: made here,
- * from an address that is not ours. Sockets have to be transparent; resets and
- * TIME_WAIT answers come without one, or with a raw one of the stack's own.
+ * from an address that is not ours.
  */
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6)
 {
-	const struct sock *sk = skb->sk;
 	const struct ipv6hdr *ip6h;
 	const struct iphdr *iph;
 
-	if (sk && !(sk_fullsock(sk) && sk->sk_type == SOCK_RAW) &&
-	    !inet_sk_transparent(sk))
-		return false;
-	if (mackeep_forwarded(skb))
+	if (!mackeep_adopt_socket(skb) || mackeep_forwarded(skb))
 		return false;
 
 	if (!v6) {

@@ -27,6 +27,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/tcp.h>
 
 #include <linux/netfilter/xt_MACKEEP.h>
 
@@ -202,7 +204,35 @@ void mackeep_netlink_exit(void);
 
 /* --- record.c ----------------------------------------------------------- */
 
-struct mackeep_record;
+struct mackeep_record {
+	u32 seq;		/* odd while being written */
+	u32 ifindex;
+	u8 src[ETH_ALEN];
+	u8 dst[ETH_ALEN];
+	u16 policy;		/* in one word with the next two */
+	u8 flags;
+	u8 via;
+	u32 gen;
+	u16 vlan;
+	/* not under seq: any value is harmless */
+	u8 stamp;
+	u8 forwarded;
+};
+
+static inline struct mackeep_record *
+mackeep_record_data(struct nf_conn_help *help)
+{
+	return (struct mackeep_record *)help->data;
+}
+
+int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
+			struct nf_conn *ct, enum ip_conntrack_info ctinfo);
+
+static inline bool
+mackeep_record_ours(const struct nf_conntrack_helper *helper)
+{
+	return mackeep_helper_func(helper) == mackeep_record_help;
+}
 
 struct mackeep_record *mackeep_record_find(const struct nf_conn *ct);
 struct mackeep_record *mackeep_record_attach(struct nf_conn *ct);
@@ -319,6 +349,21 @@ mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 }
 
 /* --- adopt.c ------------------------------------------------------------ */
+
+/*
+ * Whether the socket says so itself: it speaks for another. Resets and
+ * TIME_WAIT answers come without one, or with a raw one of the stack's own.
+ */
+static inline bool mackeep_adopt_socket(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb->sk;
+
+	if (!sk)
+		return true;
+	if (unlikely(!sk_fullsock(sk)))
+		return inet_sk_transparent(sk);
+	return inet_test_bit(TRANSPARENT, sk) || sk->sk_type == SOCK_RAW;
+}
 
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6);
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,

@@ -26,35 +26,11 @@
 
 #include "mackeep.h"
 
-struct mackeep_record {
-	u32 seq;		/* odd while being written */
-	u32 ifindex;
-	u8 src[ETH_ALEN];
-	u8 dst[ETH_ALEN];
-	u16 vlan;
-	u16 policy;
-	u32 gen;
-	u8 flags;
-	u8 via;
-	/* not under seq: any value is harmless */
-	u8 stamp;
-	u8 forwarded;
-};
-
 #define MACKEEP_HELPERS		4
 
 /* What is registered, and what it is made from; old kernels take the latter. */
 static struct nf_conntrack_helper *mackeep_helpers[MACKEEP_HELPERS] __read_mostly;
 static struct nf_conntrack_helper mackeep_helper_init[MACKEEP_HELPERS];
-
-static int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
-			       struct nf_conn *ct,
-			       enum ip_conntrack_info ctinfo);
-
-static struct mackeep_record *mackeep_record_data(struct nf_conn_help *help)
-{
-	return (struct mackeep_record *)help->data;
-}
 
 /* No helper, or one whose module went: some kernels leave that in the flow. */
 static bool mackeep_record_gone(const struct nf_conntrack_helper *helper)
@@ -77,7 +53,7 @@ struct mackeep_record *mackeep_record_find(const struct nf_conn *ct)
 	helper = rcu_dereference(help->helper);
 	if (unlikely(mackeep_record_gone(helper)))
 		return NULL;
-	if (unlikely(mackeep_helper_func(helper) != mackeep_record_help))
+	if (unlikely(!mackeep_record_ours(helper)))
 		return ERR_PTR(-EBUSY);
 	return mackeep_record_data(help);
 }
@@ -434,9 +410,8 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 }
 
 /* Seen after our own hook, and on local delivery; there is nothing to parse. */
-static int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
-			       struct nf_conn *ct,
-			       enum ip_conntrack_info ctinfo)
+int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
+			struct nf_conn *ct, enum ip_conntrack_info ctinfo)
 {
 	return NF_ACCEPT;
 }
