@@ -51,6 +51,8 @@ help:
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
 	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
 	@echo 'make check-matrix all tests and the packages on Debian 11 to sid, R=sid: one'
+	@echo 'make bench        what a packet costs, with MACKEEP and with what else there is'
+	@echo 'make bench-check  the same, and fail when a target is missed'
 	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
@@ -152,6 +154,17 @@ check-debug:
 check-matrix:
 	@tests/vm/check-matrix
 
+# The README shows tests/bench/packet.svg: make bench SVG=tests/bench/packet.svg
+SVG	= $(BUILD)/bench.svg
+
+bench bench-check:
+	@tests/vm/deps build vm guest
+	@tests/vm/build $(K)
+	@rm -rf $(BUILD)/bench
+	@tests/vm/run -k $(K) --icount -m 3072 -t 1500 -o $(BUILD)/bench -- tests/bench/guest
+	@tests/bench/report $(BUILD)/bench/figures --json $(BUILD)/bench.json \
+		--svg $(SVG) $(if $(filter bench-check,$@),--check)
+
 demo:
 	@tests/vm/deps build vm guest
 	@tests/vm/build $(K)
@@ -168,4 +181,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug check-matrix demo vm lint clean
+.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug check-matrix bench bench-check demo vm lint clean
