@@ -32,7 +32,7 @@ for name in $names; do
 done
 
 wire_both
-ok "$FLOWS connections" ns c1 load get -o -c 3 -n $FLOWS -s 20000 $S1
+ok "$FLOWS connections" ns c1 load get -o -n $FLOWS -s 20000 $S1
 proxy_quiet
 wire_stop
 
