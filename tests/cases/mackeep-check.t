@@ -34,6 +34,9 @@ must proxy_up
 look
 is $look_status 1 "a finding: exit 1"
 finds module
+like "$(unshare -m sh -c 'mount -t tmpfs none /lib/modules && mackeep check' 2>/dev/null)" \
+	"^module: there is no kernel module for .*; mend: apt install linux-headers-" \
+	"nor one for this kernel"
 if ! module_load; then
 	diag "$(cat "$TMP/modprobe")"
 	skip "no module $MODULE for this kernel"
