@@ -50,7 +50,7 @@ help:
 	@echo '                  on one of them in turn; ALL=1: each on each,'
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
 	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
-	@echo 'make check-matrix all tests and the packages on Debian 11 to sid, R=sid: one'
+	@echo 'make check-matrix all tests, packages and boot on Debian 11 to sid, R=sid: one'
 	@echo 'make bench        what a packet costs, with MACKEEP and with what else there is'
 	@echo 'make bench-check  the same, and fail when a target is missed'
 	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
