@@ -10,7 +10,8 @@
  *   announce.c	hosts that say they have another MAC now
  *   adopt.c	where a flow that the proxy opens gets its MACs from
  *   lasthop.c	--last-hop: sends answers back where the flow came from
- *   output.c	writes them on the packets that leave
+ *   plain.c	writes them on the packets that leave, if these are plain
+ *   output.c	and on all others
  *   ownport.c	but not by the port where the station is whose MAC it is
  *   netlink.c	shows the pair cache, and has MACs forgotten
  *
@@ -403,14 +404,14 @@ void mackeep_lasthop_net_init(struct mackeep_net *mn);
 int mackeep_lasthop_init(void);
 void mackeep_lasthop_exit(void);
 
-/* --- output.c: hooks ------------------------------------------------------ */
+/* --- plain.c: hooks; output.c ---------------------------------------------- */
 
+unsigned int mackeep_plain4(void *priv, struct sk_buff *skb,
+			    const struct nf_hook_state *state);
+unsigned int mackeep_plain6(void *priv, struct sk_buff *skb,
+			    const struct nf_hook_state *state);
 bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu,
 			   bool v6);
-unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state);
-unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state);
 
 /* --- lift.c: hooks --------------------------------------------------------- */
 

@@ -32,13 +32,13 @@ DEFINE_MUTEX(mackeep_net_mutex);
  */
 static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 	{
-		.hook		= mackeep_output4,
+		.hook		= mackeep_plain4,
 		.pf		= NFPROTO_IPV4,
 		.hooknum	= NF_INET_POST_ROUTING,
 		.priority	= NF_IP_PRI_LAST,
 	},
 	{
-		.hook		= mackeep_output6,
+		.hook		= mackeep_plain6,
 		.pf		= NFPROTO_IPV6,
 		.hooknum	= NF_INET_POST_ROUTING,
 		.priority	= NF_IP6_PRI_LAST,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * POST_ROUTING: the packet of a kept flow leaves with the flow's MACs.
+ * POST_ROUTING: the packet of a kept flow leaves with the flow's MACs. This is
+ * the way of all packets; plain.c goes before it with most of them.
  *
  * There is no Ethernet header here yet, and IP would build it from the
  * neighbour table with the device's own source. So the packet is stolen and
@@ -22,7 +23,7 @@
 #include <net/netfilter/nf_conntrack_seqadj.h>
 #include <net/route.h>
 
-#include "mackeep.h"
+#include "output.h"
 
 struct mackeep_header {
 	u8 dst[ETH_ALEN];
@@ -135,18 +136,6 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	return true;
 }
 
-static __always_inline void
-mackeep_output_count(struct mackeep_net *mn, const struct sk_buff *skb, bool v6)
-{
-	if (MACKEEP_OUT_COUNTED)
-		return;
-	if (v6)
-		IP6_UPD_PO_STATS(mn->net, ip6_dst_idev(skb_dst(skb)),
-				 IPSTATS_MIB_OUT, skb->len);
-	else
-		IP_UPD_PO_STATS(mn->net, IPSTATS_MIB_OUT, skb->len);
-}
-
 /* Consumes skb; its device is the one it leaves by. */
 static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 			       const struct mackeep_header *hdr, bool v6)
@@ -252,23 +241,6 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, neigh);
 		break;
 	}
-}
-
-/* Whether these MACs came out of the pair cache, and may change with it. */
-static __always_inline bool mackeep_output_paired(u8 via)
-{
-	return via >= MACKEEP_VIA_PAIR && via <= MACKEEP_VIA_CLIENT;
-}
-
-/* Nothing was learned since that would change them. */
-static __always_inline bool
-mackeep_output_current(const struct mackeep_net *mn, u8 via, u32 gen)
-{
-	if (mackeep_output_paired(via))
-		return gen == READ_ONCE(mn->pairs.gen);
-	if (via == MACKEEP_VIA_NEIGH)
-		return true;
-	return via != MACKEEP_VIA_NONE && gen == READ_ONCE(mn->pairs.moves);
 }
 
 static bool mackeep_output_stale(const struct mackeep_net *mn,
@@ -462,19 +434,9 @@ static unsigned int mackeep_output_leave(struct mackeep_net *mn, bool strict)
 	return NF_DROP;
 }
 
-/* As for NF_DROP_ERR(), the sender gets the error where it can. */
-static __always_inline unsigned int mackeep_output_stolen(int ret)
-{
-	if (likely(!ret))
-		return NF_STOLEN;
-	if (ret > 0)
-		ret = net_xmit_errno(ret);
-	return ret < 0 ? NF_STOLEN | -ret << NF_VERDICT_QBITS : NF_STOLEN;
-}
-
 static __always_inline unsigned int
-mackeep_output_long(struct mackeep_net *mn, struct sk_buff *skb,
-		    const struct nf_hook_state *state, bool v6)
+mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
+	       const struct nf_hook_state *state, bool v6)
 {
 	const struct dst_entry *dst = skb_dst(skb);
 	const struct mackeep_policy *policy;
@@ -567,159 +529,15 @@ stolen:
 	return mackeep_output_stolen(ret);
 }
 
-static noinline unsigned int
-mackeep_output_long4(struct mackeep_net *mn, struct sk_buff *skb,
-		     const struct nf_hook_state *state)
-{
-	return mackeep_output_long(mn, skb, state, false);
-}
-
-static noinline unsigned int
-mackeep_output_long6(struct mackeep_net *mn, struct sk_buff *skb,
-		     const struct nf_hook_state *state)
-{
-	return mackeep_output_long(mn, skb, state, true);
-}
-
-/* Whole, and nothing has lowered the MTU of its path below the device's. */
-static __always_inline bool
-mackeep_output_fits_plainly(const struct sk_buff *skb,
-			    const struct net_device *dev, bool v6)
-{
-	const struct dst_entry *dst = skb_dst(skb);
-	const struct inet6_dev *idev;
-
-	if (dst_metric_raw(dst, RTAX_MTU))
-		return false;
-	if (!v6)
-		return skb->len <= READ_ONCE(dev->mtu) &&
-		       !dst_rtable(dst)->rt_pmtu && !IPCB(skb)->frag_max_size;
-	idev = __in6_dev_get(dev);
-	return idev && skb->len <= READ_ONCE(idev->cnf.mtu6) &&
-	       !IP6CB(skb)->frag_max_size;
-}
-
-/*
- * The header of a plain packet, into the headroom. False where there is more to
- * ask; what has been written there by then does not matter. MACs out of the
- * pair cache, and those of answers, are not this box's own.
- */
-static __always_inline bool
-mackeep_output_plain(const struct mackeep_net *mn, struct sk_buff *skb,
-		     const struct net_device *dev,
-		     const struct mackeep_record *rec,
-		     enum ip_conntrack_dir dir, bool v6)
-{
-	const struct dst_entry *dst = skb_dst(skb);
-	struct ethhdr *eth;
-	u32 seq;
-
-	if (mackeep_forwarded(skb) || dst_xfrm(dst) || dst->lwtstate ||
-	    !mackeep_output_fits_plainly(skb, dev, v6) ||
-	    skb_headroom(skb) < HH_DATA_MOD)
-		return false;
-
-	seq = READ_ONCE(rec->seq);
-	smp_rmb(); /* as mackeep_record_read() */
-	if (seq & 1 || rec->ifindex != dev->ifindex || rec->policy ||
-	    rec->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
-	    !mackeep_output_current(mn, rec->via, rec->gen) ||
-	    (dir == IP_CT_DIR_ORIGINAL && !mackeep_output_paired(rec->via) &&
-	     ether_addr_equal(rec->dst, dev->dev_addr)))
-		return false;
-	eth = (struct ethhdr *)(skb->data - ETH_HLEN);
-	if (dir == IP_CT_DIR_ORIGINAL) {
-		ether_addr_copy(eth->h_dest, rec->dst);
-		ether_addr_copy(eth->h_source, rec->src);
-	} else {
-		ether_addr_copy(eth->h_dest, rec->src);
-		ether_addr_copy(eth->h_source, rec->dst);
-	}
-	eth->h_proto = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
-	smp_rmb(); /* likewise */
-	return READ_ONCE(rec->seq) == seq;
-}
-
-/* The header is in the headroom. */
-static __always_inline unsigned int
-mackeep_output_send(struct mackeep_net *mn, struct sk_buff *skb,
-		    enum ip_conntrack_dir dir, bool v6)
-{
-	if (dir == IP_CT_DIR_ORIGINAL)
-		MACKEEP_STAT_INC(mn, orig);
-	else
-		MACKEEP_STAT_INC(mn, reply);
-	mackeep_output_count(mn, skb, v6);
-	__skb_push(skb, ETH_HLEN);
-	return mackeep_output_stolen(mackeep_ownport_xmit(mn, skb));
-}
-
-/* As above, where a control group has a program that may see what leaves. */
-static noinline unsigned int
-mackeep_output_ask(struct mackeep_net *mn, struct sk_buff *skb,
-		   const struct nf_hook_state *state)
-{
-	struct sock *sk = state->sk;
-	enum ip_conntrack_info ctinfo;
-	int ret;
-
-	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
-	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {
-		kfree_skb(skb);
-		return mackeep_output_stolen(ret);
-	}
-	nf_ct_get(skb, &ctinfo);
-	return mackeep_output_send(mn, skb, CTINFO2DIR(ctinfo),
-				   state->pf == NFPROTO_IPV6);
-}
-
-/*
- * Most packets are plain: made here, whole, of a confirmed flow of which nobody
- * follows the events, whose record is complete and whose rule has no options,
- * and leave by the bridge that the record is of. What the long way would find
- * out about them and do to them comes to this.
- */
-static __always_inline unsigned int
-mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
-	       const struct nf_hook_state *state, bool v6)
-{
-	const unsigned long ready = IPS_CONFIRMED | IPS_SEQ_ADJUST;
-	const struct nf_conntrack_helper *helper = NULL;
-	const struct net_device *dev = state->out;
-	enum ip_conntrack_info ctinfo;
-	struct nf_conn_help *help;
-	struct nf_conn *ct;
-
-	ct = nf_ct_get(skb, &ctinfo);
-	if (ct) {
-		help = nfct_help(ct);
-		if (help)
-			helper = rcu_dereference(help->helper);
-	}
-	if (!helper && !mackeep_adopt_socket(skb))
-		return NF_ACCEPT;
-
-	if (!helper || !mackeep_record_ours(helper) || skb->dev != dev ||
-	    !netif_is_bridge_master(dev) || nf_ct_ecache_exist(ct) ||
-	    (READ_ONCE(ct->status) & ready) != IPS_CONFIRMED ||
-	    !mackeep_output_plain(mn, skb, dev, mackeep_record_data(help),
-				  CTINFO2DIR(ctinfo), v6))
-		return v6 ? mackeep_output_long6(mn, skb, state) :
-			    mackeep_output_long4(mn, skb, state);
-	if (mackeep_egress_bpf())
-		return mackeep_output_ask(mn, skb, state);
-	return mackeep_output_send(mn, skb, CTINFO2DIR(ctinfo), v6);
-}
-
 /* Both run under rcu_read_lock(), in process context or softirq. */
-unsigned int mackeep_output4(void *priv, struct sk_buff *skb,
+unsigned int mackeep_output4(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	return mackeep_output(priv, skb, state, false);
+	return mackeep_output(mn, skb, state, false);
 }
 
-unsigned int mackeep_output6(void *priv, struct sk_buff *skb,
+unsigned int mackeep_output6(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	return mackeep_output(priv, skb, state, true);
+	return mackeep_output(mn, skb, state, true);
 }

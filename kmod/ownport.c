@@ -12,7 +12,7 @@
  * is flooded, which waits for it, until there was none for a while. For frames
  * between two stations the FDB is asked once per jiffy, and when it changes.
  *
- * Who may run at once: packets in the hook of output.c, on any CPU, under
+ * Who may run at once: packets in the hook of plain.c, on any CPU, under
  * rcu_read_lock(); the work, which alone puts the hook in place and takes it
  * away; and whoever starts and stops the namespace, under mackeep_net_mutex.
  * A packet that has seen "guarded" is sent before the hook goes.
