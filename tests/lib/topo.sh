@@ -301,13 +301,20 @@ topo_box_broute()
 		[ $way != sport ] || return 0
 	done
 
-	# No ebtables in the kernel: the same with nft
+	# No ebtables in the kernel: nft can do the same by then
 	must ns box nft -f - <<-RULES
 	table bridge broute {
+		map own {
+			type ifname : ether_addr
+			elements = { port0 : $MAC_PORT0, port1 : $MAC_PORT1 }
+		}
+		chain take {
+			ether daddr set iifname map @own meta pkttype set host meta broute set 1
+		}
 		chain in {
 			type filter hook prerouting priority dstnat; policy accept;
-			tcp dport 443 ether daddr set $MAC_BR meta pkttype set host
-			tcp sport 443 ether daddr set $MAC_BR meta pkttype set host
+			tcp dport 443 jump take
+			tcp sport 443 jump take
 		}
 	}
 	RULES
