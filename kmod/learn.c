@@ -50,7 +50,7 @@ static bool mackeep_learn_macs(const struct sk_buff *skb,
 		}
 	}
 	macs->via = MACKEEP_VIA_LEARNED;
-	macs->gen = 0;
+	macs->checked = 0;
 	return true;
 }
 
@@ -95,7 +95,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct mackeep_policy *policy)
 {
 	bool fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST;
-	u32 moves = READ_ONCE(mn->pairs.moves);
+	u32 news = mackeep_net_now(mn);
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs now, old;
 	struct mackeep_pair_key key;
@@ -111,7 +111,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	}
 	ifindex = now.ifindex;
 	now.policy = policy->id;
-	now.gen = moves;
+	now.checked = news;
 
 	if (!rec)
 		rec = mackeep_record_attach(ct);

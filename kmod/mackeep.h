@@ -64,8 +64,7 @@ struct mackeep_pairs {
 	struct list_head fresh;		/* seen once, oldest first */
 	struct list_head proven;	/* saw an answer, least used first */
 	unsigned int count;
-	u32 gen;			/* moves when MACs of a pair change */
-	u32 moves;			/* how often a client announced a new MAC */
+	bool moved;			/* some client announced a new MAC */
 	struct delayed_work gc;
 };
 
@@ -105,8 +104,11 @@ struct mackeep_slots {
 };
 
 struct mackeep_net {
+	/* what every packet reads, and hardly anything writes */
 	struct net *net;
 	struct mackeep_stat __percpu *stat;
+	atomic_t news;			/* odd; see mackeep_net_news() */
+
 	struct mackeep_policy __rcu *policy[MACKEEP_POLICY_SLOTS];
 	u8 policy_gen[MACKEEP_POLICY_SLOTS];
 	struct mackeep_policy policy_none;
@@ -140,6 +142,33 @@ struct mackeep_net *mackeep_net(const struct net *net);
 int mackeep_net_get(struct mackeep_net *mn);
 void mackeep_net_put(struct mackeep_net *mn);
 int mackeep_net_want_hooks(struct mackeep_net *mn, bool want);
+
+/*
+ * When MACs were found in order: mackeep_net.news at the time, without its lowest
+ * bit, which then says that the flow's packets may go plain.c's way. 0 is never.
+ */
+#define MACKEEP_PLAIN	1
+
+/*
+ * Something has changed that a record may depend on: the MACs of a pair, or
+ * where a bridge has its stations. A record that was last found in order before
+ * that is asked about again when a packet of its flow leaves.
+ */
+static inline void mackeep_net_news(struct mackeep_net *mn)
+{
+	smp_mb__before_atomic(); /* the change before the news of it */
+	atomic_add(2, &mn->news);
+}
+
+/* For what is read after this, and is as new or newer. */
+static inline u32 mackeep_net_now(const struct mackeep_net *mn)
+{
+	u32 news = atomic_read(&mn->news);
+
+	smp_rmb(); /* pairs with mackeep_net_news() */
+	return news & ~MACKEEP_PLAIN;
+}
+
 int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 		     const struct nf_hook_ops *from, unsigned int n);
 
@@ -178,9 +207,7 @@ struct mackeep_macs {
 	u32 ifindex;			/* L3 device, 0 for any */
 	u16 vlan;
 	u16 policy;
-	u32 gen;			/* mackeep_pairs.gen they were taken at;
-					 * moves, of those not from a pair
-					 */
+	u32 checked;			/* see above */
 	u8 flags;			/* MACKEEP_INFO_* */
 	u8 via;				/* MACKEEP_VIA_* */
 };
@@ -205,15 +232,24 @@ void mackeep_netlink_exit(void);
 
 /* --- record.c ----------------------------------------------------------- */
 
-struct mackeep_record {
-	u32 seq;		/* odd while being written */
-	u32 ifindex;
-	u8 src[ETH_ALEN];
+struct mackeep_header {
 	u8 dst[ETH_ALEN];
-	u16 policy;		/* in one word with the next two */
+	u8 src[ETH_ALEN];
+};
+
+/*
+ * What plain.c reads comes first: in an extension area that has nothing but a
+ * helper it ends with a cache line, the only one of a flow's own that MACKEEP
+ * adds to those which the stack reads for a packet.
+ */
+struct mackeep_record {
+	u32 seq;			/* odd while being written */
+	u32 ifindex;
+	u32 checked;
+	struct mackeep_header orig;	/* of frames of that direction */
+	u16 policy;
 	u8 flags;
 	u8 via;
-	u32 gen;
 	u16 vlan;
 	/* not under seq: any value is harmless */
 	u8 stamp;
@@ -313,8 +349,9 @@ static inline bool mackeep_forwarded(const struct sk_buff *skb)
 /* --- ownport.c, what every packet takes of it ------------------------------ */
 
 extern u64 mackeep_ownport_key[2];
-extern atomic_t mackeep_ownport_changes;
 
+bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
+			   const u8 *dst);
 int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair);
 void mackeep_ownport_start(struct mackeep_net *mn);
 void mackeep_ownport_close(struct mackeep_net *mn);
@@ -342,7 +379,7 @@ mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 
 	from |= (u64)skb->dev->ifindex << 32;
 	pair = to * mackeep_ownport_key[0] + from * mackeep_ownport_key[1];
-	moment = jiffies + atomic_read(&mackeep_ownport_changes);
+	moment = jiffies + mackeep_net_now(mn);
 	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
 	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))
 		return dev_queue_xmit(skb);

@@ -231,6 +231,7 @@ static int __net_init mackeep_net_init(struct net *net)
 
 	mn->net = net;
 	mn->policy_none.mn = mn;
+	atomic_set(&mn->news, MACKEEP_PLAIN);
 	mackeep_lasthop_net_init(mn);
 	mackeep_ownport_net_init(mn);
 
@@ -326,17 +327,17 @@ static int __init mackeep_init(void)
 		return err;
 	mackeep_lift_init();
 
-	err = mackeep_ownport_init();
+	err = register_pernet_subsys(&mackeep_net_ops);
 	if (err)
 		goto err_pair;
 
-	err = register_pernet_subsys(&mackeep_net_ops);
+	err = mackeep_ownport_init();
 	if (err)
-		goto err_ownport;
+		goto err_pernet;
 
 	err = mackeep_record_init();
 	if (err)
-		goto err_pernet;
+		goto err_ownport;
 
 	err = register_pernet_subsys(&mackeep_net_use_ops);
 	if (err)
@@ -364,10 +365,10 @@ err_use:
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 err_record:
 	mackeep_record_exit();
-err_pernet:
-	unregister_pernet_subsys(&mackeep_net_ops);
 err_ownport:
 	mackeep_ownport_exit();
+err_pernet:
+	unregister_pernet_subsys(&mackeep_net_ops);
 err_pair:
 	mackeep_pair_module_exit();
 	return err;
@@ -381,8 +382,8 @@ static void __exit mackeep_exit(void)
 	mackeep_lasthop_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
-	unregister_pernet_subsys(&mackeep_net_ops);
 	mackeep_ownport_exit();
+	unregister_pernet_subsys(&mackeep_net_ops);
 	mackeep_pair_module_exit();
 }
 

@@ -25,11 +25,6 @@
 
 #include "output.h"
 
-struct mackeep_header {
-	u8 dst[ETH_ALEN];
-	u8 src[ETH_ALEN];
-};
-
 /*
  * The MAC that the stack would send to; false while it is being resolved, to
  * which the stack attends when it gets the packet.
@@ -142,7 +137,7 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 {
 	struct net_device *dev = skb->dev;
 
-	mackeep_output_count(mn, skb, v6);
+	mackeep_output_count(mn, skb, mackeep_output_idev(skb, v6), v6);
 	if (unlikely(skb_headroom(skb) < HH_DATA_MOD)) {
 		skb = skb_expand_head(skb, LL_RESERVED_SPACE(dev));
 		if (!skb) {
@@ -198,18 +193,18 @@ static void mackeep_output_complete(struct mackeep_net *mn, struct sk_buff *skb,
 		mackeep_record_replace(ct, rec, &old, macs);
 }
 
-/* The record's MACs are missing, or the pair they came from has others now. */
+/* The record's MACs are missing, or there may be others now. */
 static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 				 struct nf_conn *ct,
 				 struct mackeep_record *rec, bool v6,
 				 struct mackeep_macs *macs)
 {
-	u32 gen = READ_ONCE(mn->pairs.gen);
+	u32 news = mackeep_net_now(mn);
 	bool first = !macs->flags;
 
 	if (macs->via == MACKEEP_VIA_LEARNED ||
 	    macs->via == MACKEEP_VIA_RESTORED) {
-		if (macs->gen != READ_ONCE(mn->pairs.moves))
+		if ((macs->checked & ~MACKEEP_PLAIN) != news)
 			mackeep_output_follow(mn, skb, ct, rec, macs);
 		if (!(macs->flags & MACKEEP_INFO_DST))
 			mackeep_output_complete(mn, skb, ct, rec, v6, macs);
@@ -221,7 +216,7 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 	if (!mackeep_adopt(mn, skb, ct, macs)) {
 		if (first)
 			return;
-		macs->gen = gen; /* not again for every packet */
+		macs->checked = news; /* not again for every packet */
 	}
 	mackeep_record_write(ct, rec, macs);
 	if (!first)
@@ -246,12 +241,52 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 static bool mackeep_output_stale(const struct mackeep_net *mn,
 				 const struct mackeep_macs *macs)
 {
-	if (!mackeep_output_current(mn, macs->via, macs->gen))
-		return true;
-	if (mackeep_output_paired(macs->via))
-		return !mackeep_policy_find(mn, macs->policy);
-	return macs->via != MACKEEP_VIA_NEIGH &&
-	       !(macs->flags & MACKEEP_INFO_DST);
+	switch (macs->via) {
+	case MACKEEP_VIA_NEIGH:
+		return false;
+	case MACKEEP_VIA_PAIR:
+	case MACKEEP_VIA_REVERSE:
+	case MACKEEP_VIA_CLIENT:
+		if (!mackeep_policy_find(mn, macs->policy))
+			return true;
+		break;
+	default:
+		if (!(macs->flags & MACKEEP_INFO_DST))
+			return true;
+	}
+	return (macs->checked & ~MACKEEP_PLAIN) != mackeep_net_now(mn);
+}
+
+/*
+ * Whether what is true of this packet's flow will be until there are news, so
+ * that plain.c need not ask again: complete MACs, neither of them this box's; a
+ * rule without options; a confirmed entry of which nobody follows the events;
+ * stations that the bridge knows. The record remembers.
+ */
+static void mackeep_output_settle(const struct sk_buff *skb,
+				  const struct mackeep_macs *macs)
+{
+	const struct net_device *dev = skb->dev;
+	struct mackeep_macs plain = *macs;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_record *rec;
+	struct nf_conn *ct;
+
+	if (macs->policy || macs->ifindex != dev->ifindex ||
+	    macs->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
+	    !netif_is_bridge_master(dev) ||
+	    ether_addr_equal(macs->src, dev->dev_addr) ||
+	    ether_addr_equal(macs->dst, dev->dev_addr))
+		return;
+	ct = nf_ct_get(skb, &ctinfo);
+	if (!nf_ct_is_confirmed(ct) || nf_ct_ecache_exist(ct))
+		return;
+	rec = mackeep_record_find(ct);
+	if (IS_ERR_OR_NULL(rec) ||
+	    !mackeep_ownport_apart(dev, macs->src, macs->dst))
+		return;
+	plain.checked |= MACKEEP_PLAIN;
+	mackeep_record_replace(ct, rec, macs, &plain);
 }
 
 /*
@@ -509,6 +544,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	verdict = nf_conntrack_confirm(skb);
 	if (verdict != NF_ACCEPT)
 		return verdict;
+	if (ct && !(macs.checked & MACKEEP_PLAIN))
+		mackeep_output_settle(skb, &macs);
 
 	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
 	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {

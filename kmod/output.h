@@ -13,33 +13,23 @@ unsigned int mackeep_output4(struct mackeep_net *mn, struct sk_buff *skb,
 unsigned int mackeep_output6(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 
+/* idev is that of the route, NULL for IPv4. */
 static __always_inline void
-mackeep_output_count(struct mackeep_net *mn, const struct sk_buff *skb, bool v6)
+mackeep_output_count(struct mackeep_net *mn, const struct sk_buff *skb,
+		     struct inet6_dev *idev, bool v6)
 {
 	if (MACKEEP_OUT_COUNTED)
 		return;
 	if (v6)
-		IP6_UPD_PO_STATS(mn->net, ip6_dst_idev(skb_dst(skb)),
-				 IPSTATS_MIB_OUT, skb->len);
+		IP6_UPD_PO_STATS(mn->net, idev, IPSTATS_MIB_OUT, skb->len);
 	else
 		IP_UPD_PO_STATS(mn->net, IPSTATS_MIB_OUT, skb->len);
 }
 
-/* Whether these MACs came out of the pair cache, and may change with it. */
-static __always_inline bool mackeep_output_paired(u8 via)
+static __always_inline struct inet6_dev *
+mackeep_output_idev(const struct sk_buff *skb, bool v6)
 {
-	return via >= MACKEEP_VIA_PAIR && via <= MACKEEP_VIA_CLIENT;
-}
-
-/* Nothing was learned since that would change them. */
-static __always_inline bool
-mackeep_output_current(const struct mackeep_net *mn, u8 via, u32 gen)
-{
-	if (mackeep_output_paired(via))
-		return gen == READ_ONCE(mn->pairs.gen);
-	if (via == MACKEEP_VIA_NEIGH)
-		return true;
-	return via != MACKEEP_VIA_NONE && gen == READ_ONCE(mn->pairs.moves);
+	return v6 ? ip6_dst_idev(skb_dst(skb)) : NULL;
 }
 
 /* As for NF_DROP_ERR(), the sender gets the error where it can. */

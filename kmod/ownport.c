@@ -9,8 +9,9 @@
  *
  * A hook where copies leave drops that one. All that the box sends by any bridge
  * would pay for it, and floods are rare: it is there from the first frame that
- * is flooded, which waits for it, until there was none for a while. For frames
- * between two stations the FDB is asked once per jiffy, and when it changes.
+ * is flooded, which waits for it, until there was none for a while. Whether it
+ * will be flooded is asked of the FDB: for a flow of plain packets when the FDB
+ * has changed, for other frames between two stations once per jiffy as well.
  *
  * Who may run at once: packets in the hook of plain.c, on any CPU, under
  * rcu_read_lock(); the work, which alone puts the hook in place and takes it
@@ -29,7 +30,6 @@
 #define MACKEEP_OWNPORT_QUIET	(30 * HZ)	/* without a flood */
 
 u64 mackeep_ownport_key[2] __read_mostly;
-atomic_t mackeep_ownport_changes = ATOMIC_INIT(0);
 
 /* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
 static const struct net_device *
@@ -158,6 +158,23 @@ mackeep_ownport_bridge(const struct net_device *dev, u16 *vid)
 	return dev;
 }
 
+/*
+ * Under rcu_read_lock(). Whether nothing of the above can happen to frames
+ * between these stations, either way: the bridge knows them, at two ports.
+ */
+bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
+			   const u8 *dst)
+{
+	const struct net_device *from, *to;
+	u16 vid;
+
+	if (mackeep_ownport_bridge(br, &vid) != br)
+		return false;
+	from = mackeep_ownport_of(br, src, vid);
+	to = mackeep_ownport_of(br, dst, vid);
+	return from && to && from != to;
+}
+
 /* Consumes skb. */
 int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair)
 {
@@ -224,27 +241,52 @@ void mackeep_ownport_net_init(struct mackeep_net *mn)
 	};
 }
 
-/* Of any bridge: a station is known, forgotten, or at another port. */
-static int mackeep_ownport_event(struct notifier_block *nb,
-				 unsigned long event, void *data)
+/* A station of a bridge is known, forgotten, or at another port. */
+static int mackeep_ownport_fdb(struct notifier_block *nb, unsigned long event,
+			       void *data)
 {
+	const struct switchdev_notifier_info *info = data;
+
 	if (event == SWITCHDEV_FDB_ADD_TO_DEVICE ||
 	    event == SWITCHDEV_FDB_DEL_TO_DEVICE)
-		atomic_inc(&mackeep_ownport_changes);
+		mackeep_net_news(mackeep_net(dev_net(info->dev)));
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block mackeep_ownport_nb = {
-	.notifier_call	= mackeep_ownport_event,
+/* A bridge is set up in another way: it may be about its VLANs. */
+static int mackeep_ownport_setup(struct notifier_block *nb, unsigned long event,
+				 void *data)
+{
+	const struct switchdev_notifier_info *info = data;
+
+	mackeep_net_news(mackeep_net(dev_net(info->dev)));
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block mackeep_ownport_fdb_nb = {
+	.notifier_call	= mackeep_ownport_fdb,
+};
+
+static struct notifier_block mackeep_ownport_setup_nb = {
+	.notifier_call	= mackeep_ownport_setup,
 };
 
 int mackeep_ownport_init(void)
 {
+	int err;
+
 	get_random_bytes(mackeep_ownport_key, sizeof(mackeep_ownport_key));
-	return register_switchdev_notifier(&mackeep_ownport_nb);
+	err = register_switchdev_notifier(&mackeep_ownport_fdb_nb);
+	if (err)
+		return err;
+	err = register_switchdev_blocking_notifier(&mackeep_ownport_setup_nb);
+	if (err)
+		unregister_switchdev_notifier(&mackeep_ownport_fdb_nb);
+	return err;
 }
 
 void mackeep_ownport_exit(void)
 {
-	unregister_switchdev_notifier(&mackeep_ownport_nb);
+	unregister_switchdev_blocking_notifier(&mackeep_ownport_setup_nb);
+	unregister_switchdev_notifier(&mackeep_ownport_fdb_nb);
 }

@@ -179,7 +179,7 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 		list_del(&old->list);
 		call_rcu(&old->rcu, mackeep_pair_free);
 	}
-	WRITE_ONCE(pairs->gen, pairs->gen + 1);
+	mackeep_net_news(mn);
 }
 
 static void mackeep_pair_add(struct mackeep_net *mn,
@@ -310,9 +310,8 @@ void mackeep_pair_move(struct mackeep_net *mn,
 		ether_addr_copy(macs.src, mac);
 		macs.vlan = pair->vlan;
 		macs.policy = pair->policy;
+		WRITE_ONCE(pairs->moved, true);
 		mackeep_pair_change(mn, pair, &macs, false, pair->src);
-		smp_wmb(); /* the pair before moves: mackeep_pair_follow() */
-		WRITE_ONCE(pairs->moves, pairs->moves + 1);
 	}
 	spin_unlock_bh(&pairs->lock);
 }
@@ -325,8 +324,9 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 	struct mackeep_pairs *pairs = &mn->pairs;
 	const struct mackeep_pair *pair;
 
-	macs->gen = READ_ONCE(pairs->moves);
-	smp_rmb(); /* moves first: one after it is seen as one */
+	macs->checked = mackeep_net_now(mn);
+	if (!READ_ONCE(pairs->moved))
+		return false;
 	pair = mackeep_pair_client(pairs, key);
 	if (!pair || !ether_addr_equal(pair->was, macs->src) ||
 	    ether_addr_equal(pair->src, macs->src) ||
@@ -345,10 +345,9 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 		       struct mackeep_macs *macs)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	u32 gen = READ_ONCE(pairs->gen);
+	u32 news = mackeep_net_now(mn);
 	struct mackeep_pair *pair;
 
-	smp_rmb(); /* gen first: a change after it is seen as one */
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
 	if (!pair || time_after(jiffies, READ_ONCE(pair->used) +
 				mackeep_pair_timeout(mn)))
@@ -359,9 +358,8 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	macs->ifindex = pair->key.ifindex;
 	macs->vlan = pair->vlan;
 	macs->policy = pair->policy;
-	if (unlikely(READ_ONCE(pairs->moves)))
-		mackeep_pair_follow(mn, key, macs);
-	macs->gen = gen;
+	mackeep_pair_follow(mn, key, macs);
+	macs->checked = news;
 
 	if (time_after(jiffies, READ_ONCE(pair->used) + HZ)) {
 		spin_lock_bh(&pairs->lock);
@@ -415,10 +413,11 @@ static void mackeep_pair_gc(struct work_struct *work)
  * May sleep. What does not match waits in a list of its own, from where other
  * users of the cache take it back if they touch it meanwhile.
  */
-static unsigned int mackeep_pair_flush_list(struct mackeep_pairs *pairs,
+static unsigned int mackeep_pair_flush_list(struct mackeep_net *mn,
 					    struct list_head *list,
 					    const struct mackeep_filter *filter)
 {
+	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
 	unsigned int n = 0;
 	LIST_HEAD(others);
@@ -443,7 +442,7 @@ static unsigned int mackeep_pair_flush_list(struct mackeep_pairs *pairs,
 	}
 	list_splice(&others, list);
 	if (n)
-		WRITE_ONCE(pairs->gen, pairs->gen + 1);
+		mackeep_net_news(mn);
 	spin_unlock_bh(&pairs->lock);
 	return n;
 }
@@ -456,8 +455,8 @@ unsigned int mackeep_pair_flush(struct mackeep_net *mn,
 	unsigned int n;
 
 	mutex_lock(&mackeep_net_mutex);
-	n = mackeep_pair_flush_list(pairs, &pairs->fresh, filter) +
-	    mackeep_pair_flush_list(pairs, &pairs->proven, filter);
+	n = mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
+	    mackeep_pair_flush_list(mn, &pairs->proven, filter);
 	mutex_unlock(&mackeep_net_mutex);
 	return n;
 }
@@ -474,10 +473,10 @@ void mackeep_pair_stop(struct mackeep_net *mn)
 	struct mackeep_pairs *pairs = &mn->pairs;
 
 	cancel_delayed_work_sync(&pairs->gc);
-	mackeep_pair_flush_list(pairs, &pairs->fresh, &all);
-	mackeep_pair_flush_list(pairs, &pairs->proven, &all);
+	mackeep_pair_flush_list(mn, &pairs->fresh, &all);
+	mackeep_pair_flush_list(mn, &pairs->proven, &all);
 	/* Flows adopted before the hooks went must not match after a restart. */
-	WRITE_ONCE(pairs->gen, pairs->gen + 1);
+	mackeep_net_news(mn);
 }
 
 /* The table is there as long as the namespace, for dumps that take long. */

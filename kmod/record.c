@@ -127,12 +127,12 @@ struct mackeep_record *mackeep_record_attach(struct nf_conn *ct)
 static void mackeep_record_copy(const struct mackeep_record *rec,
 				struct mackeep_macs *macs)
 {
-	ether_addr_copy(macs->src, rec->src);
-	ether_addr_copy(macs->dst, rec->dst);
+	ether_addr_copy(macs->src, rec->orig.src);
+	ether_addr_copy(macs->dst, rec->orig.dst);
 	macs->ifindex = rec->ifindex;
 	macs->vlan = rec->vlan;
 	macs->policy = rec->policy;
-	macs->gen = rec->gen;
+	macs->checked = rec->checked;
 	macs->flags = rec->flags;
 	macs->via = rec->via;
 }
@@ -160,8 +160,8 @@ void mackeep_record_read(const struct nf_conn *ct,
 static bool mackeep_record_shows(const struct mackeep_record *rec,
 				 const struct mackeep_macs *macs)
 {
-	return ether_addr_equal(rec->src, macs->src) &&
-	       ether_addr_equal(rec->dst, macs->dst) &&
+	return ether_addr_equal(rec->orig.src, macs->src) &&
+	       ether_addr_equal(rec->orig.dst, macs->dst) &&
 	       rec->ifindex == macs->ifindex && rec->vlan == macs->vlan &&
 	       rec->policy == macs->policy && rec->flags == macs->flags &&
 	       rec->via == macs->via;
@@ -173,14 +173,16 @@ static bool mackeep_record_store(struct mackeep_record *rec,
 {
 	bool news = !mackeep_record_shows(rec, macs);
 
+	WRITE_ONCE(rec->checked, 0);
+	smp_wmb(); /* not plain before odd: plain.c looks for no more */
 	WRITE_ONCE(rec->seq, rec->seq + 1);
 	smp_wmb(); /* odd before any change; pairs with mackeep_record_read() */
-	ether_addr_copy(rec->src, macs->src);
-	ether_addr_copy(rec->dst, macs->dst);
+	ether_addr_copy(rec->orig.src, macs->src);
+	ether_addr_copy(rec->orig.dst, macs->dst);
 	rec->ifindex = macs->ifindex;
 	rec->vlan = macs->vlan;
 	rec->policy = macs->policy;
-	rec->gen = macs->gen;
+	rec->checked = macs->checked;
 	rec->flags = macs->flags;
 	rec->via = macs->via;
 	smp_wmb(); /* every change before even */
