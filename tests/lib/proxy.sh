@@ -50,6 +50,16 @@ module_gone()
 	ok "the module can be unloaded" busywait 20 modprobe -qr $MODULE
 }
 
+# What is left in the box's flows when the module has gone: no record. Linux 7
+# lets them keep a helper's name, as long as they live; others take it off.
+records_gone() # TITLE
+{
+	unlike "$(ns box mackeep list 2>&1)" "smac=" "$1: no flow has MACs any more"
+	if [ "$(uname -r | cut -d . -f 1)" -lt 7 ]; then
+		unlike "$(ns box conntrack -L 2>/dev/null)" "helper=" "$1: nor the helper"
+	fi
+}
+
 # Of the namespace NAME, all CPUs together
 mackeep_stat() # NAMESPACE COUNTER
 {
