@@ -131,9 +131,13 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	return true;
 }
 
-/* Consumes skb; its device is the one it leaves by. */
+/*
+ * Consumes skb; its device is the one it leaves by. apart: the bridge has been
+ * asked about its two stations.
+ */
 static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
-			       const struct mackeep_header *hdr, bool v6)
+			       const struct mackeep_header *hdr, bool v6,
+			       bool apart)
 {
 	struct net_device *dev = skb->dev;
 
@@ -152,7 +156,7 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 		kfree_skb(skb);
 		return -EINVAL;
 	}
-	return mackeep_ownport_xmit(mn, skb);
+	return apart ? dev_queue_xmit(skb) : mackeep_ownport_xmit(mn, skb);
 }
 
 /*
@@ -263,7 +267,7 @@ static bool mackeep_output_stale(const struct mackeep_net *mn,
  * rule without options; a confirmed entry of which nobody follows the events;
  * stations that the bridge knows. The record remembers.
  */
-static void mackeep_output_settle(const struct sk_buff *skb,
+static bool mackeep_output_settle(const struct sk_buff *skb,
 				  const struct mackeep_macs *macs)
 {
 	const struct net_device *dev = skb->dev;
@@ -277,16 +281,16 @@ static void mackeep_output_settle(const struct sk_buff *skb,
 	    !netif_is_bridge_master(dev) ||
 	    ether_addr_equal(macs->src, dev->dev_addr) ||
 	    ether_addr_equal(macs->dst, dev->dev_addr))
-		return;
+		return false;
 	ct = nf_ct_get(skb, &ctinfo);
 	if (!nf_ct_is_confirmed(ct) || nf_ct_ecache_exist(ct))
-		return;
+		return false;
 	rec = mackeep_record_find(ct);
 	if (IS_ERR_OR_NULL(rec) ||
 	    !mackeep_ownport_apart(dev, macs->src, macs->dst))
-		return;
+		return false;
 	plain.checked |= MACKEEP_PLAIN;
-	mackeep_record_replace(ct, rec, macs, &plain);
+	return mackeep_record_replace(ct, rec, macs, &plain);
 }
 
 /*
@@ -367,7 +371,7 @@ static int mackeep_output_fragment(struct net *net, struct sock *sk,
 		kfree_skb(skb);
 		return -ENOENT;
 	}
-	return mackeep_output_xmit(mn, skb, &hdr, v6);
+	return mackeep_output_xmit(mn, skb, &hdr, v6, false);
 }
 
 static int mackeep_output_cut(struct net *net, struct sock *sk,
@@ -481,8 +485,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	struct mackeep_macs macs;
 	unsigned int mtu, verdict;
 	struct nf_conn *ct;
+	bool fits, apart;
 	int dir, ret;
-	bool fits;
 
 	if (state->out->type != ARPHRD_ETHER)
 		return NF_ACCEPT;
@@ -544,8 +548,10 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	verdict = nf_conntrack_confirm(skb);
 	if (verdict != NF_ACCEPT)
 		return verdict;
-	if (ct && !(macs.checked & MACKEEP_PLAIN))
-		mackeep_output_settle(skb, &macs);
+	/* A forwarded one may go to another MAC than the record has. */
+	apart = ct && !mackeep_forwarded(skb) &&
+		(macs.checked & MACKEEP_PLAIN ||
+		 mackeep_output_settle(skb, &macs));
 
 	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
 	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {
@@ -559,7 +565,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, reply);
 
 	if (likely(fits))
-		ret = mackeep_output_xmit(mn, skb, &hdr, v6);
+		ret = mackeep_output_xmit(mn, skb, &hdr, v6, apart);
 	else
 		ret = mackeep_output_big(mn, sk, skb, mtu, v6);
 stolen:
