@@ -17,18 +17,6 @@
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools ctinfo
 
-# Objects of a slab cache, none of them merely waiting in a processor's list
-slab()
-{
-	[ ! -e "/sys/kernel/slab/$1" ] || echo 1 >"/sys/kernel/slab/$1/shrink"
-	awk -v name="$1" '$1 == name { print $2 }' /proc/slabinfo
-}
-
-slab_back() # NAME COUNT
-{
-	[ "$(slab "$1")" -le "$2" ]
-}
-
 refs()
 {
 	cat /sys/module/$MODULE/refcnt

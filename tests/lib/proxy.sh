@@ -60,6 +60,18 @@ records_gone() # TITLE
 	fi
 }
 
+# Objects of a slab cache, none of them merely waiting in a processor's list
+slab() # NAME
+{
+	[ ! -e "/sys/kernel/slab/$1" ] || echo 1 >"/sys/kernel/slab/$1/shrink"
+	awk -v name="$1" '$1 == name { print $2 }' /proc/slabinfo
+}
+
+slab_back() # NAME COUNT
+{
+	[ "$(slab "$1")" -le "$2" ]
+}
+
 # Of the namespace NAME, all CPUs together
 mackeep_stat() # NAMESPACE COUNTER
 {

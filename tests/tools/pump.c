@@ -176,6 +176,13 @@ static int udp_open(void)
 				 v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &one,
 				 sizeof(one)))
 		die("IP_TRANSPARENT");
+	/*
+	 * As QUIC has it. Without DF each address that is sent to has a
+	 * generator of IPv4 identifiers, and the first use in a jiffy costs.
+	 */
+	if (!v6 && setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &(int){
+				      IP_PMTUDISC_DO }, sizeof(int)))
+		die("IP_MTU_DISCOVER");
 
 	len = sockaddr(&addr, flows > 1 ? &any : &first.saddr, first.sport);
 	if (bind(fd, &addr.sa, len))
