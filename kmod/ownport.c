@@ -168,7 +168,9 @@ bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
 	const struct net_device *from, *to;
 	u16 vid;
 
-	if (mackeep_ownport_bridge(br, &vid) != br)
+	/* Without switchdev nobody tells when that changes. */
+	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) ||
+	    mackeep_ownport_bridge(br, &vid) != br)
 		return false;
 	from = mackeep_ownport_of(br, src, vid);
 	to = mackeep_ownport_of(br, dst, vid);
