@@ -101,6 +101,8 @@ proxy_up() # [MODE [USESRC [INTERFACE...]]]
 		timeout connect 20s
 		timeout client 60s
 		timeout server 60s
+		# It would be a second after a test has closed its sockets.
+		retries 0
 	CFG
 	for dev; do
 		cat <<-CFG
