@@ -10,12 +10,13 @@ need make pkg-config man
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 root=$TMP/root
+build=${BUILD:-$top/build}
 KVER=${KVER:-$(uname -r)}
 
 # What is built already is installed: sources are read-only here.
 run_make() # TARGET [VARIABLE...]
 {
-	make -s -C "$top" -o all "$@" KVER="$KVER" DESTDIR="$root"
+	make -s -C "$top" -o all "$@" BUILD="$build" KVER="$KVER" DESTDIR="$root"
 }
 
 files()
@@ -23,7 +24,7 @@ files()
 	(cd "$root" 2>/dev/null && find . -type f -o -type l | sort)
 }
 
-[ -e "$top/build/$KVER/kmod/xt_MACKEEP.ko" ] || skip_all "nothing is built for $KVER"
+[ -e "$build/$KVER/kmod/xt_MACKEEP.ko" ] || skip_all "nothing is built for $KVER"
 
 ok "make install" run_make install
 for file in sbin/mackeep share/man/man8/mackeep.8 share/man/man8/xt_MACKEEP.8 \
