@@ -124,7 +124,7 @@ must spawn_ready serve6 ns l1 load serve -b $S1_6
 rules
 must ns box nft -f - <<RULES
 table bridge today {
-	chain in {
+	chain arriving {
 		type filter hook prerouting priority dstnat; policy accept;
 		udp dport 443 ether daddr set $MAC_BR meta pkttype set host
 	}

@@ -98,7 +98,7 @@ is "$(mackeep_stat box lifted_sock)" "$sock" "and not lifted"
 
 must ns box nft -f - <<-RULES
 table bridge odd {
-	chain in {
+	chain arriving {
 		type filter hook prerouting priority dstnat; policy accept;
 		ether saddr $NOBODY meta mark set $LIFT_MARK
 	}

@@ -115,7 +115,7 @@ for bad in mackeep_pair_max:-1 mackeep_pair_max:x mackeep_pair_timeout:-1 \
 	   mackeep_lift_mark:0x100/0xff mackeep_lift_mark:x mackeep_lift_mark:0x1ffffffff; do
 	value=${bad#*:} knob=${bad%:*}
 	before=$(ns box cat /proc/sys/net/netfilter/$knob)
-	nok "$knob refuses $value" ns box sysctl -qw net.netfilter.$knob=$value
+	nok "$knob refuses $value" ns box sh -c "echo $value >/proc/sys/net/netfilter/$knob"
 	is "$(ns box cat /proc/sys/net/netfilter/$knob)" "$before" \
 		"$knob is as before"
 done

@@ -123,7 +123,7 @@ topo_box_rules
 # ebtables does not look behind a tag.
 must ns box nft -f - <<-RULES
 	table bridge today {
-		chain in {
+		chain arriving {
 			type filter hook prerouting priority dstnat; policy accept;
 			meta l4proto tcp th dport 443 ether daddr set $MAC_BR meta pkttype set host
 			meta l4proto tcp th sport 443 ether daddr set $MAC_BR meta pkttype set host

@@ -311,7 +311,7 @@ topo_box_broute()
 		chain take {
 			ether daddr set iifname map @own meta pkttype set host meta broute set 1
 		}
-		chain in {
+		chain arriving {
 			type filter hook prerouting priority dstnat; policy accept;
 			tcp dport 443 jump take
 			tcp sport 443 jump take
@@ -325,7 +325,7 @@ topo_box_broute_udp()
 {
 	must ns box nft -f - <<-RULES
 	table bridge broute_udp {
-		chain in {
+		chain arriving {
 			type filter hook prerouting priority dstnat; policy accept;
 			udp dport 443 ether daddr set $MAC_BR meta pkttype set host
 			udp sport 443 ether daddr set $MAC_BR meta pkttype set host
