@@ -346,45 +346,17 @@ static inline bool mackeep_forwarded(const struct sk_buff *skb)
 	return skb->skb_iif;
 }
 
-/* --- ownport.c, what every packet takes of it ------------------------------ */
-
-extern u64 mackeep_ownport_key[2];
+/* --- ownport.c: as above ---------------------------------------------------- */
 
 bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
 			   const u8 *dst);
-int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair);
+int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb);
 void mackeep_ownport_start(struct mackeep_net *mn);
 void mackeep_ownport_close(struct mackeep_net *mn);
 void mackeep_ownport_stop(struct mackeep_net *mn);
 void mackeep_ownport_net_init(struct mackeep_net *mn);
 int mackeep_ownport_init(void);
 void mackeep_ownport_exit(void);
-
-static __always_inline u64 *mackeep_ownport_slot(const struct mackeep_net *mn,
-						 u64 pair)
-{
-	return &mn->slots->known[pair >> (64 - MACKEEP_SLOTS_BITS)];
-}
-
-/*
- * As dev_queue_xmit(), for a packet with its Ethernet header. A slot with the
- * two stations, the device and this jiffy: the bridge has been asked already.
- */
-static __always_inline int
-mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
-{
-	u64 from = get_unaligned((u32 *)(skb->data + 8));
-	u64 to = get_unaligned((u64 *)skb->data);
-	u64 pair, moment;
-
-	from |= (u64)skb->dev->ifindex << 32;
-	pair = to * mackeep_ownport_key[0] + from * mackeep_ownport_key[1];
-	moment = jiffies + mackeep_net_now(mn);
-	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
-	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))
-		return dev_queue_xmit(skb);
-	return mackeep_ownport_ask(mn, skb, pair);
-}
 
 /* --- adopt.c ------------------------------------------------------------ */
 

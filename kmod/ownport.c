@@ -15,7 +15,8 @@
  *
  * Who may run at once: packets in the hook of plain.c, on any CPU, under
  * rcu_read_lock(); the work, which alone puts the hook in place and takes it
- * away; and whoever starts and stops the namespace, under mackeep_net_mutex.
+ * away; whoever starts and stops the namespace, under mackeep_net_mutex; and
+ * switchdev's notifiers, which do no more than to tell that there are news.
  * A packet that has seen "guarded" is sent before the hook goes.
  */
 #include <linux/if_bridge.h>
@@ -29,7 +30,7 @@
 #define MACKEEP_OWNPORT_HELD	256		/* frames that wait, at most */
 #define MACKEEP_OWNPORT_QUIET	(30 * HZ)	/* without a flood */
 
-u64 mackeep_ownport_key[2] __read_mostly;
+static u64 mackeep_ownport_key[2] __read_mostly;
 
 /* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
 static const struct net_device *
@@ -177,8 +178,14 @@ bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
 	return from && to && from != to;
 }
 
+static u64 *mackeep_ownport_slot(const struct mackeep_net *mn, u64 pair)
+{
+	return &mn->slots->known[pair >> (64 - MACKEEP_SLOTS_BITS)];
+}
+
 /* Consumes skb. */
-int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair)
+static int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb,
+			       u64 pair)
 {
 	const struct ethhdr *eth = (struct ethhdr *)skb->data;
 	const struct net_device *br, *from = NULL, *to;
@@ -202,6 +209,25 @@ int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb, u64 pair)
 	}
 	WRITE_ONCE(*mackeep_ownport_slot(mn, pair), pair);
 	return dev_queue_xmit(skb);
+}
+
+/*
+ * As dev_queue_xmit(), for a packet with its Ethernet header. A slot with the
+ * two stations, the device and this jiffy: the bridge has been asked already.
+ */
+int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
+{
+	u64 from = get_unaligned((u32 *)(skb->data + 8));
+	u64 to = get_unaligned((u64 *)skb->data);
+	u64 pair, moment;
+
+	from |= (u64)skb->dev->ifindex << 32;
+	pair = to * mackeep_ownport_key[0] + from * mackeep_ownport_key[1];
+	moment = jiffies + mackeep_net_now(mn);
+	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
+	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))
+		return dev_queue_xmit(skb);
+	return mackeep_ownport_ask(mn, skb, pair);
 }
 
 void mackeep_ownport_start(struct mackeep_net *mn)
