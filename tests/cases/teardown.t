@@ -30,12 +30,17 @@ load_on()
 }
 
 # What failed while there were no rules, failed. Both ends may not know that
-# the other has gone, and would ask for minutes: the sockets are closed.
+# the other has gone, and would ask for minutes: the sockets are closed, while the
+# proxy does nothing to them. ss -K would make Linux 5.10 keep for ever those that
+# no process has any more: these go when they have asked a few times.
 load_off()
 {
 	held_stop few >/dev/null
 	held_stop many >/dev/null
-	ns box ss -K -t >/dev/null
+	kill -STOP $proxy_pid
+	ns box ss -K -t state connected exclude fin-wait-1 exclude closing \
+		exclude last-ack >/dev/null
+	kill -CONT $proxy_pid
 	proxy_quiet
 	# The stack may still be asking for somebody's MAC.
 	ns box ip neigh flush dev br0 nud all
@@ -92,6 +97,7 @@ flush_entries()
 must topo_up
 must servers_up
 must proxy_up
+must ns box sysctl -qw net.ipv4.tcp_orphan_retries=1 net.ipv4.tcp_retries2=5
 slab_before=$(slab nf_conntrack)
 slab_before=${slab_before:-0} # nothing has used conntrack yet
 module_needed

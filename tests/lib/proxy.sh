@@ -54,7 +54,11 @@ module_gone()
 # lets them keep a helper's name, as long as they live; others take it off.
 records_gone() # TITLE
 {
-	unlike "$(ns box mackeep list 2>&1)" "smac=" "$1: no flow has MACs any more"
+	local list
+
+	list=$(ns box mackeep list 2>&1)
+	like "$list" "flow entries have been shown" "$1: the flows are there to see"
+	unlike "$list" "smac=" "$1: no flow has MACs any more"
 	if [ "$(uname -r | cut -d . -f 1)" -lt 7 ]; then
 		unlike "$(ns box conntrack -L 2>/dev/null)" "helper=" "$1: nor the helper"
 	fi
