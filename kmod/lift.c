@@ -327,7 +327,7 @@ static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 {
 	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
 
-	if (skb_unclone(skb, GFP_ATOMIC)) {
+	if (skb_ensure_writable(skb, 0)) {
 		MACKEEP_STAT_INC(mn, dropped);
 		return NF_DROP;
 	}
