@@ -19,7 +19,7 @@
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge
 
-AGEING=10
+AGEING=$((10 * ${MACKEEP_PATIENCE:-1})) # less than the minute
 MINUTE=60
 
 stations() # of the box's bridge, as MAC PORT

@@ -128,6 +128,8 @@ must topo_ip rt <<-LINES
 	link add link lan name vrrp address $MAC_V type macvlan mode private
 	link set vrrp up
 LINES
+# It has no address, and who asks for the router's gets one answer.
+topo_sysctl rt net.ipv4.conf.vrrp.arp_ignore=1
 client_pinned replace
 
 # --- control ----------------------------------------------------------------------

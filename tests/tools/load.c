@@ -18,7 +18,8 @@
  *   -i		first sequence numbers from all over their range; those that a
  *		kernel gives to two connections of the same addresses and ports,
  *		in whatever namespaces, differ by no more than the time between
- *   -t S	give up after S seconds without an answer (30)
+ *   -t S	give up after S seconds without an answer (30), or as many times
+ *		that as MACKEEP_PATIENCE says
  *
  * PORT is 443 unless given; it is plain HTTP all the same. "serve" says
  * "ready" once it listens. "get" ends with "done N failed N bytes N", exit 0
@@ -620,6 +621,7 @@ static void usage(void)
 int main(int argc, char **argv)
 {
 	struct sigaction term = { .sa_handler = on_term };
+	const char *times = getenv("MACKEEP_PATIENCE");
 	const char *bind_to = NULL;
 	int opt, port = 443;
 	bool server;
@@ -668,6 +670,8 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
+	if (times)
+		get.patience *= atof(times);
 	if (optind + !server + 1 == argc)
 		port = atoi(argv[argc - 1]);
 	else if (optind + !server != argc)
