@@ -94,7 +94,7 @@ rules()
 topo_box_addressed
 rules
 topo_box_broute
-topo_box_broute_udp
+topo_box_redirect udp
 today() # TITLE
 {
 	set -- "$1, IPv$family"

@@ -109,7 +109,7 @@ proxy_start
 
 topo_box_addressed
 topo_box_rules
-topo_box_broute_udp
+topo_box_redirect udp
 watch_egress
 egress_start count
 traffic "no module"

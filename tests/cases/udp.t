@@ -100,7 +100,7 @@ proxy_start
 # Today's way sends UDP to the box by MAC as well.
 topo_box_addressed
 topo_box_rules
-topo_box_broute_udp
+topo_box_redirect udp
 both today "no module"
 topo_box_broute_off
 topo_box_unaddressed

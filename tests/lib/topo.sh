@@ -275,13 +275,15 @@ topo_box_unaddressed()
 }
 
 # Which frames are for the box, by mark. lift_mark is the module's.
-topo_box_marks()
+topo_box_marks() # [MATCH]
 {
+	local match=${1:-meta l4proto \{ tcp, udp \} th dport 443}
+
 	must ns box nft -f - <<-RULES
 	table bridge mackeep {
 		chain lift {
 			type filter hook prerouting priority dstnat; policy accept;
-			meta l4proto { tcp, udp } th dport 443 meta mark set $LIFT_MARK
+			$match meta mark set $LIFT_MARK
 		}
 	}
 	RULES
@@ -320,27 +322,36 @@ topo_box_broute()
 	RULES
 }
 
-# The same for UDP
-topo_box_broute_udp()
+# Likewise, for frames of PROTOCOL, by the bridge: it learns who sent them.
+topo_box_redirect() # tcp|udp
 {
+	local redirect="ether daddr set $MAC_BR meta pkttype set host"
+
 	must ns box nft -f - <<-RULES
-	table bridge broute_udp {
+	table bridge redirected {
 		chain arriving {
 			type filter hook prerouting priority dstnat; policy accept;
-			udp dport 443 ether daddr set $MAC_BR meta pkttype set host
-			udp sport 443 ether daddr set $MAC_BR meta pkttype set host
-			ip frag-off & 0x1fff != 0 ether daddr set $MAC_BR meta pkttype set host
-			${V6:+exthdr frag exists ether daddr set $MAC_BR meta pkttype set host}
+			$1 dport 443 $redirect
+			$1 sport 443 $redirect
 		}
 	}
 	RULES
+	[ $1 = udp ] || return 0
+
+	must ns box nft add rule bridge redirected arriving "ip frag-off & 0x1fff != 0 $redirect"
+	[ -z "${V6-}" ] ||
+		must ns box nft add rule bridge redirected arriving "exthdr frag exists $redirect"
 }
 
 topo_box_broute_off()
 {
-	ns box ebtables-legacy -t broute -F 2>/dev/null
+	# The kernel asks a table without a rule, too.
+	if [ -d /sys/module/ebtable_broute ]; then
+		ns box ebtables-legacy -t broute -F
+		modprobe -qr ebtable_broute
+	fi 2>/dev/null
 	ns box nft delete table bridge broute 2>/dev/null
-	ns box nft delete table bridge broute_udp 2>/dev/null
+	ns box nft delete table bridge redirected 2>/dev/null
 	return 0
 }
 
