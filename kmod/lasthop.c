@@ -174,7 +174,10 @@ static struct dst_entry *mackeep_lasthop_dst6(struct net_device *dev)
 		return NULL;
 	rt->rt6i_idev = in6_dev_get(dev);
 	rt->dst.input = mackeep_lasthop_forward6;
-	rt->dst.output = ip6_output;
+	if (!rt->rt6i_idev || !mackeep_ip6_output(&rt->dst)) {
+		dst_release(&rt->dst);
+		return NULL;
+	}
 	return &rt->dst;
 }
 
@@ -214,7 +217,8 @@ mackeep_lasthop_add(struct mackeep_net *mn, u32 ifindex, bool v6)
 	struct mackeep_lasthop *lh = &mn->lasthop;
 	struct mackeep_lasthop_route *route, *other;
 
-	if (!dev || dev->type != ARPHRD_ETHER || !(dev->flags & IFF_UP))
+	if (!dev || dev->type != ARPHRD_ETHER || !(dev->flags & IFF_UP) ||
+	    (v6 && !__in6_dev_get(dev)))
 		return NULL;
 
 	route = kzalloc(sizeof(*route), GFP_ATOMIC | __GFP_NOWARN);

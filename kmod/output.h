@@ -18,12 +18,14 @@ static __always_inline void
 mackeep_output_count(struct mackeep_net *mn, const struct sk_buff *skb,
 		     struct inet6_dev *idev, bool v6)
 {
+	unsigned int len = skb->len;
+
 	if (MACKEEP_OUT_COUNTED)
 		return;
 	if (v6)
-		IP6_UPD_PO_STATS(mn->net, idev, IPSTATS_MIB_OUT, skb->len);
+		IP6_UPD_PO_STATS(mn->net, idev, IPSTATS_MIB_OUT, len);
 	else
-		IP_UPD_PO_STATS(mn->net, IPSTATS_MIB_OUT, skb->len);
+		IP_UPD_PO_STATS(mn->net, IPSTATS_MIB_OUT, len);
 }
 
 static __always_inline struct inet6_dev *

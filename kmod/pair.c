@@ -396,7 +396,8 @@ static void mackeep_pair_expire(struct mackeep_net *mn, struct list_head *list)
 static void mackeep_pair_schedule(struct mackeep_net *mn)
 {
 	queue_delayed_work(system_power_efficient_wq, &mn->pairs.gc,
-			   clamp(mackeep_pair_timeout(mn) / 4, HZ, 30UL * HZ));
+			   clamp_t(unsigned long, mackeep_pair_timeout(mn) / 4,
+				   HZ, 30 * HZ));
 }
 
 static void mackeep_pair_gc(struct work_struct *work)

@@ -128,6 +128,27 @@ struct nf_ct_iter_data {
 	((__force u32)(skb)->vlan_proto << 16 | (skb)->vlan_tci)
 #endif
 
+#ifndef HAVE_skb_clear_tstamp
+#define skb_clear_tstamp(skb)	((skb)->tstamp = 0)
+#endif
+
+#ifndef HAVE_skb_expand_head
+static inline struct sk_buff *skb_expand_head(struct sk_buff *skb,
+					      unsigned int headroom)
+{
+	struct sk_buff *wide = skb_realloc_headroom(skb, headroom);
+
+	if (!wide) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	if (skb->sk)
+		skb_set_owner_w(wide, skb->sk);
+	consume_skb(skb);
+	return wide;
+}
+#endif
+
 /* --- the bridge ----------------------------------------------------------- */
 
 /*
@@ -228,6 +249,35 @@ static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
 	ipv6_stub->ipv6_fragment(net, sk, skb, output)
 #endif
 
+/*
+ * IPv6's own way out. Not all old kernels export it, but every route has it,
+ * such as that to the neighbours on a device which is up: false without one.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+static inline bool mackeep_ip6_output(struct dst_entry *dst)
+{
+	struct flowi6 fl6 = {
+		.flowi6_oif	= dst->dev->ifindex,
+		.daddr		= IN6ADDR_LINKLOCAL_ALLNODES_INIT,
+	};
+	struct dst_entry *route;
+	bool found;
+
+	route = ip6_route_output(dev_net(dst->dev), NULL, &fl6);
+	found = !route->error;
+	if (found)
+		dst->output = route->output;
+	dst_release(route);
+	return found;
+}
+#else
+static inline bool mackeep_ip6_output(struct dst_entry *dst)
+{
+	dst->output = ip6_output;
+	return true;
+}
+#endif
+
 #ifndef HAVE_ip6_dst_mtu_maybe_forward
 #define ip6_dst_mtu_maybe_forward(dst, forwarding)	ip6_dst_mtu_forward(dst)
 #endif
@@ -254,11 +304,7 @@ static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
 #define dst_rt6_info(ptr)	container_of_const(ptr, struct rt6_info, dst)
 #endif
 
-/* --- packets -------------------------------------------------------------- */
-
-#ifndef HAVE_skb_clear_tstamp
-#define skb_clear_tstamp(skb)	((skb)->tstamp = 0)
-#endif
+/* --- hashes --------------------------------------------------------------- */
 
 #ifndef HAVE_siphash_aligned_key_t
 #define siphash_aligned_key_t	siphash_key_t

@@ -268,10 +268,34 @@ wire_stop
 wire_leg west $S1 $C1 $MAC_R $MAC_C1 5 "a proxy in front of the tunnel: kept"
 tap_kill $proxy
 
-# --- the device goes under traffic ------------------------------------------------------
+# --- a device without IPv6 ---------------------------------------------------------------
+
+# No answer has gone by the device when it loses IPv6: the first comes afterwards.
+hops_past() # COUNT
+{
+	[ "$(mackeep_stat box nohop)" -gt $1 ]
+}
+
+dropped()
+{
+	ns box ip6tables -t raw -nvxL PREROUTING | awk '/DROP/ { n = $1 } END { exit !n }'
+}
 
 topo_box_rules_off
 rules -j MACKEEP --last-hop
+must ns box ip6tables -t raw -A PREROUTING -i wg0 -p tcp --sport 443 -j DROP
+spawn early ns c1 load get $S1_6
+early=$spawned
+ok "no IPv6: a connection that waits for an answer" busywait 20 dropped
+must topo_ip box <<<"link set br0 mtu 1200"
+hops=$(mackeep_stat box nohop)
+must ns box ip6tables -t raw -F
+ok "no IPv6: the answer is left to the stack, and counted" busywait 20 hops_past $hops
+tap_kill $early
+must topo_ip box <<<"link set br0 mtu 1500"
+
+# --- the device goes under traffic ------------------------------------------------------
+
 ns box conntrack -F 2>/dev/null
 held_start c1 c1 -s 100000 $S1 || fail "a running download"
 ok "the device goes while packets take it" timeout 20 ip -n mk-box link del br0
