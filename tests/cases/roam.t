@@ -183,10 +183,12 @@ moving IPv6 $BULK $S6 $C6
 
 # --- while nothing is sent ---------------------------------------------------------------
 
+# Long enough for both to move between two requests
+pause=$((2000 * ${MACKEEP_PATIENCE:-1}))
 wire_both
-spawn held-v4 ns c1 load get -l -w 2000 $S1
+spawn held-v4 ns c1 load get -l -w $pause $S1
 held_pid[v4]=$spawned
-spawn held-v6 ns c1 load get -l -w 2000 $S6
+spawn held-v6 ns c1 load get -l -w $pause $S6
 held_pid[v6]=$spawned
 busywait 20 held_past v4 1
 busywait 20 held_past v6 1
