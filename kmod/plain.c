@@ -34,6 +34,21 @@ mackeep_plain_fits(const struct sk_buff *skb, const struct inet6_dev *idev,
 }
 
 /*
+ * As a frame of the reply direction has it. Each MAC moves in one piece of eight
+ * bytes: what the first leaves behind its six is overwritten by the second, and
+ * what that leaves by the type.
+ */
+static __always_inline void
+mackeep_plain_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
+{
+	BUILD_BUG_ON(offsetof(struct mackeep_record, orig.src) + sizeof(u64) >
+		     sizeof(*rec));
+
+	put_unaligned(get_unaligned((u64 *)rec->orig.src), (u64 *)hdr->dst);
+	put_unaligned(get_unaligned((u64 *)rec->orig.dst), (u64 *)hdr->src);
+}
+
+/*
  * The header of a plain packet, into the headroom. False where there is more to
  * ask; what has been written there by then does not matter.
  */
@@ -52,15 +67,13 @@ mackeep_plain_header(const struct mackeep_net *mn, struct sk_buff *skb,
 
 	seq = READ_ONCE(rec->seq);
 	smp_rmb(); /* where it is odd, nothing is plain: mackeep_record_store() */
-	if (rec->checked != atomic_read(&mn->news) ||
-	    rec->ifindex != skb->dev->ifindex)
+	if ((rec->checked ^ atomic_read(&mn->news)) |
+	    (rec->ifindex ^ skb->dev->ifindex))
 		return false;
-	if (dir == IP_CT_DIR_ORIGINAL) {
+	if (dir == IP_CT_DIR_ORIGINAL)
 		*hdr = rec->orig;
-	} else {
-		ether_addr_copy(hdr->dst, rec->orig.src);
-		ether_addr_copy(hdr->src, rec->orig.dst);
-	}
+	else
+		mackeep_plain_turn(hdr, rec);
 	*(__be16 *)(hdr + 1) = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
 	smp_rmb(); /* as mackeep_record_read() */
 	return READ_ONCE(rec->seq) == seq;
@@ -101,13 +114,37 @@ mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
 }
 
 static __always_inline unsigned int
+mackeep_plain_other(struct mackeep_net *mn, struct sk_buff *skb,
+		    const struct nf_hook_state *state, bool v6)
+{
+	return v6 ? mackeep_output6(mn, skb, state) :
+		    mackeep_output4(mn, skb, state);
+}
+
+/* A packet of the flow of that record. */
+static __always_inline unsigned int
+mackeep_plain_kept(struct mackeep_net *mn, struct sk_buff *skb,
+		   const struct nf_hook_state *state,
+		   const struct mackeep_record *rec,
+		   enum ip_conntrack_dir dir, bool v6)
+{
+	struct inet6_dev *idev = mackeep_output_idev(skb, v6);
+
+	if (!mackeep_plain_header(mn, skb, rec, dir, idev, v6))
+		return mackeep_plain_other(mn, skb, state, v6);
+	if (mackeep_egress_bpf())
+		return mackeep_plain_ask(mn, skb, state);
+	return mackeep_plain_send(mn, skb, dir, idev, v6);
+}
+
+static __always_inline unsigned int
 mackeep_plain(struct mackeep_net *mn, struct sk_buff *skb,
 	      const struct nf_hook_state *state, bool v6)
 {
 	const struct nf_conntrack_helper *helper = NULL;
+	const struct mackeep_record *rec;
 	enum ip_conntrack_info ctinfo;
 	struct nf_conn_help *help;
-	struct inet6_dev *idev;
 	struct nf_conn *ct;
 
 	ct = nf_ct_get(skb, &ctinfo);
@@ -121,17 +158,13 @@ mackeep_plain(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (!helper || !mackeep_record_ours(helper) ||
 	    mackeep_plain_odd(skb, ct, v6))
-		goto not_plain;
-	idev = mackeep_output_idev(skb, v6);
-	if (!mackeep_plain_header(mn, skb, mackeep_record_data(help),
-				  CTINFO2DIR(ctinfo), idev, v6))
-		goto not_plain;
-	if (mackeep_egress_bpf())
-		return mackeep_plain_ask(mn, skb, state);
-	return mackeep_plain_send(mn, skb, CTINFO2DIR(ctinfo), idev, v6);
-not_plain:
-	return v6 ? mackeep_output6(mn, skb, state) :
-		    mackeep_output4(mn, skb, state);
+		return mackeep_plain_other(mn, skb, state, v6);
+
+	rec = mackeep_record_data(help);
+	if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
+		return mackeep_plain_kept(mn, skb, state, rec,
+					  IP_CT_DIR_ORIGINAL, v6);
+	return mackeep_plain_kept(mn, skb, state, rec, IP_CT_DIR_REPLY, v6);
 }
 
 /* Both run under rcu_read_lock(), in process context or softirq. */
