@@ -19,8 +19,11 @@
 /* Where DKMS has them, and makes them when there are none */
 #define MOK_KEY		"/var/lib/dkms/mok.key"
 #define MOK_CERT	"/var/lib/dkms/mok.pub"
-#define MOK_NEW		"-subj '/CN=DKMS module signing key' -keyout " MOK_KEY \
+#define NEW_KEY		"mkdir -p /var/lib/dkms && openssl req -new -x509" \
+			" -nodes -days 36500 -newkey rsa:2048" \
+			" -subj '/CN=DKMS module signing key' -keyout " MOK_KEY \
 			" -outform DER -out " MOK_CERT
+#define SIGN_FILE	"build/scripts/sign-file sha256 " MOK_KEY " " MOK_CERT
 
 struct file {
 	char *path;		/* NULL: there is none for this kernel */
@@ -88,15 +91,43 @@ static char *enroll(void)
 	return format("apt install mokutil && mokutil --import " MOK_CERT " && reboot");
 }
 
+/* A signature is the module's own, not that of what the module is packed into. */
+static const struct packing {
+	const char *suffix;
+	const char *unpack;
+	const char *pack;
+} packings[] = {
+	{ ".gz", "gunzip", "gzip" },
+	{ ".xz", "unxz", "xz --check=crc32" },
+	{ ".zst", "zstd -dq --rm", "zstd -q --rm" },
+	{ 0 }
+};
+
+static const struct packing *packing_of(const char *path)
+{
+	const char *suffix = strrchr(path, '.') ?: "";
+	const struct packing *packing = packings;
+
+	while (packing->suffix && strcmp(packing->suffix, suffix))
+		packing++;
+	return packing->suffix ? packing : NULL;
+}
+
 static char *sign(const char *release, const char *path)
 {
-	const char *how = "openssl req -new -x509 -nodes -days 36500 -newkey rsa:2048";
-	const char *sign = "build/scripts/sign-file sha256 " MOK_KEY " " MOK_CERT;
+	const struct packing *packing = packing_of(path);
+	const char *key = "";
+	int len = strlen(path);
 
-	if (!access(MOK_KEY, F_OK) && !access(MOK_CERT, F_OK))
-		return format("/lib/modules/%s/%s %s", release, sign, path);
-	return format("mkdir -p %s && %s %s && /lib/modules/%s/%s %s",
-		      "/var/lib/dkms", how, MOK_NEW, release, sign, path);
+	if (access(MOK_KEY, F_OK) || access(MOK_CERT, F_OK))
+		key = NEW_KEY " && ";
+	if (!packing)
+		return format("%s/lib/modules/%s/" SIGN_FILE " %s",
+			      key, release, path);
+	len -= strlen(packing->suffix);
+	return format("%s%s %s && /lib/modules/%s/" SIGN_FILE " %.*s && %s %.*s",
+		      key, packing->unpack, path, release, len, path,
+		      packing->pack, len, path);
 }
 
 void check_not_loaded(void)
