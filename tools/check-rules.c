@@ -336,13 +336,27 @@ void check_redirect(const struct probe *probe)
 	}
 }
 
-/* The flowtable that a rule gives flows to, or NULL */
+/*
+ * The flowtable that a rule gives flows to, or NULL. The nft of Debian 11 has the
+ * statement as text.
+ */
 static const char *flowtable_name(json_t *rule)
 {
+	static const char statement[] = "flow add @";
 	const char *name = nft_text(nft_expression(rule, "flow"), "flowtable");
+	const char *text;
+	json_t *one;
+	size_t i;
 
 	name += *name == '@';
-	return *name ? name : NULL;
+	if (*name)
+		return name;
+	json_array_foreach(json_object_get(rule, "expr"), i, one) {
+		text = json_string_value(one) ?: "";
+		if (!strncmp(text, statement, strlen(statement)))
+			return text + strlen(statement);
+	}
+	return NULL;
 }
 
 /* The first device of ours in a rule's flowtable, or NULL */

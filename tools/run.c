@@ -79,11 +79,18 @@ void run_free(struct result *result)
 
 json_t *run_json(const char *const *argv)
 {
+	static const char warning[] = "warning: ";
 	struct result result = run(argv, NULL);
+	const char *text = result.out;
 	json_t *json = NULL;
 
+	/* The nft of Debian 11 says there what it has no JSON for. */
+	while (!strncmp(text, warning, strlen(warning))) {
+		text = strchrnul(text, '\n');
+		text += *text == '\n';
+	}
 	if (!result.status)
-		json = json_loads(result.out, 0, NULL);
+		json = json_loads(text, 0, NULL);
 	run_free(&result);
 	return json;
 }
