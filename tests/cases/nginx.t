@@ -46,7 +46,7 @@ nginx_up()
 	}
 	CONF
 	must spawn nginx ns box inherit tcp:$PROXY_PORT udp:443 tcp6:$PROXY_PORT udp6:443 -- \
-		nginx -e stderr -c "$TMP/nginx.conf"
+		nginx -c "$TMP/nginx.conf"
 	nginx_pid=$spawned
 	# Its sockets are there before it is; what comes first waits in them.
 	busywait 20 listening box $PROXY_PORT && return
