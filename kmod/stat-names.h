@@ -31,7 +31,7 @@ MACKEEP_STAT(ownport)		/* copies not flooded to the source's own port */
 MACKEEP_STAT(mark)		/* nfmark does not match the rule's */
 MACKEEP_STAT(rule)		/* the rule, and its marks, are gone */
 MACKEEP_STAT(device)		/* leaves by another device than learned on */
-MACKEEP_STAT(nohop)		/* --last-hop: device down, or not forwarding */
+MACKEEP_STAT(nohop)		/* --last-hop: device down, no IPv6, or no forwarding */
 MACKEEP_STAT(routed)		/* answers that this box routes, as a router */
 MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
