@@ -26,12 +26,6 @@ both() # FUNCTION TITLE [ARG...]
 	done
 }
 
-# The longest frame of TCP that the box sent on one side
-longest() # NAME
-{
-	awk '$1 == "from" && $2 > n { n = $2 } END { print n + 0 }' "$TMP/$1"
-}
-
 transfer() # TITLE
 {
 	ok "$1: a download, bytes intact" ns c1 load get -s $BYTES $S1
@@ -51,18 +45,16 @@ kept() # TITLE
 # No frame is longer than that on the wire.
 fit() # TITLE BYTES
 {
-	wire_both -H
-	transfer "$1"
-	cmp_ok "$(longest west)" -le $2 "$1: no frame to the client over $2 bytes"
-	cmp_ok "$(longest east)" -le $2 "$1: no frame to the server over $2 bytes"
+	kept "$1"
+	cmp_ok "$(wire_longest west tcp)" -le $2 "$1: no frame to the client over $2 bytes"
+	cmp_ok "$(wire_longest east tcp)" -le $2 "$1: no frame to the server over $2 bytes"
 }
 
-super()
+super() # TITLE
 {
-	wire_both -H
-	transfer "$1"
-	cmp_ok "$(longest west)" -gt $((1500 + HEAD)) "$1: super-packets to the client"
-	cmp_ok "$(longest east)" -gt $((1500 + HEAD)) "$1: super-packets to the server"
+	kept "$1"
+	cmp_ok "$(wire_longest west tcp)" -gt $((1500 + HEAD)) "$1: super-packets to the client"
+	cmp_ok "$(wire_longest east tcp)" -gt $((1500 + HEAD)) "$1: super-packets to the server"
 }
 
 today()
@@ -105,7 +97,6 @@ module_needed
 topo_box_marks
 topo_box_rules -j MACKEEP
 
-both kept "super-packets"
 both super "super-packets"
 
 route_mtu 1300
@@ -126,12 +117,12 @@ changed() # TITLE
 	route_mtu 1300
 	ok "$1: and on, over a smaller route" held_grows c1
 	# What the server sends once the proxy has left is bridged as it is.
-	wire_both -H -q 0
+	wire_both -q 0
 	held_grows c1
 	wire_stop
 	ok "$1: nothing failed" held_stop c1
-	cmp_ok "$(longest west)" -le $((1300 + HEAD)) "$1: small frames to the client"
-	cmp_ok "$(longest east)" -le $((1300 + HEAD)) "$1: small frames to the server"
+	cmp_ok "$(wire_longest west tcp)" -le $((1300 + HEAD)) "$1: small frames to the client"
+	cmp_ok "$(wire_longest east tcp)" -le $((1300 + HEAD)) "$1: small frames to the server"
 }
 
 both changed "a route that becomes smaller"

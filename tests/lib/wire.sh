@@ -52,7 +52,7 @@ wire_sum() # NAME CONDITION [FIELD, frames unless given]
 	awk "{
 		way = \$1; src = \$2; dst = \$3; vlan = \$4; type = \$5
 		saddr = \$6; daddr = \$7; proto = \$8; sport = \$9
-		dport = \$10; frames = \$11; bytes = \$12; flags = \$13
+		dport = \$10; frames = \$11; bytes = \$12; flags = \$14
 	}
 	/^#/ { seen = 1; next }
 	$2 { n += ${3:-frames} }
@@ -106,6 +106,14 @@ wire_show() # NAME
 	diag "$(sort "$TMP/$1" | head -n 40)"
 }
 
+# Bytes of the longest frame that the box sent of an L4 protocol
+wire_longest() # NAME PROTO
+{
+	awk -v proto="$2" '
+		$1 == "from" && $8 == proto && $13 > n { n = $13 }
+		END { print n + 0 }' "$TMP/$1"
+}
+
 # When the first or last frame was for which CONDITION holds, seconds since the
 # capture began; nothing when there was none
 wire_time() # NAME first|last CONDITION
@@ -115,7 +123,7 @@ wire_time() # NAME first|last CONDITION
 		daddr = \$7; proto = \$8; sport = \$9; dport = \$10
 	}
 	!/^#/ && ($3) {
-		t = what == \"first\" ? \$14 : \$15
+		t = what == \"first\" ? \$15 : \$16
 		if (!n++ || (what == \"first\" ? t < at : t > at)) at = t
 	}
 	END { if (n) print at }" "$TMP/$1"
@@ -138,7 +146,7 @@ wire_shape() # NAME [CONDITION]
 wire_flags() # NAME SADDR DADDR
 {
 	awk -v saddr="$2" -v daddr="$3" '
-		$1 == "from" && $6 == saddr && $7 == daddr { all = all $13 }
+		$1 == "from" && $6 == saddr && $7 == daddr { all = all $14 }
 		END { n = split("F S R P A U E C", f, " ")
 		      for (i = 1; i <= n; i++) if (index(all, f[i])) s = s f[i]
 		      print s }' "$TMP/$1"

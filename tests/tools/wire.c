@@ -13,12 +13,13 @@
  * way is "from" for frames that arrive here and "to" for frames that leave.
  *
  *   WAY SOURCE DEST VLAN TYPE SADDR DADDR PROTO SPORT DPORT FRAMES BYTES \
- *	FLAGS FIRST LAST
+ *	LONGEST FLAGS FIRST LAST
  *
  * TYPE is ip, ip6, arp or hexadecimal. Of ARP, SADDR and DADDR are sender and
  * target address and PROTO is "request" or "reply"; of ICMP the ports are type
- * and code. A port from 32768 on is "*" unless -p is given. FLAGS are all the
- * TCP flags seen, FIRST and LAST seconds since the start. "-": has none.
+ * and code. A port from 32768 on is "*" unless -p is given. LONGEST is the bytes
+ * of the longest frame, FLAGS are all the TCP flags seen, FIRST and LAST seconds
+ * since the start. "-": has none.
  * The last line is "# frames N dropped N".
  *
  *   -a ADDR	only frames with this address, or of no address at all
@@ -49,7 +50,7 @@
 
 /* The ring; a slot has the start of a frame, or with -H the whole of one. */
 #define BLOCK_SIZE	(1U << 18)
-#define BLOCKS		(hash_mode ? 128U : 64U)
+#define BLOCKS		(hash_mode ? 512U : 64U)
 #define SLOT_SIZE	(hash_mode ? 1U << 17 : 256U)
 
 #define HASH_SIZE	8192U
@@ -72,6 +73,7 @@ struct flow {
 	struct key key;
 	unsigned long frames;
 	unsigned long bytes;
+	unsigned int longest;
 	uint8_t flags;
 	double first;
 	double last;
@@ -254,6 +256,8 @@ static void frame_in(const struct tpacket2_hdr *hdr)
 	flow->last = now;
 	flow->frames++;
 	flow->bytes += hdr->tp_len;
+	if (flow->longest < hdr->tp_len)
+		flow->longest = hdr->tp_len;
 	flow->flags |= flags;
 }
 
@@ -331,7 +335,7 @@ static void print_flow(FILE *out, const struct flow *flow)
 	print_proto(out, key);
 	print_port(out, key->sport);
 	print_port(out, key->dport);
-	fprintf(out, " %lu %lu ", flow->frames, flow->bytes);
+	fprintf(out, " %lu %lu %u ", flow->frames, flow->bytes, flow->longest);
 	if (!flow->flags)
 		fputc('-', out);
 	for (i = 0; i < 8; i++)
