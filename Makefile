@@ -36,6 +36,7 @@ mandir	= $(DESTDIR)$(PREFIX)/share/man/man8
 compdir	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 unitdir	= $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir	= $(DESTDIR)/etc/mackeep
+modconf	= $(DESTDIR)$(PREFIX)/lib/modprobe.d
 
 all: module user
 user: plugin command $(man)
@@ -108,6 +109,7 @@ $(BUILD)/tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
 
 install: all install-user
 	$(Q)$(INSTALL) -D -m 644 -t $(modinst) $(moddir)/kmod/xt_MACKEEP.ko
+	$(Q)$(INSTALL) -D -m 644 -t $(modconf) kmod/mackeep.conf
 ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif
@@ -128,7 +130,7 @@ uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
 		$(bindir)/mackeep $(incdir)/netfilter/xt_MACKEEP.h $(incdir)/mackeep.h \
 		$(mandir)/xt_MACKEEP.8 $(mandir)/mackeep.8 $(compdir)/mackeep \
-		$(unitdir)/mackeep@.service
+		$(unitdir)/mackeep@.service $(modconf)/mackeep.conf
 	! cmp -s tools/br0.conf $(confdir)/br0.conf || rm $(confdir)/br0.conf
 	test ! -d $(confdir) || rmdir --ignore-fail-on-non-empty $(confdir)
 ifeq ($(DESTDIR),)

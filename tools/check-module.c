@@ -161,7 +161,7 @@ void check_not_loaded(void)
 	free(file.signer);
 }
 
-/* modprobe -r would take the bridge's module along, and every bridge with it. */
+/* modprobe -r may take the bridge's module along, and every bridge with it. */
 void check_version(const struct module *module)
 {
 	if (strcmp(module->version, MACKEEP_VERSION))

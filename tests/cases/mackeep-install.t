@@ -33,6 +33,7 @@ for file in sbin/mackeep share/man/man8/mackeep.8 share/man/man8/xt_MACKEEP.8 \
 	ok "it installs $file" test -s "$root/usr/$file"
 done
 ok "the module" test -s "$root/lib/modules/$KVER/updates/xt_MACKEEP.ko"
+ok "the end of modprobe -r" test -s "$root/usr/lib/modprobe.d/mackeep.conf"
 ok "an example for br0" test -s "$root/etc/mackeep/br0.conf"
 
 like "$("$root/usr/sbin/mackeep" --version)" "^mackeep [0-9]" "the tool runs"

@@ -73,7 +73,7 @@ nok "no module: the target is refused" without_autoload \
 nok "no module: no knob" test -e /proc/sys/net/netfilter/mackeep_pair_max
 
 module_needed
-must modprobe -r $MODULE
+must rmmod $MODULE
 ok "a rule loads the module" ns c2 iptables -t mangle -A PREROUTING -j MACKEEP
 ok "it is loaded" module_loaded
 ok "the rule goes" ns c2 iptables -t mangle -F

@@ -136,13 +136,13 @@ works "table flushed, then back"
 
 load_on
 topo_box_rules_off
-ok "rmmod with flows alive and traffic running" modprobe -r $MODULE
+ok "rmmod with flows alive and traffic running" rmmod $MODULE
 records_gone "rmmod"
 for _ in 1 2 3; do
 	ok "loaded again under load" modprobe $MODULE
 	topo_box_rules -j MACKEEP
 	topo_box_rules_off
-	ok "and unloaded" modprobe -r $MODULE
+	ok "and unloaded" rmmod $MODULE
 done
 must modprobe $MODULE
 topo_box_rules -j MACKEEP

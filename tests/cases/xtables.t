@@ -316,8 +316,8 @@ fi
 for variant in iptables-legacy ip6tables-legacy ip6tables-nft; do
 	ok "$variant: a rule to leave behind" rule $variant --orig-mark 1
 done
-nok "rules hold the module" modprobe -r xt_MACKEEP
+nok "rules hold the module" rmmod xt_MACKEEP
 ok "the namespace goes with its rules" ip netns del $NS
-ok "the module goes" busywait 60 modprobe -r xt_MACKEEP
+ok "the module goes" busywait 60 rmmod xt_MACKEEP
 
 done_testing

@@ -19,7 +19,7 @@ module_load()
 
 module_unload()
 {
-	! module_loaded || busywait 10 modprobe -r $MODULE 2>"$TMP/modprobe"
+	! module_loaded || busywait 10 rmmod $MODULE 2>"$TMP/modprobe"
 }
 
 # What names the target or the helper loads the module; not so under this.

@@ -8,5 +8,5 @@
 
 ok "a rule" iptables-legacy -t mangle -A PREROUTING -j MACKEEP --orig-mark 1
 ok "and gone" iptables-legacy -t mangle -F
-ok "the module as well" busywait 20 modprobe -r xt_MACKEEP
+ok "the module as well" busywait 20 rmmod xt_MACKEEP
 done_testing

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# modprobe -r takes MACKEEP's module and leaves the bridges: kmod/mackeep.conf.
+#
+# Control: without that file it goes on to the bridge's module, and they are gone.
+
+# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+
+conf=$(readlink -f "$(dirname "$0")/../../kmod/mackeep.conf")
+BRIDGE=mk-unload
+mkdir "$TMP/none"
+
+bridge_there()
+{
+	ip link show $BRIDGE >/dev/null 2>&1
+}
+
+# What earlier tests loaded may need the bridge's module, and hold it.
+holders_off()
+{
+	local holder
+
+	for holder in /sys/module/bridge/holders/*; do
+		holder=${holder##*/}
+		[ "$holder" = $MODULE ] || busywait 10 rmmod "$holder"
+	done
+}
+
+module_needed
+defer ip link del $BRIDGE 2>/dev/null
+must ip link add $BRIDGE type bridge
+must holders_off
+
+ok "modprobe -r" modprobe -C "$conf" -r $MODULE
+nok "the module is gone" module_loaded
+ok "the bridge is there" bridge_there
+ok "modprobe -r when it is gone" modprobe -C "$conf" -r $MODULE
+must modprobe $MODULE
+ok "modprobe -r by its other name" modprobe -C "$conf" -r mackeep
+nok "the module is gone as well" module_loaded
+ok "the bridge is there still" bridge_there
+
+must modprobe $MODULE
+must modprobe -C "$TMP/none" -r $MODULE
+nok "control: without that file the bridge is gone" bridge_there
+
+done_testing
