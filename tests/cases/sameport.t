@@ -55,8 +55,11 @@ topo_box_broute_off
 topo_box_rules_off
 # What got stuck would go on trying.
 for name in box c1 srv; do
-	ns $name ss -Kt >/dev/null
+	must ns $name sysctl -qw net.ipv4.tcp_orphan_retries=1
 done
+tcp_close box $proxy_pid
+tcp_close c1
+tcp_close srv
 topo_box_unaddressed
 
 module_needed

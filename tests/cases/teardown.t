@@ -30,17 +30,13 @@ load_on()
 }
 
 # What failed while there were no rules, failed. Both ends may not know that
-# the other has gone, and would ask for minutes: the sockets are closed, while the
-# proxy does nothing to them. ss -K would make Linux 5.10 keep for ever those that
-# no process has any more: these go when they have asked a few times.
+# the other has gone, and would ask for minutes: the sockets are closed, and those
+# without a process go when they have asked a few times.
 load_off()
 {
 	held_stop few >/dev/null
 	held_stop many >/dev/null
-	kill -STOP $proxy_pid
-	ns box ss -K -t state connected exclude fin-wait-1 exclude closing \
-		exclude last-ack >/dev/null
-	kill -CONT $proxy_pid
+	tcp_close box $proxy_pid
 	proxy_quiet
 	# The stack may still be asking for somebody's MAC.
 	ns box ip neigh flush dev br0 nud all

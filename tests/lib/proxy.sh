@@ -156,6 +156,17 @@ tcp_idle() # NAMESPACE
 	! tcp_busy "$1"
 }
 
+# Closes connections, while who has them does nothing to them: Linux 5.10 keeps
+# for ever what no process has any more when it is closed so. That is left to
+# its timers.
+tcp_close() # NAMESPACE [PID]
+{
+	[ $# -lt 2 ] || kill -STOP "$2"
+	ns "$1" ss -K -t state connected exclude fin-wait-1 exclude closing \
+		exclude last-ack >/dev/null
+	[ $# -lt 2 ] || kill -CONT "$2"
+}
+
 # Proxy and stack of the box are done with all connections.
 proxy_quiet()
 {
