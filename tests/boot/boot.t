@@ -24,6 +24,16 @@ service() # NAME NAMESPACE COMMAND...; lives longer than this
 		nsenter --net="/run/netns/mk-$space" -- "$(readlink -f "$(command -v "$1")")" "${@:2}"
 }
 
+states() # STATES UNIT...
+{
+	[ "$(systemctl is-active "${@:2}" | xargs)" = "$1" ]
+}
+
+bridging()
+{
+	[ "$(bridge link show | grep -c "master br0 state forwarding")" -eq 2 ]
+}
+
 more_than() # COUNT
 {
 	awk -v n="$1" '$2 > n { found = 1 } END { exit !found }' /run/traffic.out
@@ -45,8 +55,8 @@ kept() # TITLE
 	wire_clean "$1"
 }
 
-is "$(systemctl is-active mackeep@br0 haproxy netfilter-persistent | xargs)" \
-	"active active active" "what is to run at boot runs"
+ok "what is to run at boot runs" busywait 60 \
+	states "active active active" mackeep@br0 haproxy netfilter-persistent
 is "$(systemctl --failed --plain --no-legend | awk '{ print $1 }' | xargs)" "" "nothing failed"
 ok "the module is loaded" module_loaded
 like "$(iptables-save -t mangle)" "-A OUTPUT -p udp -m udp --dport 4444 -j MACKEEP --strict" \
@@ -70,6 +80,17 @@ ok "and starts again" systemctl start mackeep@br0
 captured ok "started: a connection" ns c1 load get $L1
 is "$(box_opens Passive)" $((opens + 2)) "started: through the proxy"
 kept "started"
+
+must ip link del br0
+ok "the bridge goes, and so does the service" busywait 60 states inactive mackeep@br0
+is "$(iptables-save -t mangle | grep -c MACKEEP) $(nft list tables | grep -c mackeep)" "1 0" \
+	"gone: and nothing is left of it"
+must systemctl restart systemd-networkd
+ok "the bridge comes back, and so does the service" busywait 60 states active mackeep@br0
+must busywait 60 bridging
+captured ok "back: a connection" ns c1 load get $L1
+is "$(box_opens Passive)" $((opens + 3)) "back: through the proxy"
+kept "back"
 
 must service traffic c1 load get -l -w 20 $L1
 ok "there is traffic" busywait 20 more_than 5
