@@ -22,10 +22,7 @@ nok "the packages stay while a rule uses the module" eval 'said=$(remove 2>&1)'
 like "$said" "the module is in use: remove the rules" "and it is said why"
 ok "with the module" module_loaded
 must iptables -t mangle -F OUTPUT
-# What else needs the bridge's module would hold it.
-for holder in /sys/module/bridge/holders/*; do
-	[ "${holder##*/}" = $MODULE ] || must busywait 10 rmmod "${holder##*/}"
-done
+must bridge_unheld
 
 ok "without one they go" remove
 nok "with the module" module_loaded

@@ -17,21 +17,10 @@ bridge_there()
 	ip link show $BRIDGE >/dev/null 2>&1
 }
 
-# What earlier tests loaded may need the bridge's module, and hold it.
-holders_off()
-{
-	local holder
-
-	for holder in /sys/module/bridge/holders/*; do
-		holder=${holder##*/}
-		[ "$holder" = $MODULE ] || busywait 10 rmmod "$holder"
-	done
-}
-
 module_needed
 defer ip link del $BRIDGE 2>/dev/null
 must ip link add $BRIDGE type bridge
-must holders_off
+must bridge_unheld
 
 ok "modprobe -r" modprobe -C "$conf" -r $MODULE
 nok "the module is gone" module_loaded

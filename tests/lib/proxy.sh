@@ -22,6 +22,17 @@ module_unload()
 	! module_loaded || busywait 10 rmmod $MODULE 2>"$TMP/modprobe"
 }
 
+# Unloads what else needs the bridge's module, and would hold it.
+bridge_unheld()
+{
+	local holder
+
+	for holder in /sys/module/bridge/holders/*; do
+		holder=${holder##*/}
+		[ "$holder" = $MODULE ] || busywait 10 rmmod "$holder" || return
+	done
+}
+
 # What names the target or the helper loads the module; not so under this.
 without_autoload() # COMMAND...
 {
