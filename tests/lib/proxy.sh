@@ -28,6 +28,7 @@ bridge_unheld()
 	local holder
 
 	for holder in /sys/module/bridge/holders/*; do
+		[ -e "$holder" ] || continue # the pattern itself: there is none
 		holder=${holder##*/}
 		[ "$holder" = $MODULE ] || busywait 10 rmmod "$holder" || return
 	done
