@@ -32,7 +32,7 @@ sampled() # COMMAND...
 		now=$(mackeep_stat box pairs)
 		[ $now -le $top ] || top=$now
 		samples=$((samples + 1))
-		pause 1
+		pause 0.5
 	done
 	wait $pid
 }
