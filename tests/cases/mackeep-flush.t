@@ -34,8 +34,6 @@ traffic()
 }
 
 must topo_up
-topo_sysctl box net.netfilter.nf_conntrack_udp_timeout=600 \
-	net.netfilter.nf_conntrack_udp_timeout_stream=600
 must spawn_ready echo ns srv udp echo
 must spawn_ready echo-l1 ns l1 udp echo
 must spawn_ready proxy ns box udp proxy
@@ -46,6 +44,7 @@ is "$(pairs; sed 's/^[^:]*: //' "$TMP/count")" "0 pairs have been shown." \
 	"no rule: the cache is empty"
 topo_box_marks
 topo_box_rules -j MACKEEP
+topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 ok "datagrams are answered" traffic
 
 # --- pairs ------------------------------------------------------------------------
