@@ -108,7 +108,7 @@ topo_link() # NS IF MAC NS IF MAC
 
 topo_up()
 {
-	local name v6off=1 mode
+	local name v6off=1 mode ports
 
 	[ -z "${V6-}" ] || v6off=0
 	topo_down
@@ -117,8 +117,11 @@ topo_up()
 	must ip -batch - <<<"$(printf "netns add $TOPO-%s\n" $TOPO_NS)"
 	# Side by side: most of it is starting programs.
 	for name in $TOPO_NS; do
-		mode=0
+		mode=0 ports="32768 46999"
 		[[ $name != west && $name != box && $name != east ]] || mode=1
+		# One kernel may give two namespaces that connect at a time the
+		# same port: both legs of different sessions would be one flow.
+		[ $name != box ] || ports="47000 60999"
 		topo_sysctl "$name" net.ipv6.conf.all.disable_ipv6=$v6off \
 			net.ipv6.conf.default.disable_ipv6=$v6off \
 			net.ipv6.conf.default.accept_dad=0 \
@@ -128,6 +131,7 @@ topo_up()
 			net.ipv4.conf.all.rp_filter=0 \
 			net.ipv4.conf.default.rp_filter=0 \
 			net.ipv4.tcp_fin_timeout=3 \
+			net.ipv4.ip_local_port_range="$ports" \
 			net.bridge.bridge-nf-call-iptables=0 \
 			net.bridge.bridge-nf-call-ip6tables=0 \
 			net.bridge.bridge-nf-call-arptables=0 &
