@@ -44,7 +44,7 @@ is "$(pairs; sed 's/^[^:]*: //' "$TMP/count")" "0 pairs have been shown." \
 	"no rule: the cache is empty"
 topo_box_marks
 topo_box_rules -j MACKEEP
-topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
+topo_box_remembers
 ok "datagrams are answered" traffic
 
 # --- pairs ------------------------------------------------------------------------

@@ -73,7 +73,7 @@ create udp $C2 $S1 1003 443 $(record 1 0 $br0 0200000000c2 000000000000)
 LINES
 )
 is "$results" $'OK\nOK\nOK\nOK' "four records are made"
-topo_sysctl box net.netfilter.nf_conntrack_udp_timeout=600
+topo_box_remembers
 ns box bash -c 'echo >/dev/udp/2001:db8:1::9/443' 2>/dev/null
 
 # --- the line -------------------------------------------------------------------

@@ -54,8 +54,8 @@ topo_box_rules -j MACKEEP
 # --- events -------------------------------------------------------------------------
 
 # As it is otherwise, entries made while nobody listens never report anything.
-topo_sysctl box net.netfilter.nf_conntrack_events=1 \
-	net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
+topo_sysctl box net.netfilter.nf_conntrack_events=1
+topo_box_remembers
 ok "a flow from before" ns c1 udp talk $S1
 monitor_start plain
 monitor_start stamped -o timestamp,id -d $S1

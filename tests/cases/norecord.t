@@ -102,7 +102,7 @@ is "$up" "1 1 0 0" "late: counted in norecord and late"
 
 # --- helpers of their own -----------------------------------------------------------
 
-topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
+topo_box_remembers
 raw "-p tcp --dport 443 -j CT --helper ftp" "-p udp --dport 443 -j CT --helper sip"
 requests "helper" $S1
 kept "helper, TCP" $C1 $MAC_C1 $S1 $MAC_R $((2 * N))

@@ -87,11 +87,10 @@ wire_both
 traffic "ports differ"
 kept "ports differ"
 
-# Both connections of a session are one conntrack entry. None is to be forgotten
-# before they are counted.
+# Both connections of a session are one conntrack entry.
 proxy_down
 must proxy_up tcp client
-topo_sysctl box net.netfilter.nf_conntrack_tcp_timeout_{fin_wait,close_wait,last_ack,time_wait,close}=600
+topo_box_remembers
 ns box conntrack -F 2>/dev/null
 wire_both
 traffic "same port"

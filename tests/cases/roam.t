@@ -155,11 +155,10 @@ topo_box_rules -j MACKEEP
 
 # What the server sends once the proxy has left is bridged as it is.
 wire_both -q 0
-spawn held-virtual ns c1 load get -l -s 1000000 -t 20 $S1
-held_pid[virtual]=$spawned
-ok "virtual: a connection is at work, another router takes over" held_grows virtual 3
+ok "virtual: a connection is at work, another router takes over" \
+	held_start virtual c1 -s 1000000 -t 20 $S1
 router_moves $MAC_R9
-ok "virtual: it goes on" held_grows virtual
+ok "virtual: it goes on" held_grows virtual 10
 ok "virtual: IPv6" ns c1 load get -n 5 $S6
 wire_stop
 ok "virtual: bytes intact" held_stop virtual
@@ -168,7 +167,7 @@ cmp_ok "$(wire_sum east "way == \"to\" && saddr == \"$S1\" && src == \"$MAC_R\""
 	"virtual: the one router sends from its own MAC"
 cmp_ok "$(wire_sum east "way == \"to\" && (saddr == \"$S1\" || saddr == \"$S6\") && src == \"$MAC_R9\"")" \
 	-ge 20 "virtual: and so does the other"
-wire_leg west $S1 $C1 $MAC_V $MAC_C1 50 "virtual: the client is answered from the virtual one"
+wire_leg west $S1 $C1 $MAC_V $MAC_C1 200 "virtual: the client is answered from the virtual one"
 wire_leg west $S6 $C6 $MAC_V $MAC_C1 4 "virtual: IPv6 as well"
 wire_leg east $C1 $S1 $MAC_C1 $MAC_V 20 "virtual: and what it sends goes there"
 wire_leg east $C6 $S6 $MAC_C1 $MAC_V 4 "virtual: IPv6 as well"

@@ -132,8 +132,8 @@ topo_box_unaddressed
 module_needed
 topo_box_marks
 topo_box_rules -j MACKEEP
-topo_sysctl box net.netfilter.nf_conntrack_acct=1 net.netfilter.nf_conntrack_timestamp=1 \
-	net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
+topo_sysctl box net.netfilter.nf_conntrack_acct=1 net.netfilter.nf_conntrack_timestamp=1
+topo_box_remembers
 ns box conntrack -F 2>/dev/null
 tap_kill $udp_proxy
 proxy_start

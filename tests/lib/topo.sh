@@ -278,6 +278,15 @@ topo_box_unaddressed()
 	LINES
 }
 
+# Its conntrack forgets no flow before a test has counted it, however slow the
+# kernel. Without the module there would be no such knobs.
+topo_box_remembers()
+{
+	must modprobe nf_conntrack
+	topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=600 \
+		net.netfilter.nf_conntrack_tcp_timeout_{fin_wait,close_wait,last_ack,time_wait,close}=600
+}
+
 # Which frames are for the box, by mark. lift_mark is the module's.
 topo_box_marks() # [MATCH]
 {
