@@ -26,6 +26,7 @@
 #include <net/netfilter/nf_socket.h>
 #include <net/tcp.h>
 
+#include "hash.h"
 #include "mackeep.h"
 
 /*
@@ -40,6 +41,8 @@ struct mackeep_lift_frame {
 
 static DEFINE_PER_CPU(struct mackeep_lift_frame, mackeep_lift_frame);
 
+static u64 mackeep_lift_secret[6] __read_mostly;
+
 /*
  * Strangers: frames that are for no socket here. Most that cross a bridge are
  * not, and to look for one costs more than all that the bridge does to them. A
@@ -50,8 +53,6 @@ static DEFINE_PER_CPU(struct mackeep_lift_frame, mackeep_lift_frame);
  * its frames a moment later.
  */
 #define MACKEEP_LIFT_MOMENT	roundup_pow_of_two(HZ / 16)	/* jiffies */
-
-static u64 mackeep_lift_mix[6] __read_mostly;
 
 static __always_inline u64 *mackeep_lift_slot(const struct mackeep_net *mn,
 					      u64 hash)
@@ -64,7 +65,7 @@ static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
 						  const struct sk_buff *skb,
 						  bool v6, u64 *hash)
 {
-	const u64 *mix = mackeep_lift_mix;
+	const u64 *secret = mackeep_lift_secret;
 	const u8 *ip = skb_network_header(skb);
 	u64 sum, moment;
 
@@ -73,21 +74,21 @@ static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
 		if (skb_headlen(skb) < sizeof(struct ipv6hdr) + 4 ||
 		    (ip[6] != IPPROTO_TCP && ip[6] != IPPROTO_UDP))
 			return false;
-		sum = get_unaligned((u64 *)(ip + 8)) * mix[0] +
-		      get_unaligned((u64 *)(ip + 16)) * mix[3] +
-		      get_unaligned((u64 *)(ip + 24)) * mix[4] +
-		      get_unaligned((u64 *)(ip + 32)) * mix[5] +
+		sum = mackeep_hash(get_unaligned((u64 *)(ip + 8)) ^ secret[0],
+				   get_unaligned((u64 *)(ip + 16)) ^ secret[1]) +
+		      mackeep_hash(get_unaligned((u64 *)(ip + 24)) ^ secret[2],
+				   get_unaligned((u64 *)(ip + 32)) ^ secret[3]) +
 		      (get_unaligned((u32 *)(ip + 40)) |
-		       (u64)ip[6] << 32) * mix[1];
+		       (u64)ip[6] << 32) * secret[4];
 	} else {
 		if (skb_headlen(skb) < sizeof(struct iphdr) + 4 ||
 		    *ip != 0x45 || ip_is_fragment((struct iphdr *)ip))
 			return false;
-		sum = get_unaligned((u64 *)(ip + 12)) * mix[0] +
-		      (get_unaligned((u32 *)(ip + 20)) |
-		       (u64)ip[9] << 32) * mix[1];
+		sum = mackeep_hash(get_unaligned((u64 *)(ip + 12)) ^ secret[0],
+				   (get_unaligned((u32 *)(ip + 20)) |
+				    (u64)ip[9] << 32) ^ secret[1]);
 	}
-	sum += ((u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb)) * mix[2];
+	sum += ((u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb)) * secret[5];
 	moment = jiffies / MACKEEP_LIFT_MOMENT + atomic_read(&mn->expected);
 	*hash = (sum & ~0xfffffULL) | (moment & 0xfffff);
 	return READ_ONCE(*mackeep_lift_slot(mn, *hash)) == *hash;
@@ -398,5 +399,8 @@ unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
 void mackeep_lift_init(void)
 {
 	get_random_bytes(&mackeep_lift_key, sizeof(mackeep_lift_key));
-	get_random_bytes(mackeep_lift_mix, sizeof(mackeep_lift_mix));
+	get_random_bytes(mackeep_lift_secret, sizeof(mackeep_lift_secret));
+	/* A factor has to be odd, or it loses bits. */
+	mackeep_lift_secret[4] |= 1;
+	mackeep_lift_secret[5] |= 1;
 }

@@ -25,6 +25,7 @@
 #include <linux/random.h>
 #include <net/switchdev.h>
 
+#include "hash.h"
 #include "mackeep.h"
 
 #define MACKEEP_OWNPORT_HELD	256		/* frames that wait, at most */
@@ -222,7 +223,8 @@ int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 	u64 pair, moment;
 
 	from |= (u64)skb->dev->ifindex << 32;
-	pair = to * mackeep_ownport_key[0] + from * mackeep_ownport_key[1];
+	pair = mackeep_hash(to ^ mackeep_ownport_key[0],
+			    from ^ mackeep_ownport_key[1]);
 	moment = jiffies + mackeep_net_now(mn);
 	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
 	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A hash for what is asked for every frame. Both words have to be mixed with a
+ * secret before: then two pairs of words give the same no more often than by
+ * chance, whatever addresses have in common. A sum of products does not do that:
+ * words which differ in their upper bits alone cancel each other.
+ */
+#ifndef _MACKEEP_HASH_H
+#define _MACKEEP_HASH_H
+
+#include <linux/math64.h>
+
+/* Both halves of the product, folded into one word. */
+static __always_inline u64 mackeep_hash(u64 a, u64 b)
+{
+	return (a * b) ^ mul_u64_u64_shr(a, b, 64);
+}
+
+#endif /* _MACKEEP_HASH_H */
