@@ -114,24 +114,29 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 	return found;
 }
 
+/* was: as of mackeep_pair_find() */
 static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 				  const struct mackeep_pair_key *key,
-				  struct mackeep_macs *macs)
+				  struct mackeep_macs *macs,
+				  struct mackeep_pair_was *was)
 {
 	struct mackeep_pair_key other = *key;
 	u8 mac[ETH_ALEN];
 
-	if (mackeep_pair_find(mn, key, macs)) {
+	if (mackeep_pair_find(mn, key, macs, was)) {
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_PAIR;
 		return true;
 	}
 
 	swap(other.client, other.server);
-	if (mackeep_pair_find(mn, &other, macs)) {
+	if (mackeep_pair_find(mn, &other, macs, was)) {
 		ether_addr_copy(mac, macs->src);
 		ether_addr_copy(macs->src, macs->dst);
 		ether_addr_copy(macs->dst, mac);
+		ether_addr_copy(mac, was->src);
+		ether_addr_copy(was->src, was->dst);
+		ether_addr_copy(was->dst, mac);
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_REVERSE;
 		return true;
@@ -141,27 +146,63 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 	memset(&other.server, 0, sizeof(other.server));
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_CLIENT;
-	return mackeep_pair_find(mn, &other, macs);
+	return mackeep_pair_find(mn, &other, macs, was);
+}
+
+static bool mackeep_adopt_mac(const u8 *old, const u8 *new, const u8 *was)
+{
+	return ether_addr_equal(old, new) || ether_addr_equal(old, was);
+}
+
+/*
+ * Whether a flow that has MACs takes those which its pair has now. It does when
+ * its client has shown that it moved, with a flow of its own, or said so; not
+ * when somebody else has come to show other MACs. What shows in datagrams is
+ * proof for datagrams.
+ */
+static bool mackeep_adopt_may(const struct nf_conn *ct,
+			      const struct mackeep_macs *old,
+			      const struct mackeep_macs *new,
+			      const struct mackeep_pair_was *was)
+{
+	if (old->flags & ~new->flags)
+		return false;
+	if (ether_addr_equal(old->src, new->src) &&
+	    ether_addr_equal(old->dst, new->dst))
+		return true;
+	if (was->weak && nf_ct_protonum(ct) == IPPROTO_TCP)
+		return false;
+	return mackeep_adopt_mac(old->src, new->src, was->src) &&
+	       (!(old->flags & MACKEEP_INFO_DST) ||
+		mackeep_adopt_mac(old->dst, new->dst, was->dst));
 }
 
 /*
  * Under rcu_read_lock(), for a packet about to leave by skb->dev. Replaces
- * macs if something better, or as good and newer, is known. The options stay
+ * macs if something better, or as good and newer, is known; false if there is
+ * nothing known at all. The options stay
  * those of the rule that the flow was adopted under, while it exists.
  */
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		   const struct nf_conn *ct, struct mackeep_macs *macs)
 {
 	bool v6 = nf_ct_l3num(ct) == NFPROTO_IPV6;
+	struct mackeep_pair_was was = {};
 	struct mackeep_macs new = {};
+	u32 news = mackeep_net_now(mn);
 	struct mackeep_pair_key key;
+	bool found;
 
 	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
-	if (!mackeep_adopt_by_pair(mn, &key, &new) &&
-	    (macs->flags || !mackeep_adopt_by_neigh(mn, skb, v6, &new)))
+	found = mackeep_adopt_by_pair(mn, &key, &new, &was);
+	if (macs->flags) {
+		if (!found || !mackeep_adopt_may(ct, macs, &new, &was)) {
+			macs->checked = news;
+			return true;
+		}
+	} else if (!found && !mackeep_adopt_by_neigh(mn, skb, v6, &new)) {
 		return false;
-	if (macs->flags & ~new.flags)
-		return false;
+	}
 
 	if (macs->policy && mackeep_policy_find(mn, macs->policy))
 		new.policy = macs->policy;
@@ -181,7 +222,7 @@ bool mackeep_adopt_far(struct mackeep_net *mn, const struct sk_buff *skb,
 	struct mackeep_macs new;
 
 	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
-	if (mackeep_pair_find(mn, &key, &new))
+	if (mackeep_pair_find(mn, &key, &new, NULL))
 		ether_addr_copy(macs->dst, new.dst);
 	else if (mackeep_adopt_by_neigh(mn, skb, v6, &new))
 		ether_addr_copy(macs->dst, new.src);
@@ -200,10 +241,11 @@ int mackeep_adopt_packet(struct mackeep_net *mn, const struct sk_buff *skb,
 			 const struct nf_conn *ct, bool v6,
 			 struct mackeep_macs *macs)
 {
+	struct mackeep_pair_was was;
 	struct mackeep_pair_key key;
 
 	mackeep_pair_key_skb(&key, skb, ct, skb->dev->ifindex, v6);
-	if (!mackeep_adopt_by_pair(mn, &key, macs) &&
+	if (!mackeep_adopt_by_pair(mn, &key, macs, &was) &&
 	    !mackeep_adopt_by_neigh(mn, skb, v6, macs))
 		return -ENOENT;
 	return macs->via == MACKEEP_VIA_REVERSE ? IP_CT_DIR_REPLY :

@@ -88,6 +88,33 @@ static void mackeep_learn_count(struct mackeep_net *mn, int err)
 	}
 }
 
+/*
+ * Whether a frame of a flow that has seen an answer is one that only the flow's
+ * end could have sent, as far as conntrack can tell. A SYN passes it at any time,
+ * whatever its numbers, and to answer with an RST nobody has to be there.
+ */
+static bool mackeep_learn_proves(const struct sk_buff *skb,
+				 const struct nf_conn *ct)
+{
+	const struct tcphdr *th;
+	struct tcphdr _th;
+	int at = skb_network_offset(skb);
+	__be16 frag_off;
+	u8 nexthdr;
+
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return true;
+	if (nf_ct_l3num(ct) == NFPROTO_IPV6) {
+		nexthdr = ipv6_hdr(skb)->nexthdr;
+		at = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr),
+				      &nexthdr, &frag_off);
+	} else {
+		at += ip_hdrlen(skb);
+	}
+	th = at < 0 ? NULL : skb_header_pointer(skb, at, sizeof(_th), &_th);
+	return th && !th->syn && !th->rst;
+}
+
 /* A frame of the ORIGINAL direction: its MACs are the flow's. */
 static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct sk_buff *skb, struct nf_conn *ct,
@@ -99,6 +126,10 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs now, old;
 	struct mackeep_pair_key key;
+	struct mackeep_pair_proof proof = {
+		.weak = nf_ct_protonum(ct) != IPPROTO_TCP,
+		.fixed = fixed,
+	};
 	u32 ifindex;
 	u8 stamp;
 
@@ -138,6 +169,15 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 			ether_addr_copy(now.dst, old.dst);
 			now.flags |= MACKEEP_INFO_DST;
 		}
+		if (old.flags && !(ether_addr_equal(now.src, old.src) &&
+				   ether_addr_equal(now.dst, old.dst))) {
+			if (proven && !mackeep_learn_proves(skb, ct)) {
+				MACKEEP_STAT_INC(mn, invalid);
+				return;
+			}
+			if (proven && old.via == MACKEEP_VIA_LEARNED)
+				proof.old = &old;
+		}
 		if (!mackeep_learn_same(&now, &old)) {
 			mackeep_record_write(ct, rec, &now);
 			if (old.flags)
@@ -157,8 +197,9 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	if (ether_addr_equal(now.dst, in->dev_addr))
 		return;
 
+	proof.proven = proven && mackeep_learn_proves(skb, ct);
 	mackeep_pair_key_ct(&key, ct, ifindex);
-	mackeep_pair_learn(mn, &key, &now, proven, fixed);
+	mackeep_pair_learn(mn, &key, &now, &proof);
 }
 
 /*
@@ -224,6 +265,9 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 			     const struct net_device *in, bool v6,
 			     const struct mackeep_policy *policy)
 {
+	struct mackeep_pair_proof proof = {
+		.fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST,
+	};
 	struct mackeep_pair_key key, back;
 	struct mackeep_macs now, known;
 
@@ -241,7 +285,6 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 	mackeep_pair_key_skb(&key, skb, NULL, now.ifindex, v6);
 	back = key;
 	swap(back.client, back.server);
-	if (!mackeep_pair_find(mn, &back, &known))
-		mackeep_pair_learn(mn, &key, &now, false,
-				   policy->flags & XT_MACKEEP_REFRESH_FIRST);
+	if (!mackeep_pair_find(mn, &back, &known, NULL))
+		mackeep_pair_learn(mn, &key, &now, &proof);
 }

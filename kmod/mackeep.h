@@ -64,6 +64,7 @@ struct mackeep_pairs {
 	struct list_head fresh;		/* seen once, oldest first */
 	struct list_head proven;	/* saw an answer, least used first */
 	unsigned int count;
+	unsigned int changes;		/* of MACs; read without */
 	bool moved;			/* some client announced a new MAC */
 	struct delayed_work gc;
 };
@@ -300,16 +301,28 @@ struct mackeep_pair_key {
 	u16 family;			/* NFPROTO_IPV4, NFPROTO_IPV6 */
 };
 
+/*
+ * What a pair's MACs were before, if those who had them have shown or said that
+ * they moved; zero where others took their place. weak: a datagram showed it.
+ */
+struct mackeep_pair_was {
+	u8 src[ETH_ALEN];
+	u8 dst[ETH_ALEN];
+	bool weak;
+};
+
 struct mackeep_pair {
 	struct rhash_head node;
 	struct mackeep_pair_key key;
 	u8 src[ETH_ALEN];
 	u8 dst[ETH_ALEN];
-	u8 was[ETH_ALEN];		/* src before it was announced */
+	struct mackeep_pair_was was;
 	u16 vlan;
 	u16 policy;
 	bool proven;			/* under lock, read without */
-	unsigned long used;		/* jiffies; likewise */
+	bool answered;			/* frames came from dst; likewise */
+	u32 shown;			/* jiffies of a frame that had all this */
+	u32 used;			/* jiffies; likewise */
 	struct list_head list;		/* fresh or proven, by used */
 	struct rcu_head rcu;
 };
@@ -325,13 +338,36 @@ void mackeep_pair_key_ct(struct mackeep_pair_key *key, const struct nf_conn *ct,
 void mackeep_pair_key_skb(struct mackeep_pair_key *key,
 			  const struct sk_buff *skb, const struct nf_conn *ct,
 			  u32 ifindex, bool v6);
+
+/* What stands behind the MACs of a frame; without any, all could have sent it. */
+struct mackeep_pair_proof {
+	bool proven;			/* its flow has seen an answer */
+	bool weak;			/* and conntrack asks for no more */
+	bool fixed;			/* --refresh first: nothing changes MACs */
+	const struct mackeep_macs *old;	/* which its flow had, if others */
+};
+
 void mackeep_pair_learn(struct mackeep_net *mn,
 			const struct mackeep_pair_key *key,
-			const struct mackeep_macs *macs, bool proven,
-			bool fixed);
+			const struct mackeep_macs *macs,
+			const struct mackeep_pair_proof *proof);
+
+/* Where a frame of the server came from */
+enum mackeep_pair_answer {
+	MACKEEP_PAIR_UNKNOWN,		/* there is no such pair */
+	MACKEEP_PAIR_THERE,		/* where the client sends to */
+	MACKEEP_PAIR_ELSEWHERE,		/* it never came from there */
+	MACKEEP_PAIR_NOT_ANY_MORE,	/* it did before */
+};
+
+enum mackeep_pair_answer
+mackeep_pair_answered(struct mackeep_net *mn,
+		      const struct mackeep_pair_key *key, const u8 *mac,
+		      u8 *dst);
+bool mackeep_pair_fixed(const struct mackeep_net *mn, u16 id);
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
-		       struct mackeep_macs *macs);
+		       struct mackeep_macs *macs, struct mackeep_pair_was *was);
 void mackeep_pair_move(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key, const u8 *mac);
 bool mackeep_pair_follow(struct mackeep_net *mn,

@@ -84,7 +84,7 @@ static int mackeep_netlink_put_pair(struct sk_buff *skb,
 	static const union nf_inet_addr any;
 	int len = key->family == NFPROTO_IPV6 ? sizeof(key->client.in6) :
 						sizeof(key->client.ip);
-	unsigned long age = jiffies - READ_ONCE(pair->used);
+	u32 age = (u32)jiffies - READ_ONCE(pair->used);
 
 	if (nla_put_u8(skb, MACKEEP_A_FAMILY, key->family) ||
 	    nla_put(skb, MACKEEP_A_CLIENT, len, &key->client) ||

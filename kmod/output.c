@@ -217,11 +217,8 @@ static void mackeep_output_adopt(struct mackeep_net *mn, struct sk_buff *skb,
 	if (mackeep_forwarded(skb))
 		return;
 
-	if (!mackeep_adopt(mn, skb, ct, macs)) {
-		if (first)
-			return;
-		macs->checked = news; /* not again for every packet */
-	}
+	if (!mackeep_adopt(mn, skb, ct, macs))
+		return;
 	mackeep_record_write(ct, rec, macs);
 	if (!first)
 		return;

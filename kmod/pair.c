@@ -24,8 +24,14 @@
 
 #include "mackeep.h"
 
-/* Two stamps of 8 s, see target.c: who was used since is in use. */
+/* Two stamps of 8 s, see learn.c: who was used since is in use. */
 #define MACKEEP_PAIR_BUSY	(16 * HZ)
+
+/* Jiffies since; no pair is kept for as long as 32 bits of them are. */
+static u32 mackeep_pair_since(u32 then)
+{
+	return (u32)jiffies - then;
+}
 
 static struct kmem_cache *mackeep_pair_cache __read_mostly;
 
@@ -103,18 +109,16 @@ static struct mackeep_pair *mackeep_pair_victim(struct mackeep_pairs *pairs)
 		return pair;
 	pair = list_first_entry_or_null(&pairs->proven, struct mackeep_pair,
 					list);
-	if (pair && time_after(jiffies, pair->used + MACKEEP_PAIR_BUSY))
+	if (pair && mackeep_pair_since(pair->used) > MACKEEP_PAIR_BUSY)
 		return pair;
 	return NULL;
 }
 
 static void mackeep_pair_touch(struct mackeep_pairs *pairs,
-			       struct mackeep_pair *pair, bool proven)
+			       struct mackeep_pair *pair)
 {
 	lockdep_assert_held(&pairs->lock);
 
-	if (proven)
-		WRITE_ONCE(pair->proven, true);
 	WRITE_ONCE(pair->used, jiffies);
 	list_move_tail(&pair->list,
 		       pair->proven ? &pairs->proven : &pairs->fresh);
@@ -140,22 +144,21 @@ mackeep_pair_alloc(const struct mackeep_pair_key *key,
 	pair->key = *key;
 	ether_addr_copy(pair->src, macs->src);
 	ether_addr_copy(pair->dst, macs->dst);
-	eth_zero_addr(pair->was);
+	memset(&pair->was, 0, sizeof(pair->was));
+	pair->answered = false;
 	pair->vlan = macs->vlan;
 	pair->policy = macs->policy;
 	pair->proven = proven;
 	pair->used = jiffies;
+	pair->shown = jiffies;
 	return pair;
 }
 
-/*
- * Other MACs for a known pair: flows that took the old ones look again. was is
- * the one that the client gave up, if it said so, now or before.
- */
+/* Other MACs for a known pair: flows that took the old ones look again. */
 static void mackeep_pair_change(struct mackeep_net *mn,
 				struct mackeep_pair *old,
 				const struct mackeep_macs *macs, bool proven,
-				const u8 *was)
+				const struct mackeep_pair_was *was)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
@@ -163,7 +166,9 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 
 	pair = mackeep_pair_alloc(&old->key, macs, proven || old->proven);
 	if (pair) {
-		ether_addr_copy(pair->was, was);
+		pair->was = *was;
+		pair->answered = old->answered &&
+				 ether_addr_equal(pair->dst, old->dst);
 		err = rhashtable_replace_fast(&pairs->table, &old->node,
 					      &pair->node, mackeep_pair_params);
 	}
@@ -179,6 +184,7 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 		list_del(&old->list);
 		call_rcu(&old->rcu, mackeep_pair_free);
 	}
+	WRITE_ONCE(pairs->changes, pairs->changes + 1);
 	mackeep_net_news(mn);
 }
 
@@ -224,49 +230,27 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
 	return pair && mackeep_pair_same(pair, macs) &&
 	       (READ_ONCE(pair->proven) || !proven) &&
-	       time_before(jiffies, READ_ONCE(pair->used) + HZ);
-}
-
-static void mackeep_pair_learn_one(struct mackeep_net *mn,
-				   const struct mackeep_pair_key *key,
-				   const struct mackeep_macs *macs, bool proven,
-				   bool fixed)
-{
-	struct mackeep_pairs *pairs = &mn->pairs;
-	struct mackeep_pair *pair;
-
-	if (mackeep_pair_current(pairs, key, macs, proven))
-		return;
-
-	spin_lock_bh(&pairs->lock);
-	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
-	if (!pair)
-		mackeep_pair_add(mn, key, macs, proven);
-	else if (fixed || mackeep_pair_same(pair, macs))
-		mackeep_pair_touch(pairs, pair, proven);
-	else
-		mackeep_pair_change(mn, pair, macs, proven, pair->was);
-	spin_unlock_bh(&pairs->lock);
+	       mackeep_pair_since(READ_ONCE(pair->shown)) < HZ;
 }
 
 /*
- * Under rcu_read_lock(). proven: the flow has seen an answer. fixed: what is
- * known stays as it is.
+ * Whether a frame that shows other MACs is to be believed. While others show
+ * the old ones it takes more than an address that anybody can write into a
+ * frame: a flow that has seen an answer. It counts for flows that are still to
+ * come; those that are there go by what the pair was, see adopt.c.
  */
-void mackeep_pair_learn(struct mackeep_net *mn,
-			const struct mackeep_pair_key *key,
-			const struct mackeep_macs *macs, bool proven,
-			bool fixed)
+static bool mackeep_pair_yields(const struct mackeep_pair *pair,
+				const struct mackeep_pair_proof *proof)
 {
-	struct mackeep_pair_key any = *key;
-	struct mackeep_macs client = *macs;
+	return proof->proven ||
+	       mackeep_pair_since(pair->shown) > MACKEEP_PAIR_BUSY;
+}
 
-	if (macs->flags & MACKEEP_INFO_DST)
-		mackeep_pair_learn_one(mn, key, macs, proven, fixed);
-
-	memset(&any.server, 0, sizeof(any.server));
-	eth_zero_addr(client.dst);
-	mackeep_pair_learn_one(mn, &any, &client, proven, fixed);
+static bool mackeep_pair_same_macs(const struct mackeep_pair *pair,
+				   const struct mackeep_macs *macs)
+{
+	return ether_addr_equal(pair->src, macs->src) &&
+	       ether_addr_equal(pair->dst, macs->dst);
 }
 
 static struct mackeep_pair *
@@ -279,7 +263,117 @@ mackeep_pair_client(struct mackeep_pairs *pairs,
 	return rhashtable_lookup(&pairs->table, &any, mackeep_pair_params);
 }
 
-static bool mackeep_pair_fixed(const struct mackeep_net *mn, u16 id)
+/* Whether the client has said that it left the one MAC for the other. */
+static bool mackeep_pair_announced(struct mackeep_pairs *pairs,
+				   const struct mackeep_pair_key *key,
+				   const u8 *from, const u8 *to)
+{
+	const struct mackeep_pair *pair = mackeep_pair_client(pairs, key);
+
+	return pair && ether_addr_equal(pair->was.src, from) &&
+	       ether_addr_equal(pair->src, to);
+}
+
+/* Under lock. A frame has shown this of a pair that is known. */
+static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
+			      const struct mackeep_macs *macs,
+			      const struct mackeep_pair_proof *proof)
+{
+	struct mackeep_pair_was was = {};
+	struct mackeep_macs now = *macs;
+
+	if (proof->fixed) {
+		ether_addr_copy(now.src, pair->src);
+		ether_addr_copy(now.dst, pair->dst);
+		now.vlan = pair->vlan;
+	} else if (!mackeep_pair_same_macs(pair, macs) &&
+		   !mackeep_pair_yields(pair, proof)) {
+		MACKEEP_STAT_INC(mn, pair_refused);
+		return;
+	}
+
+	if (mackeep_pair_same_macs(pair, &now))
+		was = pair->was;
+	else if (mackeep_pair_announced(&mn->pairs, &pair->key, pair->src,
+					now.src))
+		ether_addr_copy(was.src, pair->src);
+	if (proof->old && !proof->fixed) {
+		ether_addr_copy(was.src, proof->old->src);
+		if (!is_zero_ether_addr(now.dst))
+			ether_addr_copy(was.dst, proof->old->dst);
+		was.weak = proof->weak;
+	} else if (mackeep_pair_same(pair, &now)) {
+		if (proof->proven)
+			WRITE_ONCE(pair->proven, true);
+		WRITE_ONCE(pair->shown, jiffies);
+		mackeep_pair_touch(&mn->pairs, pair);
+		return;
+	}
+	mackeep_pair_change(mn, pair, &now, proof->proven, &was);
+}
+
+static void mackeep_pair_learn_one(struct mackeep_net *mn,
+				   const struct mackeep_pair_key *key,
+				   const struct mackeep_macs *macs,
+				   const struct mackeep_pair_proof *proof)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+
+	if (!proof->old &&
+	    mackeep_pair_current(pairs, key, macs, proof->proven))
+		return;
+
+	spin_lock_bh(&pairs->lock);
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	if (pair)
+		mackeep_pair_show(mn, pair, macs, proof);
+	else
+		mackeep_pair_add(mn, key, macs, proof->proven);
+	spin_unlock_bh(&pairs->lock);
+}
+
+/* Under rcu_read_lock(). */
+void mackeep_pair_learn(struct mackeep_net *mn,
+			const struct mackeep_pair_key *key,
+			const struct mackeep_macs *macs,
+			const struct mackeep_pair_proof *proof)
+{
+	struct mackeep_pair_key any = *key;
+	struct mackeep_macs client = *macs;
+
+	if (macs->flags & MACKEEP_INFO_DST)
+		mackeep_pair_learn_one(mn, key, macs, proof);
+
+	memset(&any.server, 0, sizeof(any.server));
+	eth_zero_addr(client.dst);
+	mackeep_pair_learn_one(mn, &any, &client, proof);
+}
+
+/*
+ * Under rcu_read_lock(). A frame of the server came from this MAC; dst is the
+ * one that the client's frames go to.
+ */
+enum mackeep_pair_answer
+mackeep_pair_answered(struct mackeep_net *mn,
+		      const struct mackeep_pair_key *key, const u8 *mac,
+		      u8 *dst)
+{
+	struct mackeep_pair *pair;
+
+	pair = rhashtable_lookup(&mn->pairs.table, key, mackeep_pair_params);
+	if (!pair)
+		return MACKEEP_PAIR_UNKNOWN;
+	ether_addr_copy(dst, pair->dst);
+	if (!ether_addr_equal(mac, dst))
+		return READ_ONCE(pair->answered) ? MACKEEP_PAIR_NOT_ANY_MORE :
+						   MACKEEP_PAIR_ELSEWHERE;
+	if (!READ_ONCE(pair->answered))
+		WRITE_ONCE(pair->answered, true);
+	return MACKEEP_PAIR_THERE;
+}
+
+bool mackeep_pair_fixed(const struct mackeep_net *mn, u16 id)
 {
 	const struct mackeep_policy *policy = mackeep_policy_find(mn, id);
 
@@ -295,6 +389,7 @@ void mackeep_pair_move(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key, const u8 *mac)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair_was was = {};
 	struct mackeep_macs macs = {};
 	struct mackeep_pair *pair;
 
@@ -310,8 +405,9 @@ void mackeep_pair_move(struct mackeep_net *mn,
 		ether_addr_copy(macs.src, mac);
 		macs.vlan = pair->vlan;
 		macs.policy = pair->policy;
+		ether_addr_copy(was.src, pair->src);
 		WRITE_ONCE(pairs->moved, true);
-		mackeep_pair_change(mn, pair, &macs, false, pair->src);
+		mackeep_pair_change(mn, pair, &macs, false, &was);
 	}
 	spin_unlock_bh(&pairs->lock);
 }
@@ -328,7 +424,7 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 	if (!READ_ONCE(pairs->moved))
 		return false;
 	pair = mackeep_pair_client(pairs, key);
-	if (!pair || !ether_addr_equal(pair->was, macs->src) ||
+	if (!pair || !ether_addr_equal(pair->was.src, macs->src) ||
 	    ether_addr_equal(pair->src, macs->src) ||
 	    mackeep_pair_fixed(mn, macs->policy))
 		return false;
@@ -338,19 +434,20 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 
 /*
  * Under rcu_read_lock(). A hit counts as use, but it does not make an entry
- * proven: the proxy looks for whatever was sent to it, forged or not.
+ * proven: the proxy looks for whatever was sent to it, forged or not. was may be
+ * NULL.
  */
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
-		       struct mackeep_macs *macs)
+		       struct mackeep_macs *macs, struct mackeep_pair_was *was)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	u32 news = mackeep_net_now(mn);
 	struct mackeep_pair *pair;
 
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
-	if (!pair || time_after(jiffies, READ_ONCE(pair->used) +
-				mackeep_pair_timeout(mn)))
+	if (!pair || mackeep_pair_since(READ_ONCE(pair->used)) >
+			     mackeep_pair_timeout(mn))
 		return false;
 
 	ether_addr_copy(macs->src, pair->src);
@@ -358,15 +455,18 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	macs->ifindex = pair->key.ifindex;
 	macs->vlan = pair->vlan;
 	macs->policy = pair->policy;
-	mackeep_pair_follow(mn, key, macs);
+	if (was)
+		*was = pair->was;
+	if (mackeep_pair_follow(mn, key, macs) && was)
+		ether_addr_copy(was->src, pair->src);
 	macs->checked = news;
 
-	if (time_after(jiffies, READ_ONCE(pair->used) + HZ)) {
+	if (mackeep_pair_since(READ_ONCE(pair->used)) > HZ) {
 		spin_lock_bh(&pairs->lock);
 		/* Gone or replaced meanwhile: then it is in no list. */
 		if (pair == rhashtable_lookup(&pairs->table, key,
 					      mackeep_pair_params))
-			mackeep_pair_touch(pairs, pair, false);
+			mackeep_pair_touch(pairs, pair);
 		spin_unlock_bh(&pairs->lock);
 	}
 	return true;
@@ -381,7 +481,7 @@ static void mackeep_pair_expire(struct mackeep_net *mn, struct list_head *list)
 	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
 						list))) {
 		if (pairs->count <= READ_ONCE(mn->pair_max) &&
-		    time_before(jiffies, pair->used + mackeep_pair_timeout(mn)))
+		    mackeep_pair_since(pair->used) < mackeep_pair_timeout(mn))
 			break;
 		mackeep_pair_del(pairs, pair);
 		if (need_resched()) {

@@ -42,6 +42,7 @@ MACKEEP_STAT(toobig)		/* over the MTU and not to be fragmented */
 /* packets a rule could do nothing for, by reason */
 MACKEEP_STAT(noether)		/* came without a unicast Ethernet header */
 MACKEEP_STAT(untracked)		/* conntrack does not track it */
+MACKEEP_STAT(invalid)		/* conntrack says it is of no flow: not learned */
 MACKEEP_STAT(proto)		/* neither TCP nor UDP */
 MACKEEP_STAT(helper)		/* flow has a conntrack helper of its own */
 MACKEEP_STAT(late)		/* flow was there before the rule */
@@ -50,6 +51,7 @@ MACKEEP_STAT(novlan)		/* tagged frame, no such VLAN device on the bridge */
 /* tables and memory */
 MACKEEP_STAT(pair_evicted)	/* pairs pushed out by newer ones */
 MACKEEP_STAT(pair_full)		/* pairs not learned: all in use */
+MACKEEP_STAT(pair_refused)	/* MACs not believed: frames with others live */
 MACKEEP_STAT(badinfo)		/* malformed records refused from ctnetlink */
 MACKEEP_STAT(nomem)		/* allocations that failed */
 MACKEEP_STAT(dropped)		/* packets lost for want of memory */

@@ -36,6 +36,11 @@ static unsigned int mackeep_tg(struct sk_buff *skb,
 
 	ct = nf_ct_get(skb, &ctinfo);
 	if (!ct || nf_ct_is_template(ct)) {
+		/* What is of no flow may be forged: it is not learned from. */
+		if (ctinfo != IP_CT_UNTRACKED) {
+			MACKEEP_STAT_INC(mn, invalid);
+			return XT_CONTINUE;
+		}
 		MACKEEP_STAT_INC(mn, untracked);
 		if (xt_hooknum(par) == NF_INET_PRE_ROUTING)
 			mackeep_learn_untracked(mn, skb, xt_in(par),

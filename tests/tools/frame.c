@@ -2,10 +2,17 @@
 /*
  * frame: makes Ethernet frames and sends them as they are.
  *
- *   frame make [-b N] udp|syn|icmp SMAC DMAC SADDR DADDR SPORT DPORT [BYTES]
- *	prints a good IPv4 frame in hexadecimal; ports are type and code of
- *	icmp; BYTES is the length of the payload (16); -b flips all bits of
- *	byte N
+ *   frame make [OPTION...] udp|syn|ack|icmp SMAC DMAC SADDR DADDR SPORT DPORT
+ *	      [BYTES]
+ *	prints a good frame in hexadecimal, IPv4 or, but for icmp, IPv6; ports
+ *	are type and code of icmp; BYTES is the length of the payload (16, none
+ *	of TCP)
+ *	  -b N	flip all bits of byte N
+ *	  -s N	TCP sequence number (1000)
+ *	  -a N	TCP number acknowledged (0)
+ *   frame make has SMAC ADDR
+ *	likewise, to all: ADDR is at SMAC; a gratuitous ARP reply or an
+ *	unsolicited neighbour advertisement
  *   frame send -i IFACE [-n TIMES]
  *	sends frames given as hexadecimal on stdin, one a line; spaces and what
  *	follows a # do not count
@@ -23,6 +30,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,17 +45,22 @@
 struct spec {
 	uint8_t smac[6];
 	uint8_t dmac[6];
-	uint32_t saddr;		/* all in host order */
-	uint32_t daddr;
-	uint16_t sport;
+	uint8_t saddr[16];
+	uint8_t daddr[16];
+	uint16_t sport;		/* the rest in host order */
 	uint16_t dport;
+	uint32_t seq;
+	uint32_t ack;
+	bool v6;
 	uint8_t proto;
+	uint8_t flags;
 	unsigned int payload;
 };
 
 static void usage(void)
 {
-	fputs("usage: frame make [-b N] udp|syn|icmp SMAC DMAC SADDR DADDR SPORT DPORT [BYTES]\n"
+	fputs("usage: frame make [-b N] [-s N] [-a N] udp|syn|ack|icmp SMAC DMAC SADDR DADDR SPORT DPORT [BYTES]\n"
+	      "       frame make has SMAC ADDR\n"
 	      "       frame send -i IFACE [-n TIMES]\n"
 	      "       frame flood -i IFACE -n N udp|syn SMAC DMAC DADDR DPORT [PAUSE]\n",
 	      stderr);
@@ -90,20 +103,30 @@ static size_t build(uint8_t *p, const struct spec *spec)
 {
 	size_t head = spec->proto == IPPROTO_TCP ? 20 : 8;
 	size_t l4len = head + spec->payload, i, check;
-	uint8_t *ip = p + 14, *l4 = p + 34;
+	size_t alen = spec->v6 ? 16 : 4;
+	uint8_t *ip = p + 14, *l4 = ip + (spec->v6 ? 40 : 20);
+	uint8_t *addrs = ip + (spec->v6 ? 8 : 12);
 	uint32_t acc = 0;
 
-	memset(p, 0, 34 + head);
+	memset(p, 0, l4 - p + head);
 	memcpy(p, spec->dmac, 6);
 	memcpy(p + 6, spec->smac, 6);
-	put16(p + 12, ETHERTYPE_IP);
-	ip[0] = 0x45;
-	put16(ip + 2, 20 + l4len);
-	ip[8] = 64;
-	ip[9] = spec->proto;
-	put32(ip + 12, spec->saddr);
-	put32(ip + 16, spec->daddr);
-	put16(ip + 10, fold(sum(0, ip, 20)));
+	memcpy(addrs, spec->saddr, alen);
+	memcpy(addrs + alen, spec->daddr, alen);
+	if (spec->v6) {
+		put16(p + 12, ETHERTYPE_IPV6);
+		ip[0] = 0x60;
+		put16(ip + 4, l4len);
+		ip[6] = spec->proto;
+		ip[7] = 64;
+	} else {
+		put16(p + 12, ETHERTYPE_IP);
+		ip[0] = 0x45;
+		put16(ip + 2, 20 + l4len);
+		ip[8] = 64;
+		ip[9] = spec->proto;
+		put16(ip + 10, fold(sum(0, ip, 20)));
+	}
 
 	for (i = 0; i < spec->payload; i++)
 		l4[head + i] = i;
@@ -122,16 +145,58 @@ static size_t build(uint8_t *p, const struct spec *spec)
 	default:
 		put16(l4, spec->sport);
 		put16(l4 + 2, spec->dport);
-		put32(l4 + 4, 1000);
+		put32(l4 + 4, spec->seq);
+		put32(l4 + 8, spec->ack);
 		l4[12] = 5 << 4;
-		l4[13] = 2; /* SYN */
+		l4[13] = spec->flags;
 		put16(l4 + 14, 0xffff);
 		check = 16;
 	}
 	if (spec->proto != IPPROTO_ICMP)
-		acc = sum(spec->proto + l4len, ip + 12, 8);
+		acc = sum(spec->proto + l4len, addrs, 2 * alen);
 	put16(l4 + check, fold(sum(acc, l4, l4len)));
-	return 34 + l4len;
+	return l4 - p + l4len;
+}
+
+static size_t build_has(uint8_t *p, const struct spec *spec)
+{
+	static const uint8_t arp[] = { 0, 1, 8, 0, 6, 4, 0, 2 };
+	uint8_t *body = p + 14;
+
+	memset(p, 0, 86);
+	memcpy(p + 6, spec->smac, 6);
+	if (!spec->v6) {
+		memset(p, 0xff, 6);
+		put16(p + 12, ETHERTYPE_ARP);
+		memcpy(body, arp, 8);
+		memcpy(body + 8, spec->smac, 6);
+		memcpy(body + 14, spec->saddr, 4);
+		/* Linux has it that both are the same. */
+		memcpy(body + 18, spec->smac, 6);
+		memcpy(body + 24, spec->saddr, 4);
+		return 60;
+	}
+
+	put16(p, 0x3333);
+	p[5] = 1;
+	put16(p + 12, ETHERTYPE_IPV6);
+	body[0] = 0x60;
+	body[5] = 32;
+	body[6] = IPPROTO_ICMPV6;
+	body[7] = 255;
+	memcpy(body + 8, spec->saddr, 16);
+	body[24] = 0xff; /* ff02::1 */
+	body[25] = 2;
+	body[39] = 1;
+	body[40] = 136;
+	body[44] = 0x20; /* override */
+	memcpy(body + 48, spec->saddr, 16);
+	body[64] = 2; /* the target's link-layer address */
+	body[65] = 1;
+	memcpy(body + 66, spec->smac, 6);
+	put16(body + 42, fold(sum(sum(IPPROTO_ICMPV6 + 32, body + 8, 32),
+				  body + 40, 32)));
+	return 86;
 }
 
 static void parse_mac(uint8_t *mac, const char *text)
@@ -143,25 +208,27 @@ static void parse_mac(uint8_t *mac, const char *text)
 		usage();
 }
 
-static uint32_t parse_addr(const char *text)
+/* Whether it is an IPv6 one */
+static bool parse_addr(uint8_t *addr, const char *text)
 {
-	struct in_addr addr;
-
-	if (inet_pton(AF_INET, text, &addr) != 1)
+	if (inet_pton(AF_INET, text, addr) == 1)
+		return false;
+	if (inet_pton(AF_INET6, text, addr) != 1)
 		usage();
-	return ntohl(addr.s_addr);
+	return true;
 }
 
 static void parse_kind(struct spec *spec, const char *text)
 {
 	if (!strcmp(text, "udp"))
 		spec->proto = IPPROTO_UDP;
-	else if (!strcmp(text, "syn"))
+	else if (!strcmp(text, "syn") || !strcmp(text, "ack"))
 		spec->proto = IPPROTO_TCP;
 	else if (!strcmp(text, "icmp"))
 		spec->proto = IPPROTO_ICMP;
 	else
 		usage();
+	spec->flags = *text == 's' ? 2 : 0x10;
 	spec->payload = spec->proto == IPPROTO_TCP ? 0 : 16;
 }
 
@@ -183,26 +250,33 @@ static int wire(const char *iface)
 	return fd;
 }
 
-static int do_make(int argc, char **argv, long flip)
+static int do_make(int argc, char **argv, struct spec *spec, long flip)
 {
 	static uint8_t frame[FRAME_MAX];
-	struct spec spec = { 0 };
+	bool has = argc == 3 && !strcmp(argv[0], "has");
 	size_t len, i;
 
-	if (argc < 7 || argc > 8)
+	if (!has && (argc < 7 || argc > 8))
 		usage();
-	parse_kind(&spec, argv[0]);
-	parse_mac(spec.smac, argv[1]);
-	parse_mac(spec.dmac, argv[2]);
-	spec.saddr = parse_addr(argv[3]);
-	spec.daddr = parse_addr(argv[4]);
-	spec.sport = atoi(argv[5]);
-	spec.dport = atoi(argv[6]);
-	if (argc == 8)
-		spec.payload = atoi(argv[7]);
-	if (spec.payload > FRAME_MAX - 60)
-		usage();
-	len = build(frame, &spec);
+	parse_mac(spec->smac, argv[1]);
+	if (has) {
+		spec->v6 = parse_addr(spec->saddr, argv[2]);
+		len = build_has(frame, spec);
+	} else {
+		parse_kind(spec, argv[0]);
+		parse_mac(spec->dmac, argv[2]);
+		spec->v6 = parse_addr(spec->saddr, argv[3]);
+		if (parse_addr(spec->daddr, argv[4]) != spec->v6 ||
+		    (spec->v6 && spec->proto == IPPROTO_ICMP))
+			usage();
+		spec->sport = atoi(argv[5]);
+		spec->dport = atoi(argv[6]);
+		if (argc == 8)
+			spec->payload = atoi(argv[7]);
+		if (spec->payload > FRAME_MAX - 80)
+			usage();
+		len = build(frame, spec);
+	}
 	if (flip >= 0 && flip < (long)len)
 		frame[flip] ^= 0xff;
 	for (i = 0; i < len; i++)
@@ -260,7 +334,7 @@ static int do_flood(const char *iface, unsigned long total, int argc,
 	struct timespec pause = { 0 };
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
-	struct spec spec = { 0 };
+	struct spec spec = { .seq = 1000 };
 	unsigned long n = 0;
 	int fd, i, count, sent, done;
 
@@ -269,7 +343,8 @@ static int do_flood(const char *iface, unsigned long total, int argc,
 	parse_kind(&spec, argv[0]);
 	parse_mac(spec.smac, argv[1]);
 	parse_mac(spec.dmac, argv[2]);
-	spec.daddr = parse_addr(argv[3]);
+	if (parse_addr(spec.daddr, argv[3]))
+		usage();
 	spec.dport = atoi(argv[4]);
 	if (argc == 6)
 		pause.tv_nsec = atol(argv[5]) * 1000;
@@ -279,7 +354,7 @@ static int do_flood(const char *iface, unsigned long total, int argc,
 	while (n < total) {
 		count = total - n < BATCH ? total - n : BATCH;
 		for (i = 0; i < count; i++) {
-			spec.saddr = 0x0a000001 + (n + i) % 0xfffff0;
+			put32(spec.saddr, 0x0a000001 + (n + i) % 0xfffff0);
 			spec.sport = 1024 + (n + i) % 60000;
 			iov[i].iov_base = frames[i];
 			iov[i].iov_len = build(frames[i], &spec);
@@ -305,13 +380,14 @@ static int do_flood(const char *iface, unsigned long total, int argc,
 int main(int argc, char **argv)
 {
 	const char *iface = NULL, *verb = argc > 1 ? argv[1] : "";
+	struct spec spec = { .seq = 1000 };
 	unsigned long times = 1;
 	long flip = -1;
 	int opt;
 
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "i:n:b:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:n:b:s:a:")) != -1) {
 		switch (opt) {
 		case 'i':
 			iface = optarg;
@@ -322,12 +398,18 @@ int main(int argc, char **argv)
 		case 'b':
 			flip = strtol(optarg, NULL, 0);
 			break;
+		case 's':
+			spec.seq = strtoul(optarg, NULL, 0);
+			break;
+		case 'a':
+			spec.ack = strtoul(optarg, NULL, 0);
+			break;
 		default:
 			usage();
 		}
 	}
 	if (!strcmp(verb, "make"))
-		return do_make(argc - optind, argv + optind, flip);
+		return do_make(argc - optind, argv + optind, &spec, flip);
 	if (!strcmp(verb, "send") && optind == argc)
 		return do_send(iface, times);
 	if (!strcmp(verb, "flood"))

@@ -13,6 +13,7 @@
  *   -o		a connection for each request
  *   -l		until SIGTERM; says "done N failed N" twice a second, and a
  *		connection that broke is replaced
+ *   -p N	each answer in N parts (1); says "part" as each has come
  *   -w MS	pause after each answer on a connection (0)
  *   -b ADDR	bind to ADDR
  *   -i		first sequence numbers from all over their range; those that a
@@ -28,7 +29,8 @@
  * The answer to /SIZE/SEED is SIZE bytes of one long repeating pattern,
  * starting at a place that SEED chooses. The client compares all of them. The
  * body of a request is the same, and compared by the server, which answers
- * what is not so with 400.
+ * what is not so with 400. The answer to /SIZE/SEED/N has N parts: the server
+ * sends the next one of each answer that is under way when it gets SIGUSR1.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -53,7 +55,7 @@
 static uint8_t pattern[2 * PERIOD], buf[PERIOD];
 
 struct conn {
-	struct conn *next;		/* of all the client's */
+	struct conn *next;		/* of all */
 	int fd;
 	bool connecting;
 	bool busy;			/* a request is under way */
@@ -64,13 +66,16 @@ struct conn {
 	unsigned int at;		/* in the pattern */
 	size_t out_todo;		/* of the body going out */
 	unsigned int out_at;
+	size_t held;			/* at the end of out_todo, not to be sent yet */
+	size_t part;			/* how long each is */
+	unsigned int turn;		/* of the last part let go */
 	bool spoilt;			/* the body was not what it has to be */
 	unsigned long seed;
 	double since;			/* last progress, or pause until */
 };
 
 static int ep;
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, turn;
 
 static void die(const char *what)
 {
@@ -90,6 +95,12 @@ static void on_term(int sig)
 {
 	(void)sig;
 	stop = 1;
+}
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	turn++;
 }
 
 static void pattern_fill(void)
@@ -140,15 +151,16 @@ static void watch(struct conn *conn, int op, uint32_t events)
 		die("epoll_ctl");
 }
 
-/* False when the connection is broken; to be called again while out_todo. */
+/* False when the connection is broken; to be called again while there is more. */
 static bool body_send(struct conn *conn)
 {
+	size_t len;
 	ssize_t n;
 
-	while (conn->out_todo) {
+	while (conn->out_todo > conn->held) {
+		len = conn->out_todo - conn->held;
 		n = send(conn->fd, pattern + conn->out_at,
-			 conn->out_todo < PERIOD ? conn->out_todo : PERIOD,
-			 MSG_NOSIGNAL);
+			 len < PERIOD ? len : PERIOD, MSG_NOSIGNAL);
 		if (n < 0)
 			return errno == EAGAIN;
 		conn->out_todo -= n;
@@ -181,8 +193,15 @@ static size_t content_length(const char *head)
 
 /* --- server ------------------------------------------------------------- */
 
+static struct conn *served;
+
 static void serve_drop(struct conn *conn)
 {
+	struct conn **p = &served;
+
+	while (*p != conn)
+		p = &(*p)->next;
+	*p = conn->next;
 	close(conn->fd);
 	free(conn);
 }
@@ -192,8 +211,27 @@ static bool serve_send(struct conn *conn)
 {
 	if (!body_send(conn))
 		return false;
-	watch(conn, EPOLL_CTL_MOD, conn->out_todo ? EPOLLOUT : EPOLLIN);
+	watch(conn, EPOLL_CTL_MOD,
+	      conn->out_todo > conn->held ? EPOLLOUT : EPOLLIN);
 	return true;
+}
+
+/* The next part of each answer */
+static void serve_turn(void)
+{
+	struct conn *conn, *next;
+
+	for (conn = served; conn; conn = next) {
+		next = conn->next;
+		if (!conn->held || conn->turn == (unsigned int)turn)
+			continue;
+		conn->turn = turn;
+		/* The last one has what does not divide. */
+		conn->held = conn->held < 2 * conn->part ?
+				     0 : conn->held - conn->part;
+		if (!serve_send(conn))
+			serve_drop(conn);
+	}
 }
 
 static bool serve_answer(struct conn *conn)
@@ -221,7 +259,7 @@ static bool serve_body(struct conn *conn, const uint8_t *p, size_t len)
 
 static bool serve_head(struct conn *conn)
 {
-	unsigned long size, seed;
+	unsigned long size, seed, parts = 1;
 	size_t rest;
 	ssize_t n;
 	char *end;
@@ -236,7 +274,8 @@ static bool serve_head(struct conn *conn)
 	if (!end)
 		return conn->head_len < HEAD_MAX - 1;
 
-	if (sscanf(conn->head, "GET /%lu/%lu ", &size, &seed) != 2)
+	if (sscanf(conn->head, "GET /%lu/%lu/%lu ", &size, &seed, &parts) < 2 ||
+	    !parts)
 		return false;
 	end += 4;
 	rest = conn->head + conn->head_len - end;
@@ -245,6 +284,9 @@ static bool serve_head(struct conn *conn)
 	conn->todo = content_length(conn->head);
 	conn->at = pattern_at(seed);
 	conn->out_todo = size;
+	conn->part = size / parts;
+	conn->held = size - (parts > 1 ? conn->part : size);
+	conn->turn = turn;
 	conn->out_at = conn->at;
 	return serve_body(conn, (uint8_t *)end, rest);
 }
@@ -267,8 +309,15 @@ static int serve(const char *addr, int port)
 	struct sockaddr_storage ss;
 	socklen_t len = address(&ss, addr, port);
 	int one = 1, lfd, fd, n, i;
+	sigset_t usr1, none;
 	struct conn *conn;
 	bool keep;
+
+	/* It comes while epoll waits, and at no other time. */
+	sigemptyset(&none);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
 
 	lfd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (lfd < 0)
@@ -286,7 +335,9 @@ static int serve(const char *addr, int port)
 	fflush(stdout);
 
 	while (!stop) {
-		n = epoll_wait(ep, events, EVENTS, -1);
+		n = epoll_pwait(ep, events, EVENTS, -1, &none);
+		if (n < 0)
+			serve_turn();
 		for (i = 0; i < n; i++) {
 			conn = events[i].data.ptr;
 			if (conn) {
@@ -306,6 +357,8 @@ static int serve(const char *addr, int port)
 			if (!conn)
 				die("calloc");
 			conn->fd = fd;
+			conn->next = served;
+			served = conn;
 			watch(conn, EPOLL_CTL_ADD, EPOLLIN);
 		}
 	}
@@ -317,7 +370,7 @@ static int serve(const char *addr, int port)
 static struct {
 	struct sockaddr_storage to, from;
 	socklen_t to_len, from_len;
-	unsigned long requests, size, upload;
+	unsigned long requests, size, upload, parts;
 	unsigned long sent, done, failed, broken, bytes;
 	unsigned int conns;
 	bool once, loop, spread;
@@ -325,7 +378,7 @@ static struct {
 	double patience;
 	struct conn *list;
 } get = {
-	.requests = 1, .size = 1000, .conns = 1, .patience = 30,
+	.requests = 1, .size = 1000, .parts = 1, .conns = 1, .patience = 30,
 };
 
 static void get_spread(int fd)
@@ -402,8 +455,8 @@ static void get_ask(struct conn *conn)
 	conn->seed = get.sent++;
 	conn->since = now();
 	len = snprintf(head, sizeof(head),
-		       "GET /%lu/%lu HTTP/1.1\r\nHost: test\r\n", get.size,
-		       conn->seed);
+		       "GET /%lu/%lu/%lu HTTP/1.1\r\nHost: test\r\n", get.size,
+		       conn->seed, get.parts);
 	if (get.upload)
 		len += snprintf(head + len, sizeof(head) - len,
 				"Content-Length: %lu\r\n", get.upload);
@@ -431,9 +484,19 @@ static void get_next(struct conn *conn)
 	}
 }
 
+/* Parts of the answer that are there */
+static unsigned long get_parts(const struct conn *conn)
+{
+	unsigned long n = (get.size - conn->todo) / (get.size / get.parts);
+
+	return n < get.parts ? n : get.parts - !!conn->todo;
+}
+
 /* False when the connection has gone. */
 static bool get_body(struct conn *conn, const uint8_t *p, size_t len)
 {
+	unsigned long parts = get.parts > 1 ? get_parts(conn) : 0;
+
 	if (len > conn->todo) {
 		get_fail(conn, "more bytes than announced");
 		return false;
@@ -442,6 +505,10 @@ static bool get_body(struct conn *conn, const uint8_t *p, size_t len)
 	if (!body_same(conn, p, len)) {
 		get_fail(conn, "wrong bytes");
 		return false;
+	}
+	for (; get.parts > 1 && parts < get_parts(conn); parts++) {
+		puts("part");
+		fflush(stdout);
 	}
 	if (conn->todo)
 		return true;
@@ -613,7 +680,7 @@ static int get_run(void)
 static void usage(void)
 {
 	fputs("usage: load serve [-b ADDR] [PORT]\n"
-	      "       load get [-c N] [-n N] [-s BYTES] [-u BYTES] [-o] [-l] [-w MS] [-b ADDR] [-i] [-t S] ADDR [PORT]\n",
+	      "       load get [-c N] [-n N] [-s BYTES] [-u BYTES] [-p N] [-o] [-l] [-w MS] [-b ADDR] [-i] [-t S] ADDR [PORT]\n",
 	      stderr);
 	exit(2);
 }
@@ -621,6 +688,7 @@ static void usage(void)
 int main(int argc, char **argv)
 {
 	struct sigaction term = { .sa_handler = on_term };
+	struct sigaction usr1 = { .sa_handler = on_usr1 };
 	const char *times = getenv("MACKEEP_PATIENCE");
 	const char *bind_to = NULL;
 	int opt, port = 443;
@@ -634,7 +702,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "c:n:s:u:oliw:b:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "c:n:s:u:p:oliw:b:t:")) != -1) {
 		switch (opt) {
 		case 'c':
 			get.conns = atoi(optarg);
@@ -647,6 +715,11 @@ int main(int argc, char **argv)
 			break;
 		case 'u':
 			get.upload = atol(optarg);
+			break;
+		case 'p':
+			get.parts = atol(optarg);
+			if (!get.parts)
+				usage();
 			break;
 		case 'o':
 			get.once = true;
@@ -670,6 +743,8 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
+	if (get.size < get.parts)
+		usage();
 	if (times)
 		get.patience *= atof(times);
 	if (optind + !server + 1 == argc)
@@ -679,6 +754,7 @@ int main(int argc, char **argv)
 
 	sigaction(SIGTERM, &term, NULL);
 	sigaction(SIGINT, &term, NULL);
+	sigaction(SIGUSR1, &usr1, NULL);
 	ep = epoll_create1(0);
 	if (ep < 0)
 		die("epoll_create1");

@@ -1,0 +1,307 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A station on a third port that has the victim's address. What it sends moves
+# no flow of the victim's: no frame of theirs leaves by its port, none carries
+# its MAC. A victim that really moves shows that with its own flow and is
+# followed, and what nobody used for 16 s is free for others.
+#
+#  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
+#     ..:c1, later ..:c9            port2 |                   ..:f1
+#                                        atk 192.0.2.31 ..:a7
+#
+# The victim has a download in parts; after each forgery comes the next part.
+# Control: a stack that keeps no MACs does not mind.
+#
+# Seen by others: kubernetes issue 117924, "Connection reset by peer due to
+# invalid conntrack packets", and spr-networks/super issue 375, "conntrack
+# hardening": what conntrack calls INVALID goes on through the stack.
+
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2153,SC2154 # sourced; awk; one word each
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+tools frame
+
+PARTS=7
+PART=200000
+MAC_A=02:00:00:00:00:a7
+MAC_C9=02:00:00:00:00:c9
+TOPO_NS="$TOPO_NS atk"
+
+declare -A pid port upstream
+servers=()
+limit=15
+
+# --- the victim's flow -------------------------------------------------------------
+
+# COUNT parts are there, and nobody has anything on its way.
+parts_there() # COUNT
+{
+	local name
+
+	for name in "${!pid[@]}"; do
+		[ "$(grep -cx part "$TMP/$name.out")" -ge $1 ] || return
+	done
+	for name in srv box; do
+		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
+			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
+	done
+}
+
+# The other end's port in the connections of NAMESPACE with SERVER
+ports() # NAMESPACE local|peer
+{
+	ns $1 ss -Htn state established "${3:-( sport = :443 or dport = :443 )}" |
+		awk -v want="$C1" -v col="$([ $2 = local ] && echo 3 || echo 4)" '
+		index($col, want "]") || index($col, want ":") { sub(/.*:/, "", $col); print $col }'
+}
+
+victim_start()
+{
+	spawn get$family ns c1 load get -p $PARTS -s $((PARTS * PART)) -t 60 $S1
+	pid[get$family]=$spawned
+}
+
+victim_ports()
+{
+	port[$family]=$(ports c1 local)
+	upstream[$family]=$(ports srv peer)
+	like "${port[$family]} ${upstream[$family]}" "^[0-9]+ [0-9]+$" \
+		"$1, IPv$family: the victim has a connection, and the proxy one"
+}
+
+# Which MACs frames from the victim to the server carry, and to any
+known() # SERVER
+{
+	ns box mackeep pairs 2>/dev/null | awk -v c="client=$C1" -v s="server=$1" '
+		$0 ~ c " " && $0 ~ s " " {
+			for (i = 1; i <= NF; i++) if ($i ~ /^[sd]mac=/) printf "%s ", $i
+		}'
+}
+
+# --- the attacker --------------------------------------------------------------------
+
+# It says nothing of its own accord: neither who has an address nor where it is.
+quiet() # NAMESPACE
+{
+	must ns $1 nft -f - <<-RULES
+	table arp quiet {
+		chain out {
+			type filter hook output priority 0; policy accept;
+			drop
+		}
+	}
+	table ip6 quiet {
+		chain out {
+			type filter hook output priority 0; policy accept;
+			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report } drop
+		}
+	}
+	RULES
+}
+
+# As the victim has it: addresses, and where the router is
+routes() # NAMESPACE
+{
+	must ip -n mk-$1 -batch - <<-LINES
+	neigh replace 192.0.2.1 lladdr $MAC_R dev eth0 nud permanent
+	neigh replace 2001:db8:1::1 lladdr $MAC_R dev eth0 nud permanent
+	LINES
+}
+
+# From the attacker's MAC, in the victim's name
+forge() # FRAME-OPTION... KIND SPORT
+{
+	local kind=${*: -2:1} sport=${*: -1}
+
+	frame make "${@:1:$#-2}" $kind $MAC_A $MAC_R $C1 $S1 $sport 443 |
+		ns atk frame send -i eth0
+}
+
+# $at is where the TCP checksum is.
+forge_checksum() { forge -b $at ack ${port[$family]}; }
+forge_window() { forge -s 12345 -a 54321 ack ${port[$family]}; }
+forge_syn() { forge syn 1111; }
+forge_reopen() { forge syn ${port[$family]}; }
+forge_udp() { forge udp 1112; }
+# Whether he gets what he asks for is not the victim's concern.
+forge_connection() { ns atk load get -n 3 -w 100 -t 5 $S1 >"$TMP/atk" 2>&1; }
+
+# The victim's flow goes on after it, and the box's mind is the same; but who has
+# a whole connection is asked for in that name until the victim's next frame.
+withstood() # COUNT WHAT TITLE
+{
+	forge_both() { [ $family = 4 ] && at=50 || at=70; $1; }
+	each_family forge_both forge_$2
+	kill -USR1 "${servers[@]}"
+	# What has stopped, comes no more.
+	ok "$3: the victim's next part comes" busywait $limit parts_there $1 || limit=1
+	[ $2 = connection ] || ! module_loaded || each_family eval 'is "$(known $S1)" "smac=$MAC_C1 dmac=$MAC_R " \
+		"'"$3"', IPv$family: the pair is as it was"'
+}
+
+# Whose frames are whose, of all that the box sent on any port
+unmoved() # TITLE
+{
+	local up=${upstream[$family]} victim=${port[$family]}
+	local ours="type == \"$IP\" && way == \"from\""
+
+	is "$(wire_sum atk "$ours && (daddr == \"$C1\" && !(dport < 3000) || saddr == \"$C1\")")" 0 \
+		"$1, IPv$family: no frame of the victim's leaves by the attacker's port"
+	is "$(wire_sum west "$ours && dport == $victim && dst != \"$MAC_C1\"") $(wire_sum west "src == \"$MAC_A\" && $ours")" "0 0" \
+		"$1, IPv$family: the client gets what is its own, from nobody else"
+	is "$(wire_sum east "$ours && sport == $up && src == \"$MAC_A\"")" 0 \
+		"$1, IPv$family: none to the server carries the attacker's MAC"
+	cmp_ok "$(wire_sum east "$ours && sport == $up && src == \"${2:-$MAC_C1}\" && dst == \"$MAC_R\"")" -ge $PARTS \
+		"$1, IPv$family: but the victim's"
+}
+
+# What the module did not learn from
+invalid()
+{
+	local n
+
+	n=$(mackeep_stat box invalid)
+	[[ $n =~ ^[0-9]+$ ]] || n=0 # no such counter
+	echo $n
+}
+
+# All of it, under a download
+forgeries() # TITLE
+{
+	each_family victim_start
+	must busywait 30 parts_there 1
+	each_family victim_ports "$1"
+	wire_both -p
+	wire_start atk atk eth0 -p
+	withstood 2 checksum "$1, wrong checksum"
+	withstood 3 window "$1, out of window"
+	withstood 4 syn "$1, a SYN of a new flow"
+	withstood 5 udp "$1, a datagram"
+	withstood 6 reopen "$1, a SYN of the victim's flow"
+	[ $1 = control ] || withstood 7 connection "$1, a whole connection"
+	[ $1 != control ] || { kill -USR1 "${servers[@]}"; }
+	for name in "${!pid[@]}"; do
+		ok "$1: $name has all bytes, intact" wait ${pid[$name]}
+	done
+	pid=()
+	proxy_quiet
+	wire_stop
+}
+
+must topo_up
+must ip -batch - <<<"$(topo_link box port2 02:00:00:00:00:b3 atk eth0 $MAC_A)"
+must ip -n mk-box link set port2 master br0 up
+topo_sysctl atk net.ipv4.ip_local_port_range="2000 2999"
+quiet atk
+must topo_host atk $C1 31
+routes atk
+must topo_ip rt <<-LINES
+	neigh replace 192.0.2.31 lladdr $MAC_C1 dev lan nud permanent
+	neigh replace 2001:db8:1::31 lladdr $MAC_C1 dev lan nud permanent
+LINES
+routes c1
+for any in 0.0.0.0 ::; do
+	must spawn_ready load-$any ns srv load serve -b $any
+	servers+=("$spawned")
+done
+must proxy_up
+# A half-open connection holds the listener, and that the namespace.
+must ns box sysctl -qw net.ipv4.tcp_synack_retries=1
+
+# --- control ----------------------------------------------------------------------------
+
+topo_box_addressed
+must topo_ip box <<-LINES
+	neigh replace $C1 lladdr $MAC_C1 dev br0 nud permanent
+	neigh replace 2001:db8:1::31 lladdr $MAC_C1 dev br0 nud permanent
+LINES
+topo_box_rules
+topo_box_broute
+forgeries control
+each_family unmoved control $MAC_BR
+topo_box_broute_off
+topo_box_unaddressed
+
+module_needed
+topo_box_marks
+topo_box_rules -j MACKEEP
+invalid=$(invalid)
+
+# --- under a download ---------------------------------------------------------------------
+
+forgeries forged
+each_family unmoved forged
+wire_clean forged
+cmp_ok $(($(invalid) - invalid)) -ge 4 "forged: what conntrack calls invalid is counted as that"
+
+# The attacker's connection is fresh: the victim's next one is its own all the same.
+each_family forge_connection
+wire_both
+wire_start atk atk eth0
+next_one()
+{
+	ok "forged, next, IPv$family: the victim's next connection" ns c1 load get -o -n 2 $S1
+}
+each_family next_one
+proxy_quiet
+wire_stop
+own()
+{
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 6 "forged, next, IPv$family: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 6 "forged, next, IPv$family: to the router"
+}
+each_family own
+is "$(wire_sum atk 'way == "from" && dst == "'$MAC_A'"')" 0 "forged, next: nothing for the attacker"
+
+# --- who really moves -------------------------------------------------------------------------
+
+# Nothing tells but the flow's own frames.
+quiet c1
+held_start held4 c1 -w 100 $S1
+held_start held6 c1 -w 100 2001:db8:2::73
+must ip -n mk-c1 link set eth0 address $MAC_C9
+routes c1
+must topo_ip rt <<-LINES
+	neigh replace 192.0.2.31 lladdr $MAC_C9 dev lan nud permanent
+	neigh replace 2001:db8:1::31 lladdr $MAC_C9 dev lan nud permanent
+LINES
+ok "moves: IPv4 goes on" held_grows held4 3
+ok "moves: IPv6 goes on" held_grows held6 3
+wire_both
+ok "moves: both go on" eval 'held_grows held4 5 && held_grows held6 5'
+ok "moves: IPv4, nothing failed" held_stop held4
+ok "moves: IPv6, nothing failed" held_stop held6
+proxy_quiet
+wire_stop
+followed()
+{
+	wire_leg west $S1 $C1 $MAC_R $MAC_C9 5 "moves, IPv$family: to the client's new MAC"
+	wire_leg east $C1 $S1 $MAC_C9 $MAC_R 5 "moves, IPv$family: from the client's new MAC"
+}
+each_family followed
+
+# --- an address that is free ----------------------------------------------------------------------
+
+pause 17
+must topo_ip rt <<-LINES
+	neigh replace 192.0.2.31 lladdr $MAC_A dev lan nud permanent
+	neigh replace 2001:db8:1::31 lladdr $MAC_A dev lan nud permanent
+LINES
+wire_start east east e0
+wire_start atk atk eth0
+ok "free: another station with the address, IPv4" ns atk load get $S1
+ok "free: another station with the address, IPv6" ns atk load get 2001:db8:2::73
+proxy_quiet
+wire_stop
+taken()
+{
+	wire_leg atk $S1 $C1 $MAC_R $MAC_A 2 "free, IPv$family: it is answered"
+	wire_leg east $C1 $S1 $MAC_A $MAC_R 2 "free, IPv$family: and what it asks is asked from its MAC"
+}
+each_family taken
+
+proxy_down
+topo_down
+module_gone
+done_testing
