@@ -7,41 +7,32 @@
  * a transparent socket, ICMP errors about its traffic and later fragments
  * included.
  *
- * The bridge itself does it. Before it looks where a frame is for, the frame is
- * given the bridge's own address; where the bridge passes it up, it gets back
- * the one it came with. So the bridge learns the source, asks its VLANs and
- * counts as for any other frame, and one for an unknown station is not flooded.
+ * The bridge itself does it. When all its filters have seen the frame, and just
+ * before it looks where that is for, the frame is given the bridge's own
+ * address; where the bridge passes it up, it gets back the one it came with. So
+ * the bridge learns the source, asks its VLANs, STP and port flags, and counts,
+ * as for any other frame, and one for an unknown station is not flooded.
+ *
+ * The frame carries its h_dest along itself, in its headroom. So it does not
+ * matter who runs these hooks: softirq, a process that took the frame from an
+ * NFQUEUE, or both on one CPU, one in the middle of the other.
  */
 #include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
-#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/random.h>
-#include <linux/siphash.h>
 #include <net/inet_sock.h>
-#include <net/ip.h>
-#include <net/ipv6.h>
 #include <net/l3mdev.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 #include <net/netfilter/nf_socket.h>
 #include <net/tcp.h>
 
 #include "hash.h"
 #include "mackeep.h"
 
-/*
- * The frame that the bridge is handling, and where it is for. Of this CPU, in
- * softirq only: it stays from one hook to the other, with nothing but the bridge
- * in between.
- */
-struct mackeep_lift_frame {
-	const struct sk_buff *skb;	/* only to compare */
-	u8 dest[ETH_ALEN];
-};
-
-static DEFINE_PER_CPU(struct mackeep_lift_frame, mackeep_lift_frame);
-
-static u64 mackeep_lift_secret[6] __read_mostly;
+static u64 mackeep_lift_secret[8] __read_mostly;
 
 /*
  * Strangers: frames that are for no socket here. Most that cross a bridge are
@@ -53,6 +44,7 @@ static u64 mackeep_lift_secret[6] __read_mostly;
  * its frames a moment later.
  */
 #define MACKEEP_LIFT_MOMENT	roundup_pow_of_two(HZ / 16)	/* jiffies */
+#define MACKEEP_LIFT_TIME	0xfffffULL	/* what of a slot is the moment */
 
 static __always_inline u64 *mackeep_lift_slot(const struct mackeep_net *mn,
 					      u64 hash)
@@ -90,7 +82,7 @@ static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
 	}
 	sum += ((u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb)) * secret[5];
 	moment = jiffies / MACKEEP_LIFT_MOMENT + atomic_read(&mn->expected);
-	*hash = (sum & ~0xfffffULL) | (moment & 0xfffff);
+	*hash = (sum & ~MACKEEP_LIFT_TIME) | (moment & MACKEEP_LIFT_TIME);
 	return READ_ONCE(*mackeep_lift_slot(mn, *hash)) == *hash;
 }
 
@@ -101,125 +93,49 @@ void mackeep_lift_expect(struct mackeep_net *mn)
 }
 
 /*
- * Fragments. Only the first of a datagram has ports, so only that one is marked
- * or found to belong to a socket; the others follow it. A slot remembers one
- * datagram as a hash of what its fragments have in common and the second it
- * was seen in, in one word that is read and written whole.
+ * Whether the flow of a frame is kept already. Which zone rules of iptables put
+ * a frame into is not known here, so flows of other zones than the default one
+ * are not found.
  */
-static siphash_aligned_key_t mackeep_lift_key __read_mostly;
-
-struct mackeep_lift_datagram {
-	union nf_inet_addr saddr, daddr;
-	u32 id;
-	u32 ifindex;			/* the device it comes in by */
-	u32 protocol;
-	u32 pad;
-};
-
-#define MACKEEP_LIFT_SECONDS	30	/* as long as a host waits for the rest */
-
-static u64 mackeep_lift_now(void)
+static bool mackeep_lift_kept(const struct mackeep_net *mn,
+			      const struct sk_buff *skb)
 {
-	return (u32)ktime_get_seconds() & 0xffff;
-}
+	u16 l3num = skb->protocol == htons(ETH_P_IPV6) ? NFPROTO_IPV6 :
+							 NFPROTO_IPV4;
+	struct nf_conntrack_tuple_hash *found;
+	struct nf_conntrack_tuple tuple;
+	struct nf_conn *ct;
+	bool kept;
 
-static void mackeep_lift_remember(struct mackeep_net *mn,
-				  const struct mackeep_lift_datagram *key)
-{
-	u64 hash = siphash(key, sizeof(*key), &mackeep_lift_key);
-
-	WRITE_ONCE(mn->slots->frags[hash % ARRAY_SIZE(mn->slots->frags)],
-		   (hash & ~0xffffULL) | mackeep_lift_now());
-}
-
-static bool mackeep_lift_recall(const struct mackeep_net *mn,
-				const struct mackeep_lift_datagram *key)
-{
-	u64 hash = siphash(key, sizeof(*key), &mackeep_lift_key);
-	u64 slot = READ_ONCE(mn->slots->frags[hash %
-					      ARRAY_SIZE(mn->slots->frags)]);
-
-	return slot >> 16 == hash >> 16 &&
-	       ((mackeep_lift_now() - slot) & 0xffff) < MACKEEP_LIFT_SECONDS;
-}
-
-enum mackeep_lift_part {
-	MACKEEP_LIFT_BAD,		/* no proper header */
-	MACKEEP_LIFT_WHOLE,
-	MACKEEP_LIFT_FIRST,		/* fragment with the ports */
-	MACKEEP_LIFT_LATER,		/* without */
-};
-
-static enum mackeep_lift_part
-mackeep_lift_parse4(struct sk_buff *skb, struct mackeep_lift_datagram *key)
-{
-	const struct iphdr *iph;
-
-	if (!pskb_may_pull(skb, sizeof(*iph)))
-		return MACKEEP_LIFT_BAD;
-	iph = ip_hdr(skb);
-	if (iph->version != 4 || iph->ihl < 5 ||
-	    !pskb_may_pull(skb, iph->ihl * 4))
-		return MACKEEP_LIFT_BAD;
-	iph = ip_hdr(skb);
-	if (likely(!ip_is_fragment(iph)))
-		return MACKEEP_LIFT_WHOLE;
-
-	key->saddr.ip = iph->saddr;
-	key->daddr.ip = iph->daddr;
-	key->id = (__force u16)iph->id;
-	key->protocol = iph->protocol;
-	return iph->frag_off & htons(IP_OFFSET) ? MACKEEP_LIFT_LATER :
-						  MACKEEP_LIFT_FIRST;
-}
-
-static enum mackeep_lift_part
-mackeep_lift_parse6(struct sk_buff *skb, struct mackeep_lift_datagram *key)
-{
-	const struct ipv6hdr *ip6h;
-	struct frag_hdr *fh, _fh;
-	unsigned int offset = 0;
-
-	if (!pskb_may_pull(skb, sizeof(*ip6h)) || ipv6_hdr(skb)->version != 6)
-		return MACKEEP_LIFT_BAD;
-	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, NULL, NULL) < 0)
-		return MACKEEP_LIFT_WHOLE;
-	fh = skb_header_pointer(skb, offset, sizeof(_fh), &_fh);
-	if (!fh)
-		return MACKEEP_LIFT_BAD;
-
-	ip6h = ipv6_hdr(skb);
-	key->saddr.in6 = ip6h->saddr;
-	key->daddr.in6 = ip6h->daddr;
-	key->id = (__force u32)fh->identification;
-	return fh->frag_off & htons(IP6_OFFSET) ? MACKEEP_LIFT_LATER :
-						  MACKEEP_LIFT_FIRST;
-}
-
-static enum mackeep_lift_part
-mackeep_lift_parse(struct sk_buff *skb, struct mackeep_lift_datagram *key)
-{
-	switch (skb->protocol) {
-	case htons(ETH_P_IP):
-		return mackeep_lift_parse4(skb, key);
-	case htons(ETH_P_IPV6):
-		return mackeep_lift_parse6(skb, key);
-	}
-	return MACKEEP_LIFT_BAD;
+	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), l3num, mn->net,
+			       &tuple))
+		return false;
+	found = nf_conntrack_find_get(mn->net, &nf_ct_zone_dflt, &tuple);
+	if (!found)
+		return false;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	kept = !IS_ERR_OR_NULL(mackeep_record_find(ct));
+	nf_ct_put(ct);
+	return kept;
 }
 
 /*
- * Whose address it is: a socket of the flow itself, or one bound to the
- * address the frame is for. Not a listener on any address, or every frame to
- * its port would be taken.
+ * Whether the frame is the socket's: one that has this peer, or, where it has
+ * none, one of a flow that is kept. Proxies bind sockets to the server's or the
+ * client's address to answer in its name, and others on the network go on
+ * talking to that.
  */
-static bool mackeep_lift_bound(const struct sock *sk, bool v6)
+static bool mackeep_lift_owns(const struct mackeep_net *mn,
+			      const struct sock *sk, const struct sk_buff *skb)
 {
-	if (sk->sk_state == TCP_LISTEN && sk->sk_protocol == IPPROTO_TCP)
+	if (sk->sk_protocol == IPPROTO_TCP)
+		return sk->sk_state != TCP_LISTEN;
+	if (sk->sk_state == TCP_ESTABLISHED)
+		return true;
+	if (skb->protocol == htons(ETH_P_IPV6) ?
+		    ipv6_addr_any(&sk->sk_v6_rcv_saddr) : !sk->sk_rcv_saddr)
 		return false;
-	if (v6)
-		return !ipv6_addr_any(&sk->sk_v6_rcv_saddr);
-	return sk->sk_rcv_saddr;
+	return mackeep_lift_kept(mn, skb);
 }
 
 /* in: the device it would come in by. */
@@ -241,7 +157,7 @@ static bool mackeep_lift_socket(const struct mackeep_net *mn,
 		return in && mackeep_lift_socket(mn, skb, in);
 	}
 
-	ours = inet_sk_transparent(sk) && mackeep_lift_bound(sk, v6);
+	ours = inet_sk_transparent(sk) && mackeep_lift_owns(mn, sk, skb);
 	sock_gen_put(sk);
 	return ours;
 }
@@ -254,113 +170,195 @@ static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
 	return mask && (skb->mark & mask) == READ_ONCE(mn->lift_mark);
 }
 
+/* Why a frame is lifted */
+enum mackeep_lift_why {
+	MACKEEP_LIFT_NOT,
+	MACKEEP_LIFT_NOVLAN,		/* it should be, but has no VLAN device */
+	MACKEEP_LIFT_MARK,
+	MACKEEP_LIFT_SOCKET,
+	MACKEEP_LIFT_FRAGMENT,
+};
+
 /*
- * Whether a frame is for the proxy; it is counted by the reason. Marks are the
- * user's to set on what he likes, but nothing else can be done with a frame
- * that has no proper header.
+ * Whether a frame is for the proxy. Marks are the user's to set on what he
+ * likes, but nothing else can be done with a frame that has no proper header.
  */
-static bool mackeep_lift_wanted(struct mackeep_net *mn, struct sk_buff *skb,
-				const struct net_device *in)
+static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
+						 struct sk_buff *skb,
+						 const struct net_device *in)
 {
-	struct mackeep_lift_datagram key = { .ifindex = in ? in->ifindex : 0 };
-	enum mackeep_lift_part part;
+	struct mackeep_frag_datagram key = { .ifindex = in ? in->ifindex : 0 };
+	enum mackeep_lift_why why;
+	enum mackeep_frag_part part;
 
-	part = mackeep_lift_parse(skb, &key);
-	if (part == MACKEEP_LIFT_BAD)
-		return false;
+	part = mackeep_frag_parse(skb, &key);
+	if (part == MACKEEP_FRAG_BAD)
+		return MACKEEP_LIFT_NOT;
 
-	if (mackeep_lift_marked(mn, skb)) {
-		if (!in) {
-			MACKEEP_STAT_INC(mn, novlan);
-			return false;
-		}
-		MACKEEP_STAT_INC(mn, lifted);
-	} else if (!in) {
-		return false;
-	} else if (part == MACKEEP_LIFT_LATER) {
-		if (!mackeep_lift_recall(mn, &key))
-			return false;
-		MACKEEP_STAT_INC(mn, lifted_frag);
-	} else if (mackeep_lift_socket(mn, skb, in)) {
-		MACKEEP_STAT_INC(mn, lifted_sock);
-	} else {
-		return false;
-	}
-	if (part == MACKEEP_LIFT_FIRST)
-		mackeep_lift_remember(mn, &key);
-	return true;
+	if (mackeep_lift_marked(mn, skb))
+		why = in ? MACKEEP_LIFT_MARK : MACKEEP_LIFT_NOVLAN;
+	else if (!in)
+		why = MACKEEP_LIFT_NOT;
+	else if (part == MACKEEP_FRAG_LATER)
+		why = mackeep_frag_recall(mn, &key) ? MACKEEP_LIFT_FRAGMENT :
+						      MACKEEP_LIFT_NOT;
+	else
+		why = mackeep_lift_socket(mn, skb, in) ? MACKEEP_LIFT_SOCKET :
+							 MACKEEP_LIFT_NOT;
+	if (part == MACKEEP_FRAG_FIRST && why >= MACKEEP_LIFT_MARK)
+		mackeep_frag_remember(mn, &key);
+	return why;
+}
+
+/* Under rcu_read_lock(). Wanted, asked at most once a moment for strangers. */
+static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
+					       struct sk_buff *skb,
+					       struct net_device *br,
+					       const struct net_device *port,
+					       u64 hash, u16 *vid)
+{
+	enum mackeep_lift_why why;
+
+	why = mackeep_lift_wanted(mn, skb,
+				  mackeep_bridge_in(skb, br, port, vid));
+	if (why == MACKEEP_LIFT_NOT && hash)
+		WRITE_ONCE(*mackeep_lift_slot(mn, hash), hash);
+	return why;
+}
+
+/* --- how it gets up -------------------------------------------------------- */
+
+/* Which address makes the bridge pass a frame up, and to nobody else */
+enum mackeep_lift_way {
+	MACKEEP_LIFT_OWN,		/* its own */
+	MACKEEP_LIFT_BROADCAST,		/* while its FDB does not know that */
+	MACKEEP_LIFT_NOWAY,
+	MACKEEP_LIFT_STAYS,		/* it would not carry the frame either */
+	MACKEEP_LIFT_WAYS,		/* fits into the low bits of a slot */
+};
+
+static noinline enum mackeep_lift_way
+mackeep_lift_ask(struct sk_buff *skb, const struct net_device *br,
+		 const struct net_device *port, u16 vid)
+{
+	const struct net_device *to;
+	struct netdev_phys_item_id id;
+
+	to = mackeep_bridge_port(br, eth_hdr(skb)->h_dest, vid);
+	if (to && !mackeep_bridge_connects(port, to))
+		return MACKEEP_LIFT_STAYS;
+	if (mackeep_bridge_knows_itself(br, vid))
+		return MACKEEP_LIFT_OWN;
+	/* As a broadcast it would be sent to ports of other hardware. */
+	if (!MACKEEP_OFF_PORTS ||
+	    !dev_get_port_parent_id((struct net_device *)port, &id, false))
+		return MACKEEP_LIFT_NOWAY;
+	return MACKEEP_LIFT_BROADCAST;
 }
 
 /*
- * The device it would come in by: the bridge or a VLAN device on it. NULL when
- * the bridge has no place for the frame's VLAN: it would not pass it up.
+ * A slot remembers the answer for a station that is sent to from a port, until
+ * the bridge tells of a change, or for a moment.
  */
-static struct net_device *mackeep_lift_in(const struct sk_buff *skb,
-					  struct net_device *br,
-					  const struct net_device *port)
+static enum mackeep_lift_way
+mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
+		      const struct net_device *br,
+		      const struct net_device *port, u16 vid)
 {
-	u16 vid = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
-	__be16 proto = skb->vlan_proto;
-	struct bridge_vlan_info info;
-	u16 filtered;
+	const u64 *secret = mackeep_lift_secret;
+	u64 hash, moment, word, known, *slot;
+	enum mackeep_lift_way way;
 
-	if (br_vlan_enabled(br)) {
-		br_vlan_get_proto(br, &filtered);
-		if (!vid || proto != htons(filtered)) {
-			proto = htons(filtered);
-			if (br_vlan_get_pvid_rcu(port, &vid))
-				return NULL;
-		}
-		if (br_vlan_get_info_rcu(br, vid, &info) ||
-		    !(info.flags & BRIDGE_VLAN_INFO_BRENTRY))
-			return NULL;
-		if (info.flags & BRIDGE_VLAN_INFO_UNTAGGED)
-			return br;
-	}
-	return vid ? __vlan_find_dev_deep_rcu(br, proto, vid) : br;
+	hash = mackeep_hash((get_unaligned((u64 *)eth_hdr(skb)->h_dest) <<
+			     16) ^ secret[0],
+			    ((u64)port->ifindex << 16 | vid) ^ secret[1]);
+	moment = (u64)jiffies / MACKEEP_LIFT_MOMENT + mackeep_net_now(mn);
+	word = ((hash & ~MACKEEP_LIFT_TIME) | (moment & MACKEEP_LIFT_TIME)) &
+	       ~(MACKEEP_LIFT_WAYS - 1ULL);
+	slot = &mn->slots->ways[hash >> (64 - MACKEEP_SLOTS_BITS)];
+	known = READ_ONCE(*slot) ^ word;
+	if (likely(known < MACKEEP_LIFT_WAYS))
+		return known;
+	way = mackeep_lift_ask(skb, br, port, vid);
+	WRITE_ONCE(*slot, word | way);
+	return way;
+}
+
+/*
+ * What a frame carries on its way up, at the very beginning of its buffer: XDP
+ * leaves its metadata next to the frame, and nothing else looks there. The key
+ * is of this frame and this load of the module, and only counts together with
+ * the h_dest that was written.
+ */
+struct mackeep_lift_note {
+	u64 key;
+	u8 dest[ETH_ALEN];
+	u8 why;
+};
+
+static u64 mackeep_lift_key(const struct sk_buff *skb)
+{
+	return mackeep_lift_secret[6] ^ (uintptr_t)skb;
 }
 
 /* Others may have the frame's buffer, to show it as it came in. */
 static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 				      struct sk_buff *skb,
 				      const struct net_device *br,
-				      const struct nf_hook_state *state)
+				      enum mackeep_lift_why why,
+				      enum mackeep_lift_way way)
 {
-	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
+	struct mackeep_lift_note *note;
+	struct ethhdr *eth;
 
-	if (skb_ensure_writable(skb, 0)) {
+	if (skb_cow_head(skb, skb->data - skb_mac_header(skb) +
+			      sizeof(*note))) {
 		MACKEEP_STAT_INC(mn, dropped);
 		return NF_DROP;
 	}
-	frame->skb = skb;
-	ether_addr_copy(frame->dest, eth_hdr(skb)->h_dest);
-	ether_addr_copy(eth_hdr(skb)->h_dest, br->dev_addr);
-	skb->pkt_type = PACKET_HOST;
-	state->okfn(state->net, state->sk, skb);
-	frame->skb = NULL;
-	return NF_STOLEN;
-}
-
-static noinline unsigned int mackeep_lift_look(struct mackeep_net *mn,
-					       struct sk_buff *skb,
-					       const struct nf_hook_state *state,
-					       u64 hash)
-{
-	struct net_device *br = netdev_master_upper_dev_get_rcu(state->in);
-
-	if (!br)
-		return NF_ACCEPT;
-	if (mackeep_lift_wanted(mn, skb, mackeep_lift_in(skb, br, state->in)))
-		return mackeep_lift_take(mn, skb, br, state);
-	if (hash)
-		WRITE_ONCE(*mackeep_lift_slot(mn, hash), hash);
+	eth = eth_hdr(skb);
+	note = (struct mackeep_lift_note *)skb->head;
+	note->key = mackeep_lift_key(skb);
+	note->why = why;
+	ether_addr_copy(note->dest, eth->h_dest);
+	if (likely(way == MACKEEP_LIFT_OWN))
+		ether_addr_copy(eth->h_dest, br->dev_addr);
+	else
+		eth_broadcast_addr(eth->h_dest);
+	/* If the FDB forgets the bridge just now, the frame is lost. */
+	mackeep_skb_off_ports(skb);
 	return NF_ACCEPT;
 }
 
-/*
- * Under rcu_read_lock(), in softirq, with the marks of the bridge's tables and
- * before br_netfilter: the IP tables see what is lifted afterwards, and once.
- */
+static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
+					      struct sk_buff *skb,
+					      const struct net_device *port,
+					      u64 hash)
+{
+	struct net_device *br;
+	enum mackeep_lift_why why;
+	enum mackeep_lift_way way;
+	u16 vid;
+
+	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
+	if (!br)
+		return NF_ACCEPT;
+	why = mackeep_lift_look(mn, skb, br, port, hash, &vid);
+	if (why == MACKEEP_LIFT_NOT)
+		return NF_ACCEPT;
+	if (why == MACKEEP_LIFT_NOVLAN) {
+		MACKEEP_STAT_INC(mn, novlan);
+		return NF_ACCEPT;
+	}
+	way = mackeep_lift_find_way(mn, skb, br, port, vid);
+	if (way == MACKEEP_LIFT_NOWAY)
+		MACKEEP_STAT_INC(mn, nolift);
+	if (way >= MACKEEP_LIFT_NOWAY)
+		return NF_ACCEPT;
+	return mackeep_lift_take(mn, skb, br, why, way);
+}
+
+/* Under rcu_read_lock(), behind all other hooks, in any context. */
 unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state)
 {
@@ -380,25 +378,86 @@ unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			return NF_ACCEPT;
 		}
 	}
-	return mackeep_lift_look(mn, skb, state, hash);
+	return mackeep_lift_try(mn, skb, state->in, hash);
 }
 
-/* Likewise, where a bridge passes up what is for itself. */
+/*
+ * br_netfilter shows frames to the IP tables while they are still the bridge's,
+ * and would have these leave out what comes up. So it is spared what will be
+ * lifted, which the IP tables see once, with a socket found in time. Its own
+ * hooks may run in process context, where the bridge does not expect softirqs.
+ */
+unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
+	struct net_device *port, *br;
+	struct mackeep_net *mn = priv;
+	u64 hash = 0;
+	u16 vid;
+
+	if (likely(!info) || !info->in_prerouting || !info->pkt_otherhost)
+		return NF_ACCEPT;
+	if (!mackeep_lift_marked(mn, skb) &&
+	    mackeep_lift_stranger(mn, skb, state->pf == NFPROTO_IPV6, &hash))
+		return NF_ACCEPT;
+	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
+	br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
+	if (!br ||
+	    mackeep_lift_look(mn, skb, br, port, hash, &vid) < MACKEEP_LIFT_MARK ||
+	    mackeep_lift_find_way(mn, skb, br, port, vid) >= MACKEEP_LIFT_NOWAY)
+		return NF_ACCEPT;
+	local_bh_disable();
+	state->okfn(state->net, state->sk, skb);
+	local_bh_enable();
+	return NF_STOLEN;
+#else
+	return NF_ACCEPT;
+#endif
+}
+
+static void mackeep_lift_count(struct mackeep_net *mn,
+			       enum mackeep_lift_why why)
+{
+	if (why == MACKEEP_LIFT_MARK)
+		MACKEEP_STAT_INC(mn, lifted);
+	else if (why == MACKEEP_LIFT_SOCKET)
+		MACKEEP_STAT_INC(mn, lifted_sock);
+	else
+		MACKEEP_STAT_INC(mn, lifted_frag);
+}
+
+/*
+ * As above, where a bridge passes up what is for itself. What is meant for it
+ * is no PACKET_OTHERHOST.
+ */
 unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	struct mackeep_lift_frame *frame = this_cpu_ptr(&mackeep_lift_frame);
+	struct mackeep_lift_note *note = (struct mackeep_lift_note *)skb->head;
+	struct ethhdr *eth = eth_hdr(skb);
 
-	if (frame->skb != skb)
+	if (skb->pkt_type != PACKET_OTHERHOST ||
+	    (u8 *)eth < (u8 *)(note + 1) ||
+	    note->key != mackeep_lift_key(skb) ||
+	    !(ether_addr_equal(eth->h_dest, skb->dev->dev_addr) ||
+	      is_broadcast_ether_addr(eth->h_dest)))
 		return NF_ACCEPT;
-	frame->skb = NULL;
-	ether_addr_copy(eth_hdr(skb)->h_dest, frame->dest);
+
+	note->key = 0;
+	ether_addr_copy(eth->h_dest, note->dest);
+	skb->pkt_type = PACKET_HOST;
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	/* Or the IP tables would take it for seen. */
+	skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
+#endif
+	mackeep_lift_count(priv, note->why);
 	return NF_ACCEPT;
 }
 
 void mackeep_lift_init(void)
 {
-	get_random_bytes(&mackeep_lift_key, sizeof(mackeep_lift_key));
 	get_random_bytes(mackeep_lift_secret, sizeof(mackeep_lift_secret));
 	/* A factor has to be odd, or it loses bits. */
 	mackeep_lift_secret[4] |= 1;

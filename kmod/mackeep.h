@@ -3,6 +3,7 @@
  * What the files of the module share. The way of a packet, in order:
  *
  *   lift.c	a marked frame leaves the bridge for the IP stack, h_dest intact
+ *   frag.c	and so do the later fragments of its datagram
  *   target.c	-j MACKEEP
  *   learn.c	takes the MACs it came with
  *   record.c	keeps them in the conntrack entry
@@ -15,7 +16,8 @@
  *   ownport.c	but not by the port where the station is whose MAC it is
  *   netlink.c	shows the pair cache, and has MACs forgotten
  *
- * main.c holds the network namespaces, policy.c the marks of the rules.
+ * main.c holds the network namespaces, policy.c the marks of the rules; bridge.c
+ * is what a bridge is asked.
  */
 #ifndef _MACKEEP_H
 #define _MACKEEP_H
@@ -93,7 +95,7 @@ struct mackeep_ownport {
 
 /* --- main.c: a network namespace --------------------------------------- */
 
-#define MACKEEP_HOOKS		6
+#define MACKEEP_HOOKS		8
 #define MACKEEP_LEARN_HOOKS	2
 /* What is remembered for a moment; each word is read and written whole. */
 #define MACKEEP_SLOTS_BITS	10
@@ -101,7 +103,8 @@ struct mackeep_ownport {
 struct mackeep_slots {
 	u64 known[1 << MACKEEP_SLOTS_BITS];	/* see ownport.c */
 	u64 strangers[1 << MACKEEP_SLOTS_BITS];	/* see lift.c */
-	u64 frags[256];				/* likewise */
+	u64 ways[1 << MACKEEP_SLOTS_BITS];	/* likewise */
+	u64 frags[256];				/* see frag.c */
 };
 
 struct mackeep_net {
@@ -382,10 +385,25 @@ static inline bool mackeep_forwarded(const struct sk_buff *skb)
 	return skb->skb_iif;
 }
 
+/* --- bridge.c ---------------------------------------------------------------- */
+
+const struct net_device *
+mackeep_bridge_port(const struct net_device *br, const u8 *mac, u16 vid);
+const struct net_device *mackeep_bridge_of(const struct net_device *dev,
+					   u16 *vid);
+struct net_device *mackeep_bridge_in(const struct sk_buff *skb,
+				     struct net_device *br,
+				     const struct net_device *port, u16 *vid);
+bool mackeep_bridge_knows_itself(const struct net_device *br, u16 vid);
+bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
+			   unsigned long jiffies);
+bool mackeep_bridge_connects(const struct net_device *from,
+			     const struct net_device *to);
+
 /* --- ownport.c: as above ---------------------------------------------------- */
 
-bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
-			   const u8 *dst);
+bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
+			   const u8 *src, const u8 *dst);
 int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb);
 void mackeep_ownport_start(struct mackeep_net *mn);
 void mackeep_ownport_close(struct mackeep_net *mn);
@@ -458,12 +476,39 @@ unsigned int mackeep_plain6(void *priv, struct sk_buff *skb,
 bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu,
 			   bool v6);
 
+/* --- frag.c ----------------------------------------------------------------- */
+
+struct mackeep_frag_datagram {
+	union nf_inet_addr saddr, daddr;
+	u32 id;
+	u32 ifindex;			/* the device it comes in by */
+	u32 protocol;
+	u32 pad;
+};
+
+enum mackeep_frag_part {
+	MACKEEP_FRAG_BAD,		/* no proper header */
+	MACKEEP_FRAG_WHOLE,
+	MACKEEP_FRAG_FIRST,		/* fragment with the ports */
+	MACKEEP_FRAG_LATER,		/* without */
+};
+
+enum mackeep_frag_part mackeep_frag_parse(struct sk_buff *skb,
+					  struct mackeep_frag_datagram *key);
+void mackeep_frag_remember(struct mackeep_net *mn,
+			   const struct mackeep_frag_datagram *key);
+bool mackeep_frag_recall(const struct mackeep_net *mn,
+			 const struct mackeep_frag_datagram *key);
+void mackeep_frag_init(void);
+
 /* --- lift.c: hooks --------------------------------------------------------- */
 
 unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state);
 unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
+unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state);
 void mackeep_lift_expect(struct mackeep_net *mn);
 void mackeep_lift_init(void);
 

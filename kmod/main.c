@@ -27,8 +27,7 @@ DEFINE_MUTEX(mackeep_net_mutex);
  * a conntrack reference first therefore puts POST_ROUTING before conntrack's
  * confirm, which is the very last otherwise; output.c does the confirming.
  *
- * On the bridge, frames are looked at when its tables had their say and before
- * br_netfilter takes them, on the way in and on the way out.
+ * On the bridge, frames are looked at when all others had their say.
  */
 static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 	{
@@ -47,7 +46,19 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.hook		= mackeep_lift,
 		.pf		= NFPROTO_BRIDGE,
 		.hooknum	= NF_BR_PRE_ROUTING,
-		.priority	= NF_BR_PRI_BRNF - 1,
+		.priority	= NF_BR_PRI_LAST,
+	},
+	{
+		.hook		= mackeep_lift_spare,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_PRE_ROUTING,
+		.priority	= NF_IP_PRI_FIRST,
+	},
+	{
+		.hook		= mackeep_lift_spare,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_PRE_ROUTING,
+		.priority	= NF_IP6_PRI_FIRST,
 	},
 	{
 		.hook		= mackeep_lift_up,
@@ -325,6 +336,7 @@ static int __init mackeep_init(void)
 	err = mackeep_pair_module_init();
 	if (err)
 		return err;
+	mackeep_frag_init();
 	mackeep_lift_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);

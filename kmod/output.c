@@ -284,7 +284,8 @@ static bool mackeep_output_settle(const struct sk_buff *skb,
 		return false;
 	rec = mackeep_record_find(ct);
 	if (IS_ERR_OR_NULL(rec) ||
-	    !mackeep_ownport_apart(dev, macs->src, macs->dst))
+	    !mackeep_ownport_apart(mackeep_net(nf_ct_net(ct)), dev,
+				   macs->src, macs->dst))
 		return false;
 	plain.checked |= MACKEEP_PLAIN;
 	return mackeep_record_replace(ct, rec, macs, &plain);

@@ -4,7 +4,8 @@
  * the copies carry the MAC of another station. The one for the port where that
  * station is must not leave: the switch there would learn that it has moved to
  * this box, and a port with port security would be shut. A frame that comes in
- * by a port is never sent back by it, so the same is done for what we send in a
+ * by a port is never sent back by it, unless that is in hairpin mode, nor from
+ * one isolated port to another, so the same is done for what we send in a
  * station's name.
  *
  * A hook where copies leave drops that one. All that the box sends by any bridge
@@ -33,23 +34,25 @@
 
 static u64 mackeep_ownport_key[2] __read_mostly;
 
-/* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
 static const struct net_device *
-mackeep_ownport_of(const struct net_device *br, const u8 *mac, u16 vid)
+mackeep_ownport_at(struct mackeep_net *mn, const struct net_device *br,
+		   const u8 *mac, u16 vid)
 {
-	struct net_device_path_ctx ctx = { .dev = br };
-	struct net_device_path path = {};
-	u16 proto;
+	return mackeep_bridge_port(br, mac, vid);
+}
 
-	ether_addr_copy(ctx.daddr, mac);
-	if (br_vlan_enabled(br)) {
-		if (br_vlan_get_proto(br, &proto))
-			return NULL;
-		ctx.vlan[0].id = vid;
-		ctx.vlan[0].proto = htons(proto);
-		ctx.num_vlans = 1;
-	}
-	return mackeep_fill_forward_path(&ctx, &path) ? NULL : ctx.dev;
+/* Whether a frame of a station at one port may leave by another; counted. */
+static bool mackeep_ownport_may(struct mackeep_net *mn,
+				const struct net_device *from,
+				const struct net_device *to)
+{
+	if (mackeep_bridge_connects(from, to))
+		return true;
+	if (from == to)
+		MACKEEP_STAT_INC(mn, ownport);
+	else
+		MACKEEP_STAT_INC(mn, isolated);
+	return false;
 }
 
 /* Under rcu_read_lock(), softirqs are off. */
@@ -57,6 +60,7 @@ static unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 					const struct nf_hook_state *state)
 {
 	struct net_device *port = state->out, *br;
+	const struct net_device *from, *to;
 	const struct ethhdr *eth = eth_hdr(skb);
 	struct mackeep_net *mn = priv;
 	u16 vid = 0;
@@ -69,15 +73,22 @@ static unsigned int mackeep_ownport_out(void *priv, struct sk_buff *skb,
 		return NF_ACCEPT;
 
 	br = netdev_master_upper_dev_get_rcu(port);
-	if (!br)
+	if (!br || ether_addr_equal(eth->h_source, br->dev_addr))
 		return NF_ACCEPT;
-	if (skb_vlan_tag_present(skb))
-		vid = skb_vlan_tag_get_id(skb);
-	else if (br_vlan_enabled(br) && br_vlan_get_pvid_rcu(port, &vid))
+	if (br_vlan_enabled(br)) {
+		if (skb_vlan_tag_present(skb))
+			vid = skb_vlan_tag_get_id(skb);
+		else if (br_vlan_get_pvid_rcu(port, &vid))
+			return NF_ACCEPT;
+	}
+	from = mackeep_ownport_at(mn, br, eth->h_source, vid);
+	if (from)
+		return mackeep_ownport_may(mn, from, port) ? NF_ACCEPT :
+							     NF_DROP;
+	/* It may be at any port but the one where the other end is. */
+	to = mackeep_ownport_at(mn, br, eth->h_dest, vid);
+	if (!to || to == port)
 		return NF_ACCEPT;
-	if (mackeep_ownport_of(br, eth->h_source, vid) != port)
-		return NF_ACCEPT;
-
 	MACKEEP_STAT_INC(mn, ownport);
 	return NF_DROP;
 }
@@ -145,38 +156,24 @@ static int mackeep_ownport_hold(struct mackeep_net *mn, struct sk_buff *skb)
 	return 0;
 }
 
-/* The bridge that a device sends by, and the VLAN's id there */
-static const struct net_device *
-mackeep_ownport_bridge(const struct net_device *dev, u16 *vid)
-{
-	*vid = 0;
-	while (is_vlan_dev(dev)) {
-		*vid = vlan_dev_vlan_id(dev);
-		dev = vlan_dev_real_dev(dev);
-	}
-	if (!netif_is_bridge_master(dev) ||
-	    (!*vid && br_vlan_enabled(dev) && br_vlan_get_pvid_rcu(dev, vid)))
-		return NULL;
-	return dev;
-}
-
 /*
  * Under rcu_read_lock(). Whether nothing of the above can happen to frames
- * between these stations, either way: the bridge knows them, at two ports.
+ * between these stations, either way: the bridge knows them, at two ports that
+ * it connects.
  */
-bool mackeep_ownport_apart(const struct net_device *br, const u8 *src,
-			   const u8 *dst)
+bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
+			   const u8 *src, const u8 *dst)
 {
 	const struct net_device *from, *to;
 	u16 vid;
 
 	/* Without switchdev nobody tells when that changes. */
 	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) ||
-	    mackeep_ownport_bridge(br, &vid) != br)
+	    mackeep_bridge_of(br, &vid) != br)
 		return false;
-	from = mackeep_ownport_of(br, src, vid);
-	to = mackeep_ownport_of(br, dst, vid);
-	return from && to && from != to;
+	from = mackeep_bridge_port(br, src, vid);
+	to = mackeep_bridge_port(br, dst, vid);
+	return from && to && from != to && mackeep_bridge_connects(from, to);
 }
 
 static u64 *mackeep_ownport_slot(const struct mackeep_net *mn, u64 pair)
@@ -189,20 +186,19 @@ static int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb,
 			       u64 pair)
 {
 	const struct ethhdr *eth = (struct ethhdr *)skb->data;
-	const struct net_device *br, *from = NULL, *to;
+	const struct net_device *br, *from, *to;
 	u16 vid;
 
-	br = mackeep_ownport_bridge(skb->dev, &vid);
-	if (br && !ether_addr_equal(eth->h_source, br->dev_addr))
-		from = mackeep_ownport_of(br, eth->h_source, vid);
-	if (from) {
-		to = mackeep_ownport_of(br, eth->h_dest, vid);
-		if (to == from) {
-			MACKEEP_STAT_INC(mn, ownport);
+	br = mackeep_bridge_of(skb->dev, &vid);
+	if (br && !ether_addr_equal(eth->h_source, br->dev_addr)) {
+		from = mackeep_ownport_at(mn, br, eth->h_source, vid);
+		to = mackeep_bridge_port(br, eth->h_dest, vid);
+		if (from && to && !mackeep_ownport_may(mn, from, to)) {
 			kfree_skb(skb);
 			return 0;
 		}
-		if (!to) {
+		if (!to && (from || mackeep_ownport_at(mn, br, eth->h_dest,
+						       vid))) {
 			WRITE_ONCE(mn->ownport.flooded, jiffies);
 			if (!READ_ONCE(mn->ownport.guarded))
 				return mackeep_ownport_hold(mn, skb);

@@ -26,6 +26,7 @@ MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
 MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
 MACKEEP_STAT(ownport)		/* copies not flooded to the source's own port */
+MACKEEP_STAT(isolated)		/* copies not sent from one isolated port to another */
 
 /* packets left to the stack, by reason */
 MACKEEP_STAT(mark)		/* nfmark does not match the rule's */
@@ -47,6 +48,7 @@ MACKEEP_STAT(proto)		/* neither TCP nor UDP */
 MACKEEP_STAT(helper)		/* flow has a conntrack helper of its own */
 MACKEEP_STAT(late)		/* flow was there before the rule */
 MACKEEP_STAT(novlan)		/* tagged frame, no such VLAN device on the bridge */
+MACKEEP_STAT(nolift)		/* frames that the bridge had no way to pass up */
 
 /* tables and memory */
 MACKEEP_STAT(pair_evicted)	/* pairs pushed out by newer ones */

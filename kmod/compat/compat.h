@@ -151,16 +151,23 @@ static inline struct sk_buff *skb_expand_head(struct sk_buff *skb,
 
 /* --- the bridge ----------------------------------------------------------- */
 
+struct mackeep_fdb {
+	int ifindex;			/* of the port, or of the bridge */
+	bool local;			/* an address of the box itself */
+	unsigned long age;		/* jiffies since a frame of it */
+};
+
 /*
- * Where it cannot be asked which way it would send a frame to a station, its
- * answer to "bridge fdb get" tells. Under rcu_read_lock(); the index is that of
- * the port, or of the bridge.
+ * The bridge's answer to "bridge fdb get". Under rcu_read_lock(), in any
+ * context.
  */
-#ifndef HAVE_ndo_fill_forward_path
 static inline int mackeep_fdb_get(const struct net_device *dev, const u8 *mac,
-				  u16 vid, int *ifindex)
+				  u16 vid, struct mackeep_fdb *fdb)
 {
 	struct net_device *br = (struct net_device *)dev;
+	const struct nda_cacheinfo *ci;
+	const struct nlattr *attr;
+	const struct ndmsg *ndm;
 	struct sk_buff *answer;
 	int err;
 
@@ -171,13 +178,34 @@ static inline int mackeep_fdb_get(const struct net_device *dev, const u8 *mac,
 		return -ENOMEM;
 	err = br->netdev_ops->ndo_fdb_get(answer, NULL, br, mac, vid, 0, 0,
 					  NULL);
-	if (!err)
-		*ifindex = ((struct ndmsg *)
-			    nlmsg_data(nlmsg_hdr(answer)))->ndm_ifindex;
+	if (!err) {
+		ndm = nlmsg_data(nlmsg_hdr(answer));
+		fdb->ifindex = ndm->ndm_ifindex;
+		fdb->local = ndm->ndm_state & NUD_PERMANENT;
+		attr = nlmsg_find_attr(nlmsg_hdr(answer), sizeof(*ndm),
+				       NDA_CACHEINFO);
+		ci = attr ? nla_data(attr) : NULL;
+		fdb->age = ci ? clock_t_to_jiffies(ci->ndm_updated) : 0;
+	}
 	kfree_skb(answer);
 	return err;
 }
 
+/*
+ * A frame with this mark stays off the ports of a bridge that are not those of
+ * another switch: hardware has sent it there. The bridge takes it off where it
+ * passes the frame up. Old kernels ask which hardware it was.
+ */
+#if defined(CONFIG_NET_SWITCHDEV) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+#define MACKEEP_OFF_PORTS		true
+#define mackeep_skb_off_ports(skb)	((skb)->offload_fwd_mark = 1)
+#else
+#define MACKEEP_OFF_PORTS		false
+#define mackeep_skb_off_ports(skb)	do { } while (0)
+#endif
+
+/* Where the bridge cannot be asked which way it would send a frame. */
+#ifndef HAVE_ndo_fill_forward_path
 struct net_device_path {
 };
 
@@ -195,12 +223,13 @@ static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
 					    struct net_device_path *path)
 {
 	struct net *net = dev_net(ctx->dev);
-	int ifindex, err;
+	struct mackeep_fdb fdb;
+	int err;
 
 	err = mackeep_fdb_get(ctx->dev, ctx->daddr,
-			      ctx->num_vlans ? ctx->vlan[0].id : 0, &ifindex);
+			      ctx->num_vlans ? ctx->vlan[0].id : 0, &fdb);
 	if (!err)
-		ctx->dev = dev_get_by_index_rcu(net, ifindex);
+		ctx->dev = dev_get_by_index_rcu(net, fdb.ifindex);
 	return err;
 }
 #else
@@ -223,7 +252,7 @@ static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
 static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
 				       struct bridge_vlan_info *info)
 {
-	int ifindex;
+	struct mackeep_fdb fdb;
 	u16 pvid;
 
 	info->vid = vid;
@@ -231,7 +260,7 @@ static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
 	if (!br_vlan_get_pvid_rcu(dev, &pvid) && vid == pvid)
 		info->flags |= BRIDGE_VLAN_INFO_PVID |
 			       BRIDGE_VLAN_INFO_UNTAGGED;
-	return mackeep_fdb_get(dev, dev->dev_addr, vid, &ifindex);
+	return mackeep_fdb_get(dev, dev->dev_addr, vid, &fdb);
 }
 #endif
 

@@ -3,16 +3,20 @@
  * udp: a transparent datagram proxy, and the two ends to try it with.
  *
  *   udp echo [-6] [PORT]
- *   udp proxy [-6] [-p] [PORT]
- *   udp talk [-n N] [-s BYTES] [-t S] ADDR [PORT]
+ *   udp proxy [-6] [-p] [-u] [PORT]
+ *   udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]
  *
  * PORT is 443 unless given, and 3129 for the proxy. "echo" answers each
  * datagram with itself. "proxy" takes what TPROXY brings, sends it on from the
  * client's address, bound to a port of its own or, with -p, the client's, and
- * answers from a socket bound to the server's address and port. Both say
- * "ready" once they listen. "talk" sends N datagrams (1) of BYTES (100), each
- * after the answer to the one before, compares the answers, and ends with "done
- * N failed N"; exit 0 if none failed.
+ * answers from a socket bound to the server's address and port. With -u its
+ * sockets are not connected, and sessions with the same server, or from the same
+ * address and port, share one; a datagram of no session is a line "stray". Both
+ * say "ready" once they listen. "talk" sends N datagrams (1) of BYTES (100), from
+ * port -b, each after the answer to the one before, compares the answers, and
+ * ends with "done N failed N"; exit 0 if none failed. With -w it says "waiting",
+ * takes as many that come unasked, each the same as the last answer, and asks once
+ * more. "echo" sends its last answer again when it gets SIGUSR1.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,6 +24,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +50,7 @@ struct session {
 
 static struct session sessions[SESSIONS];
 static unsigned int session_count;
-static bool same_port;
+static bool same_port, unconnected;
 static uint8_t buf[65536], wanted[65536];
 
 static void die(const char *what)
@@ -56,8 +61,8 @@ static void die(const char *what)
 
 static void usage(void)
 {
-	fputs("usage: udp echo|proxy [-6] [-p] [PORT]\n"
-	      "       udp talk [-n N] [-s BYTES] [-t S] ADDR [PORT]\n", stderr);
+	fputs("usage: udp echo|proxy [-6] [-p] [-u] [PORT]\n"
+	      "       udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]\n", stderr);
 	exit(2);
 }
 
@@ -100,11 +105,32 @@ static int open_bound(const union addr *a, bool transparent)
 	return fd;
 }
 
+static struct {
+	int fd;
+	ssize_t n;
+	union addr to;
+} answer;
+
+static void echo_again(int sig)
+{
+	ssize_t n;
+
+	(void)sig;
+	/* The test sees whether it came. */
+	n = sendto(answer.fd, buf, answer.n, 0, &answer.to.sa,
+		   addr_len(&answer.to));
+	(void)n;
+}
+
 static _Noreturn void echo(const union addr *any)
 {
+	struct sigaction again = {
+		.sa_handler = echo_again, .sa_flags = SA_RESTART };
 	int fd = open_bound(any, false);
 	union addr from;
 
+	answer.fd = fd;
+	sigaction(SIGUSR1, &again, NULL);
 	puts("ready");
 	fflush(stdout);
 	for (;;) {
@@ -113,39 +139,120 @@ static _Noreturn void echo(const union addr *any)
 
 		if (n < 0)
 			die("recvfrom");
+		answer.to = from;
+		answer.n = n;
 		if (sendto(fd, buf, n, 0, &from.sa, len) != n)
 			perror("sendto");
 	}
 }
 
+static bool addr_same(const union addr *a, const union addr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET6)
+		return a->v6.sin6_port == b->v6.sin6_port &&
+		       !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr,
+			       sizeof(a->v6.sin6_addr));
+	return a->v4.sin_port == b->v4.sin_port &&
+	       a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+}
+
+static struct session *session_find(const union addr *client,
+				    const union addr *server)
+{
+	struct session *s;
+
+	for (s = sessions; s < sessions + session_count; s++)
+		if (addr_same(&s->client, client) &&
+		    addr_same(&s->server, server))
+			return s;
+	return NULL;
+}
+
+/* What others share: a socket for the way up or down */
+static int session_up(const struct session *s)
+{
+	const struct session *other;
+	union addr source = s->client;
+	int fd;
+
+	for (other = sessions; unconnected && same_port && other < s; other++)
+		if (addr_same(&other->client, &s->client))
+			return other->up;
+	if (!same_port)
+		addr_set_port(&source, 0);
+	fd = open_bound(&source, true);
+	if (!unconnected && connect(fd, &s->server.sa, addr_len(&s->server)))
+		die("connect");
+	return fd;
+}
+
+static int session_down(const struct session *s)
+{
+	const struct session *other;
+	int fd;
+
+	for (other = sessions; unconnected && other < s; other++)
+		if (addr_same(&other->server, &s->server))
+			return other->down;
+	fd = open_bound(&s->server, true);
+	if (!unconnected && connect(fd, &s->client.sa, addr_len(&s->client)))
+		die("connect");
+	return fd;
+}
+
 static struct session *session_get(const union addr *client,
 				   const union addr *server)
 {
-	struct session *s;
-	union addr source;
+	struct session *s = session_find(client, server);
 
-	for (s = sessions; s < sessions + session_count; s++)
-		if (!memcmp(&s->client, client, addr_len(client)) &&
-		    !memcmp(&s->server, server, addr_len(server)))
-			return s;
-
+	if (s)
+		return s;
 	if (session_count == SESSIONS) {
 		fputs("udp: more sessions than there is room for\n", stderr);
 		exit(1);
 	}
-	session_count++;
+	s = &sessions[session_count++];
 	s->client = *client;
 	s->server = *server;
-	source = *client;
-	if (!same_port)
-		addr_set_port(&source, 0);
-	s->up = open_bound(&source, true);
-	if (connect(s->up, &server->sa, addr_len(server)))
-		die("connect");
-	s->down = open_bound(server, true);
-	if (connect(s->down, &client->sa, addr_len(client)))
-		die("connect");
+	s->up = session_up(s);
+	s->down = session_down(s);
 	return s;
+}
+
+static ssize_t session_send(const struct session *s, bool up, size_t n)
+{
+	const union addr *to = up ? &s->server : &s->client;
+	int fd = up ? s->up : s->down;
+
+	if (!unconnected)
+		return send(fd, buf, n, 0);
+	return sendto(fd, buf, n, 0, &to->sa, addr_len(to));
+}
+
+/* From a session's socket, which may be that of others as well */
+static void session_relay(const struct session *s, bool up)
+{
+	int fd = up ? s->down : s->up;
+	socklen_t len = sizeof(union addr);
+	union addr from = { 0 };
+	ssize_t n;
+
+	n = recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, &from.sa, &len);
+	if (n < 0 && unconnected && errno == EAGAIN)
+		return; /* a session before had it */
+	if (n >= 0 && unconnected) {
+		s = up ? session_find(&from, &s->server) :
+			 session_find(&s->client, &from);
+		if (!s) {
+			puts("stray");
+			fflush(stdout);
+			return;
+		}
+	}
+	if (n < 0 || session_send(s, up, n) < 0)
+		perror("udp: relay");
 }
 
 /*
@@ -209,10 +316,7 @@ static _Noreturn void proxy(const union addr *any)
 		for (i = 0; i < 2 * session_count; i++) {
 			if (!(fds[1 + i].revents & (POLLIN | POLLERR)))
 				continue;
-			s = &sessions[i / 2];
-			n = recv(fds[1 + i].fd, buf, sizeof(buf), MSG_DONTWAIT);
-			if (n < 0 || send(i % 2 ? s->up : s->down, buf, n, 0) < 0)
-				perror("udp: relay");
+			session_relay(&sessions[i / 2], i % 2);
 		}
 		if (!(fds[0].revents & POLLIN))
 			continue;
@@ -222,17 +326,18 @@ static _Noreturn void proxy(const union addr *any)
 			continue;
 		}
 		s = session_get(&client, &server);
-		if (send(s->up, buf, n, 0) < 0)
+		if (session_send(s, true, n) < 0)
 			perror("udp: send");
 	}
 }
 
-static int talk(const union addr *to, unsigned long count, size_t size,
-		long seconds)
+static int talk(const union addr *to, uint16_t port, unsigned long count,
+		unsigned long unasked, size_t size, long seconds)
 {
+	union addr own = { .sa = { .sa_family = to->sa.sa_family } };
 	struct timeval limit = { .tv_sec = seconds };
 	int fd = socket(to->sa.sa_family, SOCK_DGRAM, 0);
-	unsigned long done = 0, failed = 0, i;
+	unsigned long done = 0, failed = 0, asked = count, i;
 	size_t at;
 	ssize_t n;
 
@@ -240,12 +345,22 @@ static int talk(const union addr *to, unsigned long count, size_t size,
 		die("socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
 		die("SO_RCVTIMEO");
+	addr_set_port(&own, port);
+	if (port && bind(fd, &own.sa, addr_len(&own)))
+		die("bind");
 	if (connect(fd, &to->sa, addr_len(to)))
 		die("connect");
+	if (unasked)
+		count += unasked + 1;
 	for (i = 0; i < count; i++) {
-		for (at = 0; at < size; at++)
+		if (i == asked) {
+			puts("waiting");
+			fflush(stdout);
+		}
+		for (at = 0; at < size && i < asked; at++)
 			wanted[at] = (at * 31 + i * 7 + at / 256) & 0xff;
-		if (send(fd, wanted, size, 0) != (ssize_t)size)
+		if ((i < asked || i == asked + unasked) &&
+		    send(fd, wanted, size, 0) != (ssize_t)size)
 			perror("udp: send");
 		n = recv(fd, buf, sizeof(buf), 0);
 		if (n == (ssize_t)size && !memcmp(buf, wanted, size)) {
@@ -266,7 +381,8 @@ static int talk(const union addr *to, unsigned long count, size_t size,
 int main(int argc, char **argv)
 {
 	union addr a = { .v4 = { .sin_family = AF_INET } };
-	unsigned long count = 1, size = 100;
+	unsigned long count = 1, unasked = 0, size = 100;
+	uint16_t port = 0;
 	const char *verb = argv[1];
 	long seconds = 5;
 	int opt;
@@ -275,7 +391,7 @@ int main(int argc, char **argv)
 		usage();
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "6pn:s:t:")) >= 0) {
+	while ((opt = getopt(argc, argv, "6pub:n:w:s:t:")) >= 0) {
 		switch (opt) {
 		case '6':
 			a.sa.sa_family = AF_INET6;
@@ -283,8 +399,17 @@ int main(int argc, char **argv)
 		case 'p':
 			same_port = true;
 			break;
+		case 'u':
+			unconnected = true;
+			break;
+		case 'b':
+			port = atoi(optarg);
+			break;
 		case 'n':
 			count = strtoul(optarg, NULL, 0);
+			break;
+		case 'w':
+			unasked = strtoul(optarg, NULL, 0);
 			break;
 		case 's':
 			size = strtoul(optarg, NULL, 0);
@@ -308,7 +433,7 @@ int main(int argc, char **argv)
 				usage();
 		}
 		addr_set_port(&a, argc > 1 ? atoi(argv[1]) : 443);
-		return talk(&a, count, size, seconds);
+		return talk(&a, port, count, unasked, size, seconds);
 	}
 	if (!strcmp(verb, "echo")) {
 		addr_set_port(&a, argc ? atoi(argv[0]) : 443);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a bridge is asked: about its FDB, its VLANs and its ports. */
+#include <linux/if_bridge.h>
+#include <linux/if_vlan.h>
+
+#include "mackeep.h"
+
+/* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
+const struct net_device *
+mackeep_bridge_port(const struct net_device *br, const u8 *mac, u16 vid)
+{
+	struct net_device_path_ctx ctx = { .dev = br };
+	struct net_device_path path = {};
+	u16 proto;
+
+	ether_addr_copy(ctx.daddr, mac);
+	if (br_vlan_enabled(br)) {
+		if (br_vlan_get_proto(br, &proto))
+			return NULL;
+		ctx.vlan[0].id = vid;
+		ctx.vlan[0].proto = htons(proto);
+		ctx.num_vlans = 1;
+	}
+	return mackeep_fill_forward_path(&ctx, &path) ? NULL : ctx.dev;
+}
+
+/*
+ * The bridge that a device sends by, and the VLAN's id in its FDB. NULL where
+ * there is none, or the bridge has no place for what is sent.
+ */
+const struct net_device *mackeep_bridge_of(const struct net_device *dev,
+					   u16 *vid)
+{
+	*vid = 0;
+	while (is_vlan_dev(dev)) {
+		*vid = vlan_dev_vlan_id(dev);
+		dev = vlan_dev_real_dev(dev);
+	}
+	if (!netif_is_bridge_master(dev))
+		return NULL;
+	if (!br_vlan_enabled(dev))
+		*vid = 0;
+	else if (!*vid && br_vlan_get_pvid_rcu(dev, vid))
+		return NULL;
+	return dev;
+}
+
+/*
+ * The device a frame would come in by: the bridge or a VLAN device on it, and
+ * the VLAN's id in the FDB. NULL when the bridge has no place for the frame's
+ * VLAN: it would not pass it up.
+ */
+struct net_device *mackeep_bridge_in(const struct sk_buff *skb,
+				     struct net_device *br,
+				     const struct net_device *port, u16 *vid)
+{
+	u16 tag = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
+	__be16 proto = skb->vlan_proto;
+	struct bridge_vlan_info info;
+	u16 filtered;
+
+	*vid = 0;
+	if (br_vlan_enabled(br)) {
+		br_vlan_get_proto(br, &filtered);
+		/* With a tag of the other kind it is untagged for the bridge,
+		 * which puts that tag back into the frame.
+		 */
+		if (tag && proto != htons(filtered))
+			return NULL;
+		proto = htons(filtered);
+		if (!tag && br_vlan_get_pvid_rcu(port, &tag))
+			return NULL;
+		if (br_vlan_get_info_rcu(br, tag, &info) ||
+		    !(info.flags & BRIDGE_VLAN_INFO_BRENTRY))
+			return NULL;
+		*vid = tag;
+		if (info.flags & BRIDGE_VLAN_INFO_UNTAGGED)
+			return br;
+	}
+	return tag ? __vlan_find_dev_deep_rcu(br, proto, tag) : br;
+}
+
+/* Whether the bridge would pass up what is sent to its own address. */
+bool mackeep_bridge_knows_itself(const struct net_device *br, u16 vid)
+{
+	struct mackeep_fdb fdb;
+
+	return !mackeep_fdb_get(br, br->dev_addr, vid, &fdb) && fdb.local;
+}
+
+/* Whether it has seen no frame of a station for so many jiffies. */
+bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
+			   unsigned long jiffies)
+{
+	struct mackeep_fdb fdb;
+
+	return mackeep_fdb_get(br, mac, vid, &fdb) || fdb.age >= jiffies;
+}
+
+/*
+ * Whether the bridge would carry a frame from one of its ports to another, or
+ * the same, both being let through by STP and VLANs.
+ */
+bool mackeep_bridge_connects(const struct net_device *from,
+			     const struct net_device *to)
+{
+	if (from == to)
+		return br_port_flag_is_set(from, BR_HAIRPIN_MODE);
+	return !br_port_flag_is_set(from, BR_ISOLATED) ||
+	       !br_port_flag_is_set(to, BR_ISOLATED);
+}
