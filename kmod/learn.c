@@ -6,9 +6,13 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
+#include <linux/random.h>
 #include <net/ipv6.h>
 
+#include "hash.h"
 #include "mackeep.h"
+
+static u64 mackeep_learn_secret[6] __read_mostly;
 
 /*
  * The MACs of the frame the packet came in.
@@ -287,4 +291,94 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 	swap(back.client, back.server);
 	if (!mackeep_pair_find(mn, &back, &known, NULL))
 		mackeep_pair_learn(mn, &key, &now, &proof);
+}
+
+/*
+ * A frame was lifted that shows something new, or shows it again after a while.
+ * Of frames between two addresses of which nothing is known, the one that was
+ * seen first is taken for the client, as with untracked ones: a server may be
+ * the first to speak when all that was known has timed out, and no rule has to
+ * match what it sends.
+ */
+static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
+					      const struct sk_buff *skb,
+					      const struct net_device *port,
+					      bool teach)
+{
+	u16 tag = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	const struct ethhdr *eth = eth_hdr(skb);
+	const struct mackeep_pair_proof proof = {};
+	struct mackeep_pair_key key, back;
+	struct mackeep_macs macs = {};
+	struct net_device *in = skb->dev;
+	u16 vid = 0;
+
+	if (br_vlan_enabled(in) && !tag)
+		br_vlan_get_pvid_rcu(in, &vid);
+	else if (br_vlan_enabled(in))
+		vid = tag;
+	mackeep_station_seen(mn, in, eth->h_source, vid, port);
+
+	if (tag)
+		in = __vlan_find_dev_deep_rcu(in, skb->vlan_proto, tag);
+	if (!in)
+		return;
+	mackeep_pair_key_skb(&key, skb, NULL, in->ifindex, v6);
+	back = key;
+	swap(back.client, back.server);
+	if (!teach || !mackeep_learn_ports(skb, v6) ||
+	    mackeep_pair_find(mn, &key, &macs, NULL) ||
+	    mackeep_pair_find(mn, &back, &macs, NULL))
+		return;
+	ether_addr_copy(macs.src, eth->h_source);
+	ether_addr_copy(macs.dst, eth->h_dest);
+	macs.vlan = tag;
+	macs.policy = 0;
+	macs.flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
+	mackeep_pair_learn(mn, &key, &macs, &proof);
+}
+
+#define MACKEEP_LEARN_TIME	0xfffffffULL	/* of a slot: steps of 8 s */
+
+/*
+ * Under rcu_read_lock(), for a frame that the bridge has passed up. What it shows
+ * is looked at when it is new, every 8 s, and when pairs have changed: a slot
+ * remembers a hash of it, and when that was, in one word that is read and written
+ * whole. teach: it is for a socket of a proxy, so that its MACs are wanted whether
+ * or not a rule says so.
+ */
+void mackeep_learn_lifted(struct mackeep_net *mn, const struct sk_buff *skb,
+			  const struct net_device *port, bool teach)
+{
+	const u64 *secret = mackeep_learn_secret;
+	const struct ethhdr *eth = eth_hdr(skb);
+	const u8 *ip = skb_network_header(skb);
+	u64 sum, moment, *slot;
+
+	if (skb->protocol == htons(ETH_P_IPV6))
+		sum = mackeep_hash(get_unaligned((u64 *)(ip + 8)) ^ secret[0],
+				   get_unaligned((u64 *)(ip + 16)) ^ secret[1]) +
+		      mackeep_hash(get_unaligned((u64 *)(ip + 24)) ^ secret[2],
+				   get_unaligned((u64 *)(ip + 32)) ^ secret[3]);
+	else
+		sum = get_unaligned((u64 *)(ip + 12)) * secret[4];
+	/* The source with the frame's type, and the port with the VLAN. */
+	sum += mackeep_hash(get_unaligned((u64 *)eth->h_source) ^ secret[0],
+			    ((u64)port->ifindex << 32 | skb_vlan_all(skb)) ^
+			    secret[1]);
+	moment = (u64)jiffies / (8 * HZ) + READ_ONCE(mn->pairs.changes);
+	sum = (sum & ~MACKEEP_LEARN_TIME) | (moment & MACKEEP_LEARN_TIME);
+	slot = &mn->slots->lifted[sum >> (64 - MACKEEP_SLOTS_BITS)];
+	if (likely(READ_ONCE(*slot) == sum))
+		return;
+	WRITE_ONCE(*slot, sum);
+	mackeep_learn_lifted_new(mn, skb, port, teach);
+}
+
+void mackeep_learn_init(void)
+{
+	get_random_bytes(mackeep_learn_secret, sizeof(mackeep_learn_secret));
+	/* A factor has to be odd, or it loses bits. */
+	mackeep_learn_secret[4] |= 1;
 }

@@ -453,6 +453,8 @@ unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
 	skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
 #endif
 	mackeep_lift_count(priv, note->why);
+	mackeep_learn_lifted(priv, skb, state->in,
+			     note->why == MACKEEP_LIFT_SOCKET);
 	return NF_ACCEPT;
 }
 

@@ -8,6 +8,7 @@
  *   learn.c	takes the MACs it came with
  *   record.c	keeps them in the conntrack entry
  *   pair.c	and by client and server address, for the upstream leg
+ *   station.c	and by which port of the bridge they came
  *   announce.c	hosts that say they have another MAC now
  *   adopt.c	where a flow that the proxy opens gets its MACs from
  *   lasthop.c	--last-hop: sends answers back where the flow came from
@@ -71,6 +72,30 @@ struct mackeep_pairs {
 	struct delayed_work gc;
 };
 
+/* --- station.c: where stations are ------------------------------------- */
+
+struct mackeep_stations {
+	struct rhashtable table;
+	spinlock_t lock;		/* writers: list, count */
+	struct list_head list;		/* longest silent first */
+	unsigned int count;
+	bool contrary;			/* to what some FDB says; read without */
+};
+
+struct mackeep_station_key {
+	u32 ifindex;			/* of the bridge */
+	u16 vid;			/* in its FDB */
+	u8 mac[ETH_ALEN];
+};
+
+struct mackeep_station {
+	struct rhash_head node;
+	struct mackeep_station_key key;
+	u32 port;			/* ifindex; one word, under lock */
+	struct list_head list;
+	struct rcu_head rcu;
+};
+
 /* --- lasthop.c ----------------------------------------------------------- */
 
 struct mackeep_lasthop {
@@ -104,6 +129,7 @@ struct mackeep_slots {
 	u64 known[1 << MACKEEP_SLOTS_BITS];	/* see ownport.c */
 	u64 strangers[1 << MACKEEP_SLOTS_BITS];	/* see lift.c */
 	u64 ways[1 << MACKEEP_SLOTS_BITS];	/* likewise */
+	u64 lifted[1 << MACKEEP_SLOTS_BITS];	/* see learn.c */
 	u64 frags[256];				/* see frag.c */
 };
 
@@ -117,6 +143,7 @@ struct mackeep_net {
 	u8 policy_gen[MACKEEP_POLICY_SLOTS];
 	struct mackeep_policy policy_none;
 	struct mackeep_pairs pairs;
+	struct mackeep_stations stations;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_ownport ownport;
 	struct mackeep_slots *slots;	/* while started */
@@ -400,6 +427,17 @@ bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
 bool mackeep_bridge_connects(const struct net_device *from,
 			     const struct net_device *to);
 
+/* --- station.c: as above ----------------------------------------------------- */
+
+void mackeep_station_seen(struct mackeep_net *mn, const struct net_device *br,
+			  const u8 *mac, u16 vid, const struct net_device *port);
+const struct net_device *
+mackeep_station_port(struct mackeep_net *mn, const struct net_device *br,
+		     const u8 *mac, u16 vid, const struct net_device *known);
+void mackeep_station_stop(struct mackeep_net *mn);
+int mackeep_station_net_init(struct mackeep_net *mn);
+void mackeep_station_net_exit(struct mackeep_net *mn);
+
 /* --- ownport.c: as above ---------------------------------------------------- */
 
 bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
@@ -448,6 +486,9 @@ void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 			     const struct net_device *in, bool v6,
 			     const struct mackeep_policy *policy);
+void mackeep_learn_lifted(struct mackeep_net *mn, const struct sk_buff *skb,
+			  const struct net_device *port, bool teach);
+void mackeep_learn_init(void);
 unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
 

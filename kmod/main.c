@@ -112,6 +112,14 @@ int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 	return nf_register_net_hooks(mn->net, ops, n);
 }
 
+/* No packet may be in a hook any more. */
+static void mackeep_net_forget(struct mackeep_net *mn)
+{
+	mackeep_ownport_stop(mn);
+	mackeep_station_stop(mn);
+	mackeep_pair_stop(mn);
+}
+
 static int mackeep_net_start(struct mackeep_net *mn)
 {
 	int err;
@@ -137,8 +145,7 @@ err_hooks:
 	/* Some of them were there for a moment. */
 	synchronize_net();
 	mackeep_ownport_close(mn);
-	mackeep_ownport_stop(mn);
-	mackeep_pair_stop(mn);
+	mackeep_net_forget(mn);
 	nf_ct_netns_put(mn->net, NFPROTO_INET);
 err_slots:
 	kvfree(mn->slots);
@@ -153,11 +160,9 @@ static void mackeep_net_unhook(struct mackeep_net *mn)
 	mn->hooked = false;
 }
 
-/* No packet may be in a hook any more. */
 static void mackeep_net_stop(struct mackeep_net *mn)
 {
-	mackeep_ownport_stop(mn);
-	mackeep_pair_stop(mn);
+	mackeep_net_forget(mn);
 	kvfree(mn->slots);
 	mn->started = false;
 }
@@ -250,10 +255,14 @@ static int __net_init mackeep_net_init(struct net *net)
 	if (err)
 		return err;
 
+	err = mackeep_station_net_init(mn);
+	if (err)
+		goto err_pair;
+
 	err = -ENOMEM;
 	mn->stat = alloc_percpu(struct mackeep_stat);
 	if (!mn->stat)
-		goto err_pair;
+		goto err_station;
 
 	err = mackeep_stat_net_init(mn);
 	if (err)
@@ -262,6 +271,8 @@ static int __net_init mackeep_net_init(struct net *net)
 
 err_stat:
 	free_percpu(mn->stat);
+err_station:
+	mackeep_station_net_exit(mn);
 err_pair:
 	mackeep_pair_net_exit(mn);
 	return err;
@@ -273,6 +284,7 @@ static void __net_exit mackeep_net_exit(struct net *net)
 
 	mackeep_stat_net_exit(mn);
 	free_percpu(mn->stat);
+	mackeep_station_net_exit(mn);
 	mackeep_pair_net_exit(mn);
 }
 
@@ -337,6 +349,7 @@ static int __init mackeep_init(void)
 	if (err)
 		return err;
 	mackeep_frag_init();
+	mackeep_learn_init();
 	mackeep_lift_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);

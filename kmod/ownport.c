@@ -38,7 +38,8 @@ static const struct net_device *
 mackeep_ownport_at(struct mackeep_net *mn, const struct net_device *br,
 		   const u8 *mac, u16 vid)
 {
-	return mackeep_bridge_port(br, mac, vid);
+	return mackeep_station_port(mn, br, mac, vid,
+				    mackeep_bridge_port(br, mac, vid));
 }
 
 /* Whether a frame of a station at one port may leave by another; counted. */
@@ -173,7 +174,9 @@ bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
 		return false;
 	from = mackeep_bridge_port(br, src, vid);
 	to = mackeep_bridge_port(br, dst, vid);
-	return from && to && from != to && mackeep_bridge_connects(from, to);
+	return from && to && from != to && mackeep_bridge_connects(from, to) &&
+	       mackeep_station_port(mn, br, src, vid, from) == from &&
+	       mackeep_station_port(mn, br, dst, vid, to) == to;
 }
 
 static u64 *mackeep_ownport_slot(const struct mackeep_net *mn, u64 pair)

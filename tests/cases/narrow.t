@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A rule that takes only what clients send (--dport), and a connection so long
+# idle that conntrack and the pair cache have both forgotten it. Then the server
+# speaks first: nothing of the proxy's may carry the box's MAC, and the
+# connection goes on. The test waits most of the time.
+#
+#  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
+#     ..:c1                        box ..:b0,b1,b2             ..:f1
+#
+# Control: without the module it goes on as well, with the box's MACs.
+#
+# Seen by others: cilium issue 2697, "CT entries are removed/reset every 5
+# minutes", where connections without traffic for so long get stuck; opnsense
+# core issue 6445, "More favorable/natural handling of stale TCP connections".
+
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; awk; one word each
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+
+PART=200000
+
+declare -A pid
+servers=()
+
+download()
+{
+	spawn get$family ns c1 load get -p 2 -s $((2 * PART)) -t 120 $S1
+	pid[$family]=$spawned
+}
+
+# The first part is there, and nobody has anything on its way.
+idle()
+{
+	local name
+
+	[ "$(cat "$TMP"/get[46].out | grep -cx part)" -eq 2 ] || return
+	for name in srv box; do
+		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
+			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
+	done
+}
+
+# Neither has the connections any more.
+forgotten()
+{
+	[ -z "$(ns box conntrack -L -p tcp 2>/dev/null; ns box conntrack -f ipv6 -L -p tcp 2>/dev/null
+		! module_loaded || ns box mackeep pairs 2>/dev/null)" ]
+}
+
+# The server sends the second part. The command is what has to be done before.
+server_first() # TITLE [COMMAND...]
+{
+	local title=$1
+
+	shift
+	each_family download
+	must busywait 30 idle
+	"$@"
+	ok "$title: conntrack and the pair cache have forgotten the connections" \
+		busywait 60 forgotten
+	wire_both
+	kill -USR1 "${servers[@]}"
+	for family in 4 6; do
+		busywait 15 ended $family || given_up $family
+		ok "$title, IPv$family: the server's part comes, all bytes intact" wait ${pid[$family]}
+	done
+	topo_family 4
+	tcp_close srv
+	must busywait 30 tcp_idle box
+	wire_stop
+}
+
+# The box's connections first, as they are all open yet
+given_up() # FAMILY
+{
+	tcp_close box $proxy_pid
+	kill ${pid[$1]}
+}
+
+ended() # FAMILY
+{
+	! kill -0 ${pid[$1]} 2>/dev/null
+}
+
+legs() # TITLE
+{
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 3 "$1, IPv$family: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1, IPv$family: to the router"
+}
+
+# The rule as "mackeep up" does not make it, but people do
+narrow() # [-j MACKEEP [OPTION...]]
+{
+	topo_box_rules ${1:+-p tcp --dport 443 "$@"}
+}
+
+must topo_up
+for any in 0.0.0.0 ::; do
+	must spawn_ready load-$any ns srv load serve -b $any
+	servers+=("$spawned")
+done
+must proxy_up
+must modprobe nf_conntrack
+topo_sysctl box net.netfilter.nf_conntrack_tcp_timeout_established=6 \
+	net.netfilter.nf_conntrack_tcp_timeout_{fin_wait,close_wait,last_ack,time_wait,close}=6
+
+# --- control ----------------------------------------------------------------------------
+
+topo_box_addressed
+narrow
+# Somebody has to ask for conntrack.
+for tables in iptables ip6tables; do
+	must ns box $tables -t mangle -I PREROUTING -m conntrack --ctstate INVALID
+done
+topo_box_broute
+server_first "no module"
+each_family eval 'wire_leg east $C1 $S1 $MAC_BR $MAC_R 3 "no module, IPv$family: the router is answered, by the box"'
+topo_box_broute_off
+topo_box_unaddressed
+
+module_needed
+must ns box sysctl -qw net.netfilter.mackeep_pair_timeout=16
+topo_box_marks
+
+# --- the rule, and with --strict, which "mackeep check" names as the mend -------------------
+
+narrow -j MACKEEP
+server_first narrow
+each_family legs narrow
+wire_clean narrow
+
+narrow -j MACKEEP --strict
+server_first strict
+each_family legs strict
+wire_clean strict
+
+proxy_down
+topo_down
+module_gone
+done_testing
