@@ -114,6 +114,17 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 	return found;
 }
 
+/*
+ * What clients show as the MAC of a router may be of one that has gone since;
+ * what the router itself, or another in its place, has shown counts more.
+ */
+static void mackeep_adopt_moved(struct mackeep_net *mn,
+				const struct mackeep_pair_key *key,
+				const union nf_inet_addr *server, u8 *mac)
+{
+	mackeep_move_follow(mn, key->ifindex, key->family, server, 0, mac);
+}
+
 /* was: as of mackeep_pair_find() */
 static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 				  const struct mackeep_pair_key *key,
@@ -126,6 +137,10 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 	if (mackeep_pair_find(mn, key, macs, was)) {
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_PAIR;
+		if (!mackeep_pair_fixed(mn, macs->policy)) {
+			mackeep_adopt_moved(mn, key, &key->server, macs->dst);
+			mackeep_adopt_moved(mn, key, &key->server, was->dst);
+		}
 		return true;
 	}
 
@@ -139,6 +154,10 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 		ether_addr_copy(was->dst, mac);
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_REVERSE;
+		if (!mackeep_pair_fixed(mn, macs->policy)) {
+			mackeep_adopt_moved(mn, key, &key->client, macs->src);
+			mackeep_adopt_moved(mn, key, &key->client, was->src);
+		}
 		return true;
 	}
 
@@ -147,6 +166,19 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_CLIENT;
 	return mackeep_pair_find(mn, &other, macs, was);
+}
+
+/* The pair that a flow was adopted by may be forgotten by now. */
+static void mackeep_adopt_follow(struct mackeep_net *mn,
+				 const struct mackeep_pair_key *key,
+				 struct mackeep_macs *macs)
+{
+	if (mackeep_pair_fixed(mn, macs->policy))
+		return;
+	if (macs->via == MACKEEP_VIA_PAIR)
+		mackeep_adopt_moved(mn, key, &key->server, macs->dst);
+	else if (macs->via == MACKEEP_VIA_REVERSE)
+		mackeep_adopt_moved(mn, key, &key->client, macs->src);
 }
 
 static bool mackeep_adopt_mac(const u8 *old, const u8 *new, const u8 *was)
@@ -196,6 +228,7 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
 	found = mackeep_adopt_by_pair(mn, &key, &new, &was);
 	if (macs->flags) {
+		mackeep_adopt_follow(mn, &key, macs);
 		if (!found || !mackeep_adopt_may(ct, macs, &new, &was)) {
 			macs->checked = news;
 			return true;

@@ -119,6 +119,17 @@ static bool mackeep_learn_proves(const struct sk_buff *skb,
 	return th && !th->syn && !th->rst;
 }
 
+/* Sent to a router that has another MAC by now, or is another one */
+static void mackeep_learn_late(struct mackeep_net *mn, const struct nf_conn *ct,
+			       struct mackeep_macs *now)
+{
+	const struct nf_conntrack_tuple *tuple =
+		&ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
+
+	mackeep_move_late(mn, now->ifindex, nf_ct_l3num(ct), &tuple->dst.u3,
+			  now->dst);
+}
+
 /* A frame of the ORIGINAL direction: its MACs are the flow's. */
 static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct sk_buff *skb, struct nf_conn *ct,
@@ -165,6 +176,9 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 		if (fixed && old.flags && old.via == MACKEEP_VIA_LEARNED) {
 			now = old;
 			now.policy = policy->id;
+		} else if (now.flags & MACKEEP_INFO_DST &&
+			   !ether_addr_equal(now.dst, old.dst)) {
+			mackeep_learn_late(mn, ct, &now);
 		}
 		/* What output.c found instead of an h_dest that is not shown */
 		if (!(now.flags & MACKEEP_INFO_DST) &&
@@ -294,6 +308,20 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 }
 
 /*
+ * The answers of a server came from dst, where the client sends to, and come
+ * from elsewhere now.
+ */
+static void mackeep_learn_answer(struct mackeep_net *mn,
+				 const struct mackeep_pair_key *key,
+				 const u8 *src, u8 *dst)
+{
+	mackeep_move_follow(mn, key->ifindex, key->family, &key->server, 0,
+			    dst);
+	if (!ether_addr_equal(src, dst))
+		mackeep_move_suspect(mn, key->ifindex, dst, src);
+}
+
+/*
  * A frame was lifted that shows something new, or shows it again after a while.
  * Of frames between two addresses of which nothing is known, the one that was
  * seen first is taken for the client, as with untracked ones: a server may be
@@ -310,8 +338,10 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 	const struct ethhdr *eth = eth_hdr(skb);
 	const struct mackeep_pair_proof proof = {};
 	struct mackeep_pair_key key, back;
+	enum mackeep_pair_answer answer;
 	struct mackeep_macs macs = {};
 	struct net_device *in = skb->dev;
+	u8 dst[ETH_ALEN];
 	u16 vid = 0;
 
 	if (br_vlan_enabled(in) && !tag)
@@ -327,6 +357,12 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 	mackeep_pair_key_skb(&key, skb, NULL, in->ifindex, v6);
 	back = key;
 	swap(back.client, back.server);
+	mackeep_move_back(mn, in->ifindex, eth->h_source);
+	answer = mackeep_pair_answered(mn, &back, eth->h_source, dst);
+	if (answer == MACKEEP_PAIR_NOT_ANY_MORE)
+		mackeep_learn_answer(mn, &back, eth->h_source, dst);
+	if (answer != MACKEEP_PAIR_UNKNOWN)
+		return;
 	if (!teach || !mackeep_learn_ports(skb, v6) ||
 	    mackeep_pair_find(mn, &key, &macs, NULL) ||
 	    mackeep_pair_find(mn, &back, &macs, NULL))

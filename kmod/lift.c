@@ -365,8 +365,10 @@ unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 	struct mackeep_net *mn = priv;
 	u64 hash = 0;
 
-	if (skb->pkt_type != PACKET_OTHERHOST)
+	if (skb->pkt_type != PACKET_OTHERHOST) {
+		mackeep_announce_bridged(mn, skb, state->in);
 		return NF_ACCEPT;
+	}
 	if (likely(!mackeep_lift_marked(mn, skb))) {
 		if (skb->protocol == htons(ETH_P_IP)) {
 			if (mackeep_lift_stranger(mn, skb, false, &hash))
@@ -374,7 +376,10 @@ unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 		} else if (skb->protocol == htons(ETH_P_IPV6)) {
 			if (mackeep_lift_stranger(mn, skb, true, &hash))
 				return NF_ACCEPT;
+			if (!hash)
+				mackeep_announce_bridged(mn, skb, state->in);
 		} else {
+			mackeep_announce_bridged(mn, skb, state->in);
 			return NF_ACCEPT;
 		}
 	}

@@ -10,6 +10,7 @@
  *   pair.c	and by client and server address, for the upstream leg
  *   station.c	and by which port of the bridge they came
  *   announce.c	hosts that say they have another MAC now
+ *   move.c	which MAC others are to be sent to since
  *   adopt.c	where a flow that the proxy opens gets its MACs from
  *   lasthop.c	--last-hop: sends answers back where the flow came from
  *   plain.c	writes them on the packets that leave, if these are plain
@@ -96,6 +97,30 @@ struct mackeep_station {
 	struct rcu_head rcu;
 };
 
+/* --- move.c: who has another MAC now ------------------------------------- */
+
+#define MACKEEP_MOVE_BUCKETS	256
+#define MACKEEP_MOVE_SUSPECTS	16
+
+/* Answers that come from another MAC: it may be a move. */
+struct mackeep_suspect {
+	u32 ifindex;			/* 0: free */
+	u8 from[ETH_ALEN];
+	u8 to[ETH_ALEN];
+	unsigned long since;		/* jiffies; the old one is silent */
+	unsigned long until;		/* when it is given up */
+};
+
+struct mackeep_moves {
+	spinlock_t lock;		/* all of it but any */
+	struct list_head list;
+	unsigned int count;
+	bool any;			/* something has moved; read without */
+	struct hlist_head buckets[MACKEEP_MOVE_BUCKETS];
+	struct mackeep_suspect suspects[MACKEEP_MOVE_SUSPECTS];
+	struct delayed_work work;
+};
+
 /* --- lasthop.c ----------------------------------------------------------- */
 
 struct mackeep_lasthop {
@@ -144,6 +169,7 @@ struct mackeep_net {
 	struct mackeep_policy policy_none;
 	struct mackeep_pairs pairs;
 	struct mackeep_stations stations;
+	struct mackeep_moves moves;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_ownport ownport;
 	struct mackeep_slots *slots;	/* while started */
@@ -427,7 +453,7 @@ bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
 bool mackeep_bridge_connects(const struct net_device *from,
 			     const struct net_device *to);
 
-/* --- station.c: as above ----------------------------------------------------- */
+/* --- station.c, move.c: as above -------------------------------------------- */
 
 void mackeep_station_seen(struct mackeep_net *mn, const struct net_device *br,
 			  const u8 *mac, u16 vid, const struct net_device *port);
@@ -437,6 +463,19 @@ mackeep_station_port(struct mackeep_net *mn, const struct net_device *br,
 void mackeep_station_stop(struct mackeep_net *mn);
 int mackeep_station_net_init(struct mackeep_net *mn);
 void mackeep_station_net_exit(struct mackeep_net *mn);
+
+void mackeep_move_announce(struct mackeep_net *mn,
+			   const struct mackeep_pair_key *who, const u8 *mac);
+bool mackeep_move_follow(struct mackeep_net *mn, u32 ifindex, u16 family,
+			 const union nf_inet_addr *addr, u32 since, u8 *mac);
+bool mackeep_move_late(struct mackeep_net *mn, u32 ifindex, u16 family,
+		       const union nf_inet_addr *addr, u8 *mac);
+void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac);
+void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
+			  const u8 *to);
+void mackeep_move_stop(struct mackeep_net *mn);
+void mackeep_move_net_init(struct mackeep_net *mn);
+void mackeep_move_init(void);
 
 /* --- ownport.c: as above ---------------------------------------------------- */
 
@@ -496,8 +535,20 @@ unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 
 unsigned int mackeep_announce_arp(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
+void mackeep_announce_look(struct mackeep_net *mn, struct sk_buff *skb,
+			   const struct net_device *port);
 unsigned int mackeep_announce_ndisc(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state);
+
+/* Under rcu_read_lock(). What crosses a bridge, and may be for others only. */
+static inline void mackeep_announce_bridged(struct mackeep_net *mn,
+					    struct sk_buff *skb,
+					    const struct net_device *port)
+{
+	if (skb->protocol == htons(ETH_P_ARP) ||
+	    skb->protocol == htons(ETH_P_IPV6))
+		mackeep_announce_look(mn, skb, port);
+}
 
 /* --- lasthop.c: as above --------------------------------------------------- */
 

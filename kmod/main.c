@@ -116,6 +116,7 @@ int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 static void mackeep_net_forget(struct mackeep_net *mn)
 {
 	mackeep_ownport_stop(mn);
+	mackeep_move_stop(mn);
 	mackeep_station_stop(mn);
 	mackeep_pair_stop(mn);
 }
@@ -250,6 +251,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	atomic_set(&mn->news, MACKEEP_PLAIN);
 	mackeep_lasthop_net_init(mn);
 	mackeep_ownport_net_init(mn);
+	mackeep_move_net_init(mn);
 
 	err = mackeep_pair_net_init(mn);
 	if (err)
@@ -351,6 +353,7 @@ static int __init mackeep_init(void)
 	mackeep_frag_init();
 	mackeep_learn_init();
 	mackeep_lift_init();
+	mackeep_move_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);
 	if (err)

@@ -160,9 +160,9 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 }
 
 /*
- * Some client announced a new MAC since the record was written. If it was this
- * flow's, answers must not wait for a frame of the flow to show it: a client
- * that only listens would never get any.
+ * Some client announced a new MAC since the record was written, or a router or
+ * server has another. If it was this flow's, answers must not wait for a frame
+ * of the flow to show it: a client that only listens would never get any.
  */
 static void mackeep_output_follow(struct mackeep_net *mn,
 				  const struct sk_buff *skb, struct nf_conn *ct,
@@ -171,9 +171,16 @@ static void mackeep_output_follow(struct mackeep_net *mn,
 {
 	struct mackeep_macs old = *macs;
 	struct mackeep_pair_key key;
+	bool moved;
 
 	mackeep_pair_key_ct(&key, ct, macs->ifindex ?: skb->dev->ifindex);
-	if (mackeep_pair_follow(mn, &key, macs))
+	moved = mackeep_pair_follow(mn, &key, macs);
+	if (macs->flags & MACKEEP_INFO_DST &&
+	    !mackeep_pair_fixed(mn, macs->policy))
+		moved |= mackeep_move_follow(mn, key.ifindex, key.family,
+					     &key.server, old.checked,
+					     macs->dst);
+	if (moved)
 		MACKEEP_STAT_INC(mn, refreshed);
 	mackeep_record_replace(ct, rec, &old, macs);
 }

@@ -8,6 +8,7 @@
 /* what was learned */
 MACKEEP_STAT(saved)		/* flows whose MACs were saved from a frame */
 MACKEEP_STAT(refreshed)		/* flows whose frames showed other MACs */
+MACKEEP_STAT(moved)		/* MACs that others took over, as ARP or frames show */
 MACKEEP_STAT(restored)		/* records written through ctnetlink */
 
 /* flows of the proxy's own, by where their MACs came from */

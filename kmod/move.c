@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Routers, and servers of the segment, that have another MAC now. A client that
+ * sends shows it with its frames; a client that waits for the rest of a download
+ * shows nothing, and its flows would go on sending to a MAC that nobody has.
+ *
+ * There are two kinds of evidence. Hosts say which MAC an address has, with ARP
+ * and neighbour discovery: what they said last is remembered as a *binding*, and
+ * another MAC for the same address is a move. Or nobody says anything, but the
+ * answers of the server, which had come from the very MAC that the client sends
+ * to, come from another: that is a move when the old one has been silent since
+ * for half a second, as the bridge sees it. A router that answers from its own
+ * MAC and takes frames at a virtual one has not moved.
+ *
+ * Whose address is known to be on the segment moves only as that address does.
+ * All other flows go through a router, of which no more is known than the MAC:
+ * they move with it, unless it still has another address, as a router has that
+ * gave up a virtual one.
+ *
+ * All of it is behind one lock that is taken in any context, for what ARP and
+ * ND bring and when a flow looks after there were news; as long as nothing has
+ * ever moved, flows look at one word.
+ */
+#include <linux/jiffies.h>
+#include <linux/jhash.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "mackeep.h"
+
+#define MACKEEP_MOVE_MAX	4096	/* bindings and moves */
+#define MACKEEP_MOVE_KEPT	(86400UL * HZ)
+#define MACKEEP_MOVE_BOUND	(300UL * HZ)	/* a binding is good for */
+#define MACKEEP_MOVE_SILENT	(HZ / 2)
+#define MACKEEP_MOVE_SLACK	(HZ / 25)	/* the bridge counts in 10 ms */
+#define MACKEEP_MOVE_UNTIL	(8 * HZ)	/* then frames show it anew */
+#define MACKEEP_MOVE_HOPS	4
+
+static u32 mackeep_move_seed __read_mostly;
+
+/* A binding has an address; a move has the MAC that was left in its place. */
+struct mackeep_move_key {
+	union nf_inet_addr addr;
+	u32 ifindex;			/* L3 device */
+	u32 family;			/* NFPROTO_*; 0: a move */
+};
+
+struct mackeep_move {
+	struct hlist_node node;
+	struct list_head list;		/* by when, oldest first */
+	struct mackeep_move_key key;
+	u8 mac[ETH_ALEN];		/* the address's, or who took over */
+	u8 was[ETH_ALEN];		/* of a binding, before; or zero */
+	bool shown;			/* by frames, not announced */
+	u32 genid;			/* when that changed, as in records */
+	unsigned long when;		/* jiffies, when it was said last */
+};
+
+static struct hlist_head *mackeep_move_bucket(struct mackeep_moves *moves,
+					      const struct mackeep_move_key *key)
+{
+	u32 hash = jhash2((const u32 *)key, sizeof(*key) / sizeof(u32),
+			  mackeep_move_seed);
+
+	return &moves->buckets[hash % MACKEEP_MOVE_BUCKETS];
+}
+
+static void mackeep_move_key_mac(struct mackeep_move_key *key, u32 ifindex,
+				 const u8 *mac)
+{
+	memset(key, 0, sizeof(*key));
+	ether_addr_copy((u8 *)&key->addr, mac);
+	key->ifindex = ifindex;
+}
+
+static struct mackeep_move *
+mackeep_move_lookup(struct mackeep_moves *moves,
+		    const struct mackeep_move_key *key)
+{
+	struct mackeep_move *move;
+
+	lockdep_assert_held(&moves->lock);
+
+	hlist_for_each_entry(move, mackeep_move_bucket(moves, key), node)
+		if (!memcmp(&move->key, key, sizeof(*key)))
+			return move;
+	return NULL;
+}
+
+static void mackeep_move_del(struct mackeep_moves *moves,
+			     struct mackeep_move *move)
+{
+	lockdep_assert_held(&moves->lock);
+
+	hlist_del(&move->node);
+	list_del(&move->list);
+	moves->count--;
+	kfree(move);
+}
+
+static struct mackeep_move *
+mackeep_move_add(struct mackeep_net *mn, const struct mackeep_move_key *key)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move *move;
+
+	/* What nobody has said for a day is forgotten. */
+	while ((move = list_first_entry_or_null(&moves->list,
+						struct mackeep_move, list)) &&
+	       (moves->count >= MACKEEP_MOVE_MAX ||
+		time_after(jiffies, move->when + MACKEEP_MOVE_KEPT)))
+		mackeep_move_del(moves, move);
+	move = kzalloc(sizeof(*move), GFP_ATOMIC | __GFP_NOWARN);
+	if (!move) {
+		MACKEEP_STAT_INC(mn, nomem);
+		return NULL;
+	}
+	move->key = *key;
+	hlist_add_head(&move->node, mackeep_move_bucket(moves, key));
+	list_add_tail(&move->list, &moves->list);
+	moves->count++;
+	return move;
+}
+
+/* Under lock. Whether a MAC is known to have an address other than this one. */
+static bool mackeep_move_has_other(struct mackeep_moves *moves,
+				   const struct mackeep_move_key *key,
+				   const u8 *mac)
+{
+	const struct mackeep_move *move;
+
+	list_for_each_entry(move, &moves->list, list)
+		if (move->key.family == key->family &&
+		    move->key.ifindex == key->ifindex &&
+		    ether_addr_equal(move->mac, mac) &&
+		    memcmp(&move->key, key, sizeof(*key)) &&
+		    time_before(jiffies, move->when + MACKEEP_MOVE_BOUND))
+			return true;
+	return false;
+}
+
+/* Under lock, where flows wait that read the news. */
+static u32 mackeep_move_news(struct mackeep_net *mn)
+{
+	WRITE_ONCE(mn->moves.any, true);
+	mackeep_net_news(mn);
+	return mackeep_net_now(mn);
+}
+
+/* Under lock. What had the one MAC has the other from now on. */
+static void mackeep_move_make(struct mackeep_net *mn, u32 ifindex,
+			      const u8 *from, const u8 *to, bool shown)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move_key key;
+	struct mackeep_move *move;
+
+	/* Who is moved to has not left. */
+	mackeep_move_key_mac(&key, ifindex, to);
+	move = mackeep_move_lookup(moves, &key);
+	if (move)
+		mackeep_move_del(moves, move);
+
+	mackeep_move_key_mac(&key, ifindex, from);
+	move = mackeep_move_lookup(moves, &key) ?: mackeep_move_add(mn, &key);
+	if (!move)
+		return;
+	ether_addr_copy(move->mac, to);
+	move->shown = shown;
+	move->when = jiffies;
+	list_move_tail(&move->list, &moves->list);
+	move->genid = mackeep_move_news(mn);
+	MACKEEP_STAT_INC(mn, moved);
+}
+
+/* Somebody says that he has this MAC. */
+void mackeep_move_announce(struct mackeep_net *mn,
+			   const struct mackeep_pair_key *who, const u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move_key key = {
+		.addr = who->client,
+		.ifindex = who->ifindex,
+		.family = who->family,
+	};
+	struct mackeep_move *binding;
+
+	spin_lock_bh(&moves->lock);
+	binding = mackeep_move_lookup(moves, &key);
+	if (!binding) {
+		binding = mackeep_move_add(mn, &key);
+		if (!binding)
+			goto out;
+	} else if (!ether_addr_equal(binding->mac, mac)) {
+		ether_addr_copy(binding->was, binding->mac);
+		if (!mackeep_move_has_other(moves, &key, binding->was))
+			mackeep_move_make(mn, key.ifindex, binding->was, mac,
+					  false);
+		binding->genid = mackeep_move_news(mn);
+	}
+	ether_addr_copy(binding->mac, mac);
+	binding->when = jiffies;
+	list_move_tail(&binding->list, &moves->list);
+out:
+	spin_unlock_bh(&moves->lock);
+}
+
+static bool mackeep_move_newer(const struct mackeep_move *move, u32 since)
+{
+	return !since || (s32)(move->genid - since) > 0;
+}
+
+/* Under rcu_read_lock(). Whether the bridge has heard nothing of it since. */
+static bool mackeep_move_silent(struct mackeep_net *mn, u32 ifindex,
+				const u8 *mac, unsigned long since)
+{
+	const struct net_device *dev, *br;
+	u16 vid;
+
+	dev = dev_get_by_index_rcu(mn->net, ifindex);
+	br = dev ? mackeep_bridge_of(dev, &vid) : NULL;
+	return br && mackeep_bridge_silent(br, mac, vid,
+					   jiffies - since - MACKEEP_MOVE_SLACK);
+}
+
+/*
+ * Under rcu_read_lock(). Whether the MAC that leads to an address is another
+ * now. since: not by what is no newer than that; 0: by all that is known. left:
+ * a frame was sent to the MAC just now, which whoever has it may still want.
+ */
+static bool mackeep_move_find(struct mackeep_net *mn, u32 ifindex, u16 family,
+			      const union nf_inet_addr *addr, u32 since,
+			      bool left, u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move_key key = {
+		.addr = *addr,
+		.ifindex = ifindex,
+		.family = family,
+	};
+	const struct mackeep_move *binding, *move;
+	bool found = false;
+	int hops;
+
+	since &= ~MACKEEP_PLAIN;
+	spin_lock_bh(&moves->lock);
+	binding = mackeep_move_lookup(moves, &key);
+	if (binding && ether_addr_equal(binding->was, mac) &&
+	    mackeep_move_newer(binding, since)) {
+		ether_addr_copy(mac, binding->mac);
+		found = true;
+	}
+	for (hops = 0; hops < MACKEEP_MOVE_HOPS; hops++) {
+		mackeep_move_key_mac(&key, ifindex, mac);
+		move = mackeep_move_lookup(moves, &key);
+		if (!move || !mackeep_move_newer(move, since) ||
+		    (binding && !move->shown) ||
+		    (left && !mackeep_move_silent(mn, ifindex, mac,
+						  move->when)))
+			break;
+		ether_addr_copy(mac, move->mac);
+		found = true;
+	}
+	spin_unlock_bh(&moves->lock);
+	return found;
+}
+
+/* For a flow that has the MAC since then, or for all that is known. */
+bool mackeep_move_follow(struct mackeep_net *mn, u32 ifindex, u16 family,
+			 const union nf_inet_addr *addr, u32 since, u8 *mac)
+{
+	if (likely(!READ_ONCE(mn->moves.any)))
+		return false;
+	return mackeep_move_find(mn, ifindex, family, addr, since, false, mac);
+}
+
+/* For a frame that a client has sent, not knowing of the move maybe. */
+bool mackeep_move_late(struct mackeep_net *mn, u32 ifindex, u16 family,
+		       const union nf_inet_addr *addr, u8 *mac)
+{
+	if (likely(!READ_ONCE(mn->moves.any)))
+		return false;
+	return mackeep_move_find(mn, ifindex, family, addr, 0, true, mac);
+}
+
+/* A MAC that was left, as frames seemed to show, is heard again. */
+void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move_key key;
+	struct mackeep_move *move;
+
+	if (likely(!READ_ONCE(moves->any)))
+		return;
+	mackeep_move_key_mac(&key, ifindex, mac);
+	spin_lock_bh(&moves->lock);
+	move = mackeep_move_lookup(moves, &key);
+	if (move && move->shown) {
+		mackeep_move_del(moves, move);
+		mackeep_net_news(mn);
+	}
+	spin_unlock_bh(&moves->lock);
+}
+
+/*
+ * Under rcu_read_lock(). Answers that came from one MAC come from another. Where
+ * more of that is under way than there is room for, later frames will tell.
+ */
+void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
+			  const u8 *to)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_suspect *suspect, *free = NULL;
+	int i;
+
+	spin_lock_bh(&moves->lock);
+	for (i = 0; i < ARRAY_SIZE(moves->suspects); i++) {
+		suspect = &moves->suspects[i];
+		if (!suspect->ifindex) {
+			free = suspect;
+		} else if (suspect->ifindex == ifindex &&
+			   ether_addr_equal(suspect->from, from)) {
+			ether_addr_copy(suspect->to, to);
+			goto out;
+		}
+	}
+	if (!free)
+		goto out;
+	free->ifindex = ifindex;
+	free->since = jiffies;
+	free->until = jiffies + MACKEEP_MOVE_UNTIL;
+	ether_addr_copy(free->from, from);
+	ether_addr_copy(free->to, to);
+	queue_delayed_work(system_wq, &moves->work, MACKEEP_MOVE_SILENT);
+out:
+	spin_unlock_bh(&moves->lock);
+}
+
+/*
+ * Half a second later: did the old one say anything in between? If so, it has
+ * another half second to be silent in.
+ */
+static void mackeep_move_work(struct work_struct *work)
+{
+	struct mackeep_net *mn = container_of(to_delayed_work(work),
+					      struct mackeep_net, moves.work);
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_suspect *suspect;
+	bool more = false;
+	int i;
+
+	rcu_read_lock();
+	spin_lock_bh(&moves->lock);
+	for (i = 0; i < ARRAY_SIZE(moves->suspects); i++) {
+		suspect = &moves->suspects[i];
+		if (!suspect->ifindex)
+			continue;
+		if (time_before(jiffies, suspect->since + MACKEEP_MOVE_SILENT)) {
+			more = true;
+		} else if (mackeep_move_silent(mn, suspect->ifindex,
+					       suspect->from,
+					       suspect->since)) {
+			mackeep_move_make(mn, suspect->ifindex, suspect->from,
+					  suspect->to, true);
+			suspect->ifindex = 0;
+		} else if (time_after(jiffies, suspect->until)) {
+			suspect->ifindex = 0;
+		} else {
+			suspect->since = jiffies;
+			more = true;
+		}
+	}
+	if (more)
+		queue_delayed_work(system_wq, &moves->work, HZ / 10);
+	spin_unlock_bh(&moves->lock);
+	rcu_read_unlock();
+}
+
+/* May sleep; nobody looks any more. */
+void mackeep_move_stop(struct mackeep_net *mn)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move *move, *next;
+
+	cancel_delayed_work_sync(&moves->work);
+	spin_lock_bh(&moves->lock);
+	list_for_each_entry_safe(move, next, &moves->list, list)
+		mackeep_move_del(moves, move);
+	memset(moves->suspects, 0, sizeof(moves->suspects));
+	moves->any = false;
+	spin_unlock_bh(&moves->lock);
+}
+
+void mackeep_move_net_init(struct mackeep_net *mn)
+{
+	struct mackeep_moves *moves = &mn->moves;
+
+	spin_lock_init(&moves->lock);
+	INIT_LIST_HEAD(&moves->list);
+	INIT_DELAYED_WORK(&moves->work, mackeep_move_work);
+}
+
+void mackeep_move_init(void)
+{
+	mackeep_move_seed = get_random_u32();
+}
