@@ -287,6 +287,7 @@ mackeep_lasthop_route(struct mackeep_net *mn, const struct sk_buff *skb,
 	    (macs.via != MACKEEP_VIA_LEARNED &&
 	     macs.via != MACKEEP_VIA_RESTORED))
 		return NULL;
+	macs.ifindex = mackeep_device_now(mn, macs.ifindex);
 	policy = mackeep_policy_find(mn, macs.policy);
 	if (!policy || !(policy->flags & XT_MACKEEP_LAST_HOP) ||
 	    !mackeep_policy_match(policy, skb, IP_CT_DIR_REPLY))

@@ -19,7 +19,7 @@
  *   netlink.c	shows the pair cache, and has MACs forgotten
  *
  * main.c holds the network namespaces, policy.c the marks of the rules; bridge.c
- * is what a bridge is asked.
+ * is what a bridge is asked, device.c remembers devices that went.
  */
 #ifndef _MACKEEP_H
 #define _MACKEEP_H
@@ -121,6 +121,20 @@ struct mackeep_moves {
 	struct delayed_work work;
 };
 
+/* --- device.c: devices that went ------------------------------------------ */
+
+struct mackeep_device {
+	u32 ifindex;			/* 0: none */
+	char name[IFNAMSIZ];
+};
+
+struct mackeep_devices {
+	spinlock_t lock;
+	bool any;			/* read without */
+	unsigned int next;
+	struct mackeep_device gone[16];
+};
+
 /* --- lasthop.c ----------------------------------------------------------- */
 
 struct mackeep_lasthop {
@@ -170,6 +184,7 @@ struct mackeep_net {
 	struct mackeep_pairs pairs;
 	struct mackeep_stations stations;
 	struct mackeep_moves moves;
+	struct mackeep_devices devices;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_ownport ownport;
 	struct mackeep_slots *slots;	/* while started */
@@ -452,6 +467,13 @@ bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
 			   unsigned long jiffies);
 bool mackeep_bridge_connects(const struct net_device *from,
 			     const struct net_device *to);
+
+/* --- device.c: as above ------------------------------------------------------ */
+
+u32 mackeep_device_now(struct mackeep_net *mn, u32 ifindex);
+void mackeep_device_net_init(struct mackeep_net *mn);
+int mackeep_device_init(void);
+void mackeep_device_exit(void);
 
 /* --- station.c, move.c: as above -------------------------------------------- */
 

@@ -252,6 +252,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_lasthop_net_init(mn);
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
+	mackeep_device_net_init(mn);
 
 	err = mackeep_pair_net_init(mn);
 	if (err)
@@ -359,9 +360,13 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_pair;
 
-	err = mackeep_ownport_init();
+	err = mackeep_device_init();
 	if (err)
 		goto err_pernet;
+
+	err = mackeep_ownport_init();
+	if (err)
+		goto err_device;
 
 	err = mackeep_record_init();
 	if (err)
@@ -395,6 +400,8 @@ err_record:
 	mackeep_record_exit();
 err_ownport:
 	mackeep_ownport_exit();
+err_device:
+	mackeep_device_exit();
 err_pernet:
 	unregister_pernet_subsys(&mackeep_net_ops);
 err_pair:
@@ -411,6 +418,7 @@ static void __exit mackeep_exit(void)
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
 	mackeep_ownport_exit();
+	mackeep_device_exit();
 	unregister_pernet_subsys(&mackeep_net_ops);
 	mackeep_pair_module_exit();
 }

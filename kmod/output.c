@@ -446,6 +446,26 @@ bool mackeep_output_toobig(const struct sk_buff *skb, unsigned int mtu, bool v6)
 	       mackeep_output_must_fit(skb, mtu, v6);
 }
 
+/* The record of a flow whose device was made anew goes on with that. */
+static bool mackeep_output_device(struct mackeep_net *mn,
+				  const struct sk_buff *skb,
+				  struct mackeep_macs *macs)
+{
+	struct mackeep_macs old = *macs;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_record *rec;
+	struct nf_conn *ct;
+
+	macs->ifindex = mackeep_device_now(mn, old.ifindex);
+	if (macs->ifindex != skb->dev->ifindex)
+		return false;
+	ct = nf_ct_get(skb, &ctinfo);
+	rec = ct ? mackeep_record_find(ct) : NULL;
+	if (!IS_ERR_OR_NULL(rec))
+		mackeep_record_replace(ct, rec, &old, macs);
+	return true;
+}
+
 static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
 				  enum ip_conntrack_info ctinfo, bool v6)
 {
@@ -518,7 +538,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, mark);
 		return NF_ACCEPT;
 	}
-	if (macs.ifindex && macs.ifindex != state->out->ifindex) {
+	if (macs.ifindex && macs.ifindex != state->out->ifindex &&
+	    !mackeep_output_device(mn, skb, &macs)) {
 		MACKEEP_STAT_INC(mn, device);
 		return NF_ACCEPT;
 	}

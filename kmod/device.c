@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that went, and came back as another: a bridge that is made again has a
+ * new ifindex, but who set it up gave it the name it had, and means the same
+ * network. Records that name the old one go on with the new one.
+ *
+ * The last few are remembered: bridges, VLAN devices and hardware, not what
+ * containers come and go with. Written under RTNL, read in hooks.
+ */
+#include <linux/if_vlan.h>
+#include <linux/netdevice.h>
+
+#include "mackeep.h"
+
+static void mackeep_device_gone(struct mackeep_net *mn,
+				const struct net_device *dev)
+{
+	struct mackeep_devices *devices = &mn->devices;
+	struct mackeep_device *gone;
+
+	spin_lock_bh(&devices->lock);
+	gone = &devices->gone[devices->next++ % ARRAY_SIZE(devices->gone)];
+	gone->ifindex = dev->ifindex;
+	strscpy(gone->name, dev->name, sizeof(gone->name));
+	WRITE_ONCE(devices->any, true);
+	spin_unlock_bh(&devices->lock);
+}
+
+/* Under rcu_read_lock(). The ifindex that a device has now. */
+u32 mackeep_device_now(struct mackeep_net *mn, u32 ifindex)
+{
+	struct mackeep_devices *devices = &mn->devices;
+	const struct net_device *dev = NULL;
+	int i;
+
+	if (likely(!READ_ONCE(devices->any)))
+		return ifindex;
+	spin_lock_bh(&devices->lock);
+	for (i = 0; i < ARRAY_SIZE(devices->gone); i++) {
+		if (devices->gone[i].ifindex != ifindex)
+			continue;
+		dev = dev_get_by_name_rcu(mn->net, devices->gone[i].name);
+		break;
+	}
+	spin_unlock_bh(&devices->lock);
+	return dev ? dev->ifindex : ifindex;
+}
+
+static int mackeep_device_event(struct notifier_block *nb, unsigned long event,
+				void *ptr)
+{
+	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_UNREGISTER &&
+	    (netif_is_bridge_master(dev) || is_vlan_dev(dev) ||
+	     dev->dev.parent))
+		mackeep_device_gone(mackeep_net(dev_net(dev)), dev);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block mackeep_device_notifier = {
+	.notifier_call = mackeep_device_event,
+};
+
+void mackeep_device_net_init(struct mackeep_net *mn)
+{
+	spin_lock_init(&mn->devices.lock);
+}
+
+int mackeep_device_init(void)
+{
+	return register_netdevice_notifier(&mackeep_device_notifier);
+}
+
+void mackeep_device_exit(void)
+{
+	unregister_netdevice_notifier(&mackeep_device_notifier);
+}

@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The bridge is deleted and made again, with the same name and MAC, as a restart
+# of the network does it: under transfers, and while connections are idle. They
+# go on, and no frame carries a MAC of the box.
+#
+#  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
+#     ..:c1                            twice                   ..:f1
+#
+# Control: without the module they go on as well, with the box's MACs.
+#
+# Seen by others: ganeti issue 336, "Network restart fails to bring up tap
+# devices (bridged network)"; shakenfist issue 289, "Recreating bridges does not
+# reconnect VM's"; incus-os issue 687, where a change of VLANs does the same.
+
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; awk; one word each
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+
+BULK=40000000
+PART=200000
+
+declare -A pid
+servers=()
+
+start() # PARTS BYTES
+{
+	spawn get$family ns c1 load get -p $1 -s $2 -t 40 $S1
+	pid[$family]=$spawned
+}
+
+# Bytes that came to c1 until now
+arrived()
+{
+	ns c1 awk '$1 == "eth0:" { printf "%d\n", $2 }' /proc/net/dev
+}
+
+arrived_past() # BYTES
+{
+	[ "$(arrived)" -ge "$1" ]
+}
+
+# The first parts are there, and nobody has anything on its way.
+idle()
+{
+	local name
+
+	[ "$(cat "$TMP"/get[46].out | grep -cx part)" -eq 2 ] || return
+	for name in srv box; do
+		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
+			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
+	done
+}
+
+# New number, all else as it was; routes went with the old one.
+rebuild()
+{
+	must ip -n mk-box link del br0
+	must topo_bridge box $MAC_BR port0 port1
+	must topo_ip box <<-LINES
+	route add default dev br0
+	route add ::/0 dev br0
+	LINES
+}
+
+rebuild_addressed()
+{
+	rebuild
+	topo_box_addressed
+}
+
+finish() # TITLE
+{
+	for family in 4 6; do
+		ok "$1, IPv$family: it goes on, and all bytes are intact" wait ${pid[$family]}
+	done
+	topo_family 4
+	# What came to nothing
+	tcp_close box $proxy_pid
+	tcp_close srv
+	must busywait 30 tcp_idle box
+	wire_stop
+}
+
+# The wires are watched from before it is deleted.
+transfer() # TITLE REBUILD
+{
+	local from
+
+	wire_both
+	from=$(arrived)
+	each_family start 1 $BULK
+	ok "$1: transfers are at work" busywait 30 arrived_past $((from + BULK / 4))
+	$2
+	nok "$1: and were not through when it was there again" arrived_past $((from + 2 * BULK))
+	finish "$1"
+}
+
+# The server speaks first.
+sleeping() # TITLE REBUILD
+{
+	each_family start 2 $((2 * PART))
+	must busywait 30 idle
+	wire_both
+	$2
+	kill -USR1 "${servers[@]}"
+	finish "$1"
+}
+
+legs() # TITLE
+{
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 3 "$1, IPv$family: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1, IPv$family: to the router"
+}
+
+kept() # TITLE
+{
+	each_family eval 'ok "'"$1"', IPv$family: a new connection" ns c1 load get $S1'
+	each_family legs "$1"
+	wire_clean "$1"
+}
+
+must topo_up
+for any in 0.0.0.0 ::; do
+	must spawn_ready load-$any ns srv load serve -b $any
+	servers+=("$spawned")
+done
+must proxy_up
+
+# --- control ----------------------------------------------------------------------------
+
+topo_box_addressed
+topo_box_rules
+topo_box_broute
+transfer "no module" rebuild_addressed
+each_family eval 'wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "no module, IPv$family: the client is answered, by the box"'
+topo_box_broute_off
+topo_box_unaddressed
+
+module_needed
+topo_box_marks
+
+# --- kept, and strictly ---------------------------------------------------------------------
+
+for strict in "" --strict; do
+	title=${strict:-kept}
+	topo_box_rules -j MACKEEP $strict
+	sleeping "$title, idle" rebuild
+	kept "$title, idle"
+	transfer "$title, transfer" rebuild
+	kept "$title, transfer"
+done
+
+proxy_down
+topo_down
+module_gone
+done_testing
