@@ -511,7 +511,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	unsigned int mtu, verdict;
 	struct nf_conn *ct;
 	bool fits, apart;
-	int dir, ret;
+	int dir, ret, err;
 
 	if (state->out->type != ARPHRD_ETHER)
 		return NF_ACCEPT;
@@ -582,7 +582,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
 	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {
 		kfree_skb(skb);
-		goto stolen;
+		return mackeep_output_stolen(ret);
 	}
 
 	if (dir == IP_CT_DIR_ORIGINAL)
@@ -591,11 +591,11 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, reply);
 
 	if (likely(fits))
-		ret = mackeep_output_xmit(mn, skb, &hdr, v6, apart);
+		err = mackeep_output_xmit(mn, skb, &hdr, v6, apart);
 	else
-		ret = mackeep_output_big(mn, sk, skb, mtu, v6);
-stolen:
-	return mackeep_output_stolen(ret);
+		err = mackeep_output_big(mn, sk, skb, mtu, v6);
+	/* The program may want the sender to slow down. */
+	return mackeep_output_stolen(err ?: ret);
 }
 
 /* Both run under rcu_read_lock(), in process context or softirq. */

@@ -34,14 +34,23 @@ mackeep_output_idev(const struct sk_buff *skb, bool v6)
 	return v6 ? ip6_dst_idev(skb_dst(skb)) : NULL;
 }
 
-/* As for NF_DROP_ERR(), the sender gets the error where it can. */
+/*
+ * Hands the sender what became of its packet: an error, as with NF_DROP_ERR(), or
+ * what the qdisc says, as the stack does. Of the latter 1 would mean that the
+ * packet may go on. Senders take any value but NET_XMIT_CN as NET_XMIT_DROP. Where
+ * nf_hook_slow() does not look at a stolen packet's verdict, all of it is lost.
+ */
+#define MACKEEP_XMIT_DROP	3
+
 static __always_inline unsigned int mackeep_output_stolen(int ret)
 {
+	BUILD_BUG_ON(NET_XMIT_DROP != 1 || NET_XMIT_CN == MACKEEP_XMIT_DROP);
+
 	if (likely(!ret))
 		return NF_STOLEN;
-	if (ret > 0)
-		ret = net_xmit_errno(ret);
-	return ret < 0 ? NF_STOLEN | -ret << NF_VERDICT_QBITS : NF_STOLEN;
+	if (ret == NET_XMIT_DROP)
+		ret = MACKEEP_XMIT_DROP;
+	return NF_STOLEN | (unsigned int)-ret << NF_VERDICT_QBITS;
 }
 
 #endif /* _MACKEEP_OUTPUT_H */

@@ -79,8 +79,8 @@ mackeep_plain_header(const struct mackeep_net *mn, struct sk_buff *skb,
 	return READ_ONCE(rec->seq) == seq;
 }
 
-/* The header is in the headroom. */
-static __always_inline unsigned int
+/* The header is in the headroom. What dev_queue_xmit() returns. */
+static __always_inline int
 mackeep_plain_send(struct mackeep_net *mn, struct sk_buff *skb,
 		   enum ip_conntrack_dir dir, struct inet6_dev *idev, bool v6)
 {
@@ -90,7 +90,7 @@ mackeep_plain_send(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, reply);
 	mackeep_output_count(mn, skb, idev, v6);
 	__skb_push(skb, ETH_HLEN);
-	return mackeep_output_stolen(dev_queue_xmit(skb));
+	return dev_queue_xmit(skb);
 }
 
 /* As above, where a control group has a program that may see what leaves. */
@@ -101,7 +101,7 @@ mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	bool v6 = state->pf == NFPROTO_IPV6;
 	struct sock *sk = state->sk;
 	enum ip_conntrack_info ctinfo;
-	int ret;
+	int ret, err;
 
 	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
 	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {
@@ -109,8 +109,10 @@ mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
 		return mackeep_output_stolen(ret);
 	}
 	nf_ct_get(skb, &ctinfo);
-	return mackeep_plain_send(mn, skb, CTINFO2DIR(ctinfo),
-				  mackeep_output_idev(skb, v6), v6);
+	err = mackeep_plain_send(mn, skb, CTINFO2DIR(ctinfo),
+				 mackeep_output_idev(skb, v6), v6);
+	/* The program may want the sender to slow down. */
+	return mackeep_output_stolen(err ?: ret);
 }
 
 static __always_inline unsigned int
@@ -134,7 +136,8 @@ mackeep_plain_kept(struct mackeep_net *mn, struct sk_buff *skb,
 		return mackeep_plain_other(mn, skb, state, v6);
 	if (mackeep_egress_bpf())
 		return mackeep_plain_ask(mn, skb, state);
-	return mackeep_plain_send(mn, skb, dir, idev, v6);
+	return mackeep_output_stolen(mackeep_plain_send(mn, skb, dir, idev,
+							v6));
 }
 
 static __always_inline unsigned int

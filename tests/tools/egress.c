@@ -2,11 +2,11 @@
 /*
  * egress: a BPF program at the egress hook of a control group.
  *
- *   egress count|drop CGROUP
+ *   egress count|drop|cn CGROUP
  *
  * Attaches it, says "ready", and at SIGTERM prints "packets N bytes N": what
- * the program saw of the sockets in CGROUP, and let pass or dropped. Gone with
- * the process.
+ * the program saw of the sockets in CGROUP, and let pass or dropped; with "cn"
+ * it lets pass and tells the senders of congestion. Gone with the process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,11 +97,15 @@ int main(int argc, char **argv)
 	uint32_t key = 0;
 	sigset_t set;
 
-	if (argc != 3 || (strcmp(argv[1], "count") && strcmp(argv[1], "drop"))) {
-		fputs("usage: egress count|drop CGROUP\n", stderr);
+	static const char *const verdicts[] = { "drop", "count", [3] = "cn" };
+
+	for (verdict = 3; argc == 3 && verdict >= 0; verdict--)
+		if (verdicts[verdict] && !strcmp(argv[1], verdicts[verdict]))
+			break;
+	if (argc != 3 || verdict < 0) {
+		fputs("usage: egress count|drop|cn CGROUP\n", stderr);
 		return 2;
 	}
-	verdict = !strcmp(argv[1], "count");
 
 	map = make_map();
 	if (map < 0)

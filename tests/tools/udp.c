@@ -5,6 +5,7 @@
  *   udp echo [-6] [PORT]
  *   udp proxy [-6] [-p] [-u] [PORT]
  *   udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]
+ *   udp send [-f] [-n N] [-s BYTES] FROM ADDR [PORT]
  *
  * PORT is 443 unless given, and 3129 for the proxy. "echo" answers each
  * datagram with itself. "proxy" takes what TPROXY brings, sends it on from the
@@ -16,7 +17,9 @@
  * port -b, each after the answer to the one before, compares the answers, and
  * ends with "done N failed N"; exit 0 if none failed. With -w it says "waiting",
  * takes as many that come unasked, each the same as the last answer, and asks once
- * more. "echo" sends its last answer again when it gets SIGUSR1.
+ * more. "echo" sends its last answer again when it gets SIGUSR1. "send" sends
+ * datagrams from an address that is anybody's, with IP_TRANSPARENT or, with -f,
+ * IP_FREEBIND alone, and waits for no answer.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -62,7 +65,8 @@ static void die(const char *what)
 static void usage(void)
 {
 	fputs("usage: udp echo|proxy [-6] [-p] [-u] [PORT]\n"
-	      "       udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]\n", stderr);
+	      "       udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]\n"
+	      "       udp send [-f] [-n N] [-s BYTES] FROM ADDR [PORT]\n", stderr);
 	exit(2);
 }
 
@@ -378,10 +382,55 @@ static int talk(const union addr *to, uint16_t port, unsigned long count,
 	return failed ? 1 : 0;
 }
 
+/* What the stack says of each is told: the socket asks for it. */
+static int send_as(const union addr *from, const union addr *to, bool freebind,
+		   unsigned long count, size_t size)
+{
+	bool v6 = from->sa.sa_family == AF_INET6;
+	int fd = socket(from->sa.sa_family, SOCK_DGRAM, 0);
+	unsigned long done = 0, failed = 0;
+
+	if (fd < 0)
+		die("socket");
+	set(fd, SOL_SOCKET, SO_BROADCAST, "SO_BROADCAST");
+	if (v6)
+		set(fd, IPPROTO_IPV6, freebind ? IPV6_FREEBIND : IPV6_TRANSPARENT,
+		    "IPV6_TRANSPARENT");
+	else
+		set(fd, IPPROTO_IP, freebind ? IP_FREEBIND : IP_TRANSPARENT,
+		    "IP_TRANSPARENT");
+	set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR,
+	    "IP_RECVERR");
+	if (bind(fd, &from->sa, addr_len(from)))
+		die("bind");
+	while (count--) {
+		if (sendto(fd, buf, size, 0, &to->sa, addr_len(to)) ==
+		    (ssize_t)size) {
+			done++;
+			continue;
+		}
+		perror("udp: sendto");
+		failed++;
+	}
+	printf("done %lu failed %lu\n", done, failed);
+	return failed ? 1 : 0;
+}
+
+static void parse(union addr *a, const char *text)
+{
+	a->sa.sa_family = AF_INET;
+	if (inet_pton(AF_INET, text, &a->v4.sin_addr) == 1)
+		return;
+	a->sa.sa_family = AF_INET6;
+	if (inet_pton(AF_INET6, text, &a->v6.sin6_addr) != 1)
+		usage();
+}
+
 int main(int argc, char **argv)
 {
-	union addr a = { .v4 = { .sin_family = AF_INET } };
+	union addr a = { .v4 = { .sin_family = AF_INET } }, from = {};
 	unsigned long count = 1, unasked = 0, size = 100;
+	bool freebind = false;
 	uint16_t port = 0;
 	const char *verb = argv[1];
 	long seconds = 5;
@@ -391,8 +440,11 @@ int main(int argc, char **argv)
 		usage();
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "6pub:n:w:s:t:")) >= 0) {
+	while ((opt = getopt(argc, argv, "6fpub:n:w:s:t:")) >= 0) {
 		switch (opt) {
+		case 'f':
+			freebind = true;
+			break;
 		case '6':
 			a.sa.sa_family = AF_INET6;
 			break;
@@ -427,13 +479,17 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "talk")) {
 		if (argc < 1 || size > sizeof(wanted))
 			usage();
-		if (inet_pton(AF_INET, argv[0], &a.v4.sin_addr) != 1) {
-			a.sa.sa_family = AF_INET6;
-			if (inet_pton(AF_INET6, argv[0], &a.v6.sin6_addr) != 1)
-				usage();
-		}
+		parse(&a, argv[0]);
 		addr_set_port(&a, argc > 1 ? atoi(argv[1]) : 443);
 		return talk(&a, port, count, unasked, size, seconds);
+	}
+	if (!strcmp(verb, "send")) {
+		if (argc < 2 || size > sizeof(buf))
+			usage();
+		parse(&from, argv[0]);
+		parse(&a, argv[1]);
+		addr_set_port(&a, argc > 2 ? atoi(argv[2]) : 443);
+		return send_as(&from, &a, freebind, count, size);
 	}
 	if (!strcmp(verb, "echo")) {
 		addr_set_port(&a, argc ? atoi(argv[0]) : 443);
