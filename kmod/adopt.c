@@ -13,29 +13,27 @@
 
 #include "mackeep.h"
 
-/*
- * Whether a packet about to leave is this box speaking for another: made here,
- * from an address that is not ours.
- */
+/* Whether a packet about to leave was made here, from an address not ours. */
+bool mackeep_adopt_foreign(const struct sk_buff *skb, struct net *net, bool v6)
+{
+	const struct in6_addr *saddr;
+
+	if (mackeep_forwarded(skb))
+		return false;
+	if (!v6)
+		return inet_addr_type(net, ip_hdr(skb)->saddr) == RTN_UNICAST;
+
+	saddr = &ipv6_hdr(skb)->saddr;
+	return ipv6_addr_type(saddr) & IPV6_ADDR_UNICAST &&
+	       !(ipv6_addr_type(saddr) & IPV6_ADDR_LINKLOCAL) &&
+	       !ipv6_chk_addr(net, saddr, NULL, 0);
+}
+
+/* Whether it is this box speaking for another. */
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6)
 {
-	const struct ipv6hdr *ip6h;
-	const struct iphdr *iph;
-
-	if (!mackeep_adopt_socket(skb) || mackeep_forwarded(skb))
-		return false;
-
-	if (!v6) {
-		iph = ip_hdr(skb);
-		return !ipv4_is_multicast(iph->daddr) &&
-		       inet_addr_type(net, iph->saddr) == RTN_UNICAST;
-	}
-
-	ip6h = ipv6_hdr(skb);
-	return !ipv6_addr_is_multicast(&ip6h->daddr) &&
-	       ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_UNICAST &&
-	       !(ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_LINKLOCAL) &&
-	       !ipv6_chk_addr(net, &ip6h->saddr, NULL, 0);
+	return mackeep_adopt_socket(skb) &&
+	       mackeep_adopt_foreign(skb, net, v6);
 }
 
 /* The MAC of a next hop; false, and it is being resolved, when not known. */

@@ -528,6 +528,7 @@ static inline bool mackeep_adopt_socket(const struct sk_buff *skb)
 	return inet_test_bit(TRANSPARENT, sk) || sk->sk_type == SOCK_RAW;
 }
 
+bool mackeep_adopt_foreign(const struct sk_buff *skb, struct net *net, bool v6);
 bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6);
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		   const struct nf_conn *ct, struct mackeep_macs *macs);

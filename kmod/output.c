@@ -498,6 +498,18 @@ static unsigned int mackeep_output_leave(struct mackeep_net *mn, bool strict)
 	return NF_DROP;
 }
 
+/*
+ * To more than one station. The stack sends one of them, and loops another back,
+ * which comes by here as well.
+ */
+static __always_inline bool mackeep_output_many(const struct sk_buff *skb,
+						bool v6)
+{
+	if (v6)
+		return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+	return skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST);
+}
+
 static __always_inline unsigned int
 mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	       const struct nf_hook_state *state, bool v6)
@@ -519,6 +531,10 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	if (unlikely(skb->dev != state->out ||
 		     netif_is_l3_master(state->out)))
 		return NF_ACCEPT;
+	if (unlikely(mackeep_output_many(skb, v6)))
+		return mackeep_output_leave(mn, READ_ONCE(mn->strict) &&
+						mackeep_adopt_foreign(skb, mn->net,
+								      v6));
 
 	ct = nf_ct_get(skb, &ctinfo);
 	dir = mackeep_output_find(mn, skb, ct, ctinfo, v6, &macs);

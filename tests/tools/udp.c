@@ -5,7 +5,8 @@
  *   udp echo [-6] [PORT]
  *   udp proxy [-6] [-p] [-u] [PORT]
  *   udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]
- *   udp send [-f] [-n N] [-s BYTES] FROM ADDR [PORT]
+ *   udp send [-f] [-i DEV] [-n N] [-s BYTES] FROM ADDR [PORT]
+ *   udp join DEV GROUP
  *
  * PORT is 443 unless given, and 3129 for the proxy. "echo" answers each
  * datagram with itself. "proxy" takes what TPROXY brings, sends it on from the
@@ -19,12 +20,14 @@
  * takes as many that come unasked, each the same as the last answer, and asks once
  * more. "echo" sends its last answer again when it gets SIGUSR1. "send" sends
  * datagrams from an address that is anybody's, with IP_TRANSPARENT or, with -f,
- * IP_FREEBIND alone, and waits for no answer.
+ * IP_FREEBIND alone, by any device or DEV, and waits for no answer. "join" stays
+ * in a multicast group.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -66,7 +69,8 @@ static void usage(void)
 {
 	fputs("usage: udp echo|proxy [-6] [-p] [-u] [PORT]\n"
 	      "       udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]\n"
-	      "       udp send [-f] [-n N] [-s BYTES] FROM ADDR [PORT]\n", stderr);
+	      "       udp send [-f] [-i DEV] [-n N] [-s BYTES] FROM ADDR [PORT]\n"
+	      "       udp join DEV GROUP\n", stderr);
 	exit(2);
 }
 
@@ -384,7 +388,7 @@ static int talk(const union addr *to, uint16_t port, unsigned long count,
 
 /* What the stack says of each is told: the socket asks for it. */
 static int send_as(const union addr *from, const union addr *to, bool freebind,
-		   unsigned long count, size_t size)
+		   const char *dev, unsigned long count, size_t size)
 {
 	bool v6 = from->sa.sa_family == AF_INET6;
 	int fd = socket(from->sa.sa_family, SOCK_DGRAM, 0);
@@ -401,6 +405,8 @@ static int send_as(const union addr *from, const union addr *to, bool freebind,
 		    "IP_TRANSPARENT");
 	set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR,
 	    "IP_RECVERR");
+	if (dev && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, strlen(dev)))
+		die("SO_BINDTODEVICE");
 	if (bind(fd, &from->sa, addr_len(from)))
 		die("bind");
 	while (count--) {
@@ -414,6 +420,26 @@ static int send_as(const union addr *from, const union addr *to, bool freebind,
 	}
 	printf("done %lu failed %lu\n", done, failed);
 	return failed ? 1 : 0;
+}
+
+static _Noreturn void join(const char *dev, const union addr *group)
+{
+	struct ip_mreqn v4 = { .imr_multiaddr = group->v4.sin_addr,
+			       .imr_ifindex = if_nametoindex(dev) };
+	struct ipv6_mreq v6 = { .ipv6mr_multiaddr = group->v6.sin6_addr,
+				.ipv6mr_interface = if_nametoindex(dev) };
+	int fd = socket(group->sa.sa_family, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		die("socket");
+	if (group->sa.sa_family == AF_INET6 ?
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &v6, sizeof(v6)) :
+	    setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &v4, sizeof(v4)))
+		die("join");
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		pause();
 }
 
 static void parse(union addr *a, const char *text)
@@ -431,6 +457,7 @@ int main(int argc, char **argv)
 	union addr a = { .v4 = { .sin_family = AF_INET } }, from = {};
 	unsigned long count = 1, unasked = 0, size = 100;
 	bool freebind = false;
+	const char *dev = NULL;
 	uint16_t port = 0;
 	const char *verb = argv[1];
 	long seconds = 5;
@@ -440,10 +467,13 @@ int main(int argc, char **argv)
 		usage();
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "6fpub:n:w:s:t:")) >= 0) {
+	while ((opt = getopt(argc, argv, "6fi:pub:n:w:s:t:")) >= 0) {
 		switch (opt) {
 		case 'f':
 			freebind = true;
+			break;
+		case 'i':
+			dev = optarg;
 			break;
 		case '6':
 			a.sa.sa_family = AF_INET6;
@@ -489,7 +519,13 @@ int main(int argc, char **argv)
 		parse(&from, argv[0]);
 		parse(&a, argv[1]);
 		addr_set_port(&a, argc > 2 ? atoi(argv[2]) : 443);
-		return send_as(&from, &a, freebind, count, size);
+		return send_as(&from, &a, freebind, dev, count, size);
+	}
+	if (!strcmp(verb, "join")) {
+		if (argc != 2)
+			usage();
+		parse(&a, argv[1]);
+		join(argv[0], &a);
 	}
 	if (!strcmp(verb, "echo")) {
 		addr_set_port(&a, argc ? atoi(argv[0]) : 443);

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the box sends to all stations, or to a group, in a client's name is the
+# stack's: one frame each, and one that comes back to the box's own listeners.
+# With --strict there is none, as it could only be the box's.
+#
+#  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- l1, rt
+#     ..:c1                        box ..:b0,b1,b2
+#
+# Others have had each packet to a group twice that they put back where the stack
+# loops it: WinDivert issue 364.
+
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+tools udp
+
+N=5
+
+targets() # of this family
+{
+	if [ $family = 6 ]; then
+		echo ff05::123
+	else
+		echo 255.255.255.255 239.1.2.3
+	fi
+}
+
+# Datagrams for everybody that the box got and nobody wanted
+looped()
+{
+	if [ $family = 6 ]; then
+		ns box awk '$1 == "Udp6IgnoredMulti" { print $2 }' /proc/net/snmp6
+	else
+		ns box awk '/^Udp:/ && !col { for (i = 2; i <= NF; i++) if ($i == "IgnoredMulti") col = i; next }
+			/^Udp:/ { print $col }' /proc/net/snmp
+	fi
+}
+
+came_back() # BEFORE COUNT
+{
+	[ $(($(looped) - $1)) -ge $2 ]
+}
+
+frames() # SIDE ADDRESS [SOURCE-MAC]
+{
+	wire_sum $1 "way == \"from\" && proto == \"udp\" && daddr == \"$2\"${3:+ && src == \"$3\"}"
+}
+
+# As a client, and all of it is there once
+everybody() # TITLE
+{
+	local to before t
+
+	for to in $(targets); do
+		t="$1, $to"
+		before=$(looped)
+		wire_both
+		ok "$t: as a client" ns box udp send -i br0 -n $N $C1 $to 9
+		ok "$t: comes back to the box" busywait 10 came_back $before $N
+		wire_stop
+		is "$(frames west $to) $(frames east $to)" "$N $N" "$t: a frame each at both ports"
+		is "$(frames west $to $MAC_BR) $(frames east $to $MAC_BR)" "$N $N" "$t: the stack's"
+		is $(($(looped) - before)) $N "$t: and no more come back"
+	done
+}
+
+nobody() # TITLE
+{
+	local to before drops t
+
+	for to in $(targets); do
+		t="$1, $to"
+		drops=$(mackeep_stat box strict)
+		wire_both
+		ns box udp send -i br0 -n $N $C1 $to 9 >/dev/null 2>&1
+		wire_stop
+		is "$(frames west $to) $(frames east $to)" "0 0" "$t: as a client: nothing"
+		cmp_ok $(($(mackeep_stat box strict) - drops)) -ge $N "$t: which is counted"
+		before=$(looped)
+		wire_both
+		ok "$t: as the box" ns box udp send -i br0 -n $N $OWN $to 9
+		ok "$t: as the box: comes back" busywait 10 came_back $before $N
+		wire_stop
+		is "$(frames west $to $MAC_BR) $(frames east $to $MAC_BR)" "$N $N" \
+			"$t: as the box: a frame each"
+	done
+}
+
+known() # TITLE
+{
+	ok "$1: c1 is known" ns c1 load get $S1
+}
+
+must topo_up
+must servers_up
+must proxy_up
+must spawn_ready join ns box udp join br0 239.1.2.3
+members=$spawned
+must spawn_ready join6 ns box udp join br0 ff05::123
+members+=" $spawned"
+
+each_family everybody "no module"
+
+module_needed
+topo_box_marks
+topo_box_rules -j MACKEEP
+each_family known "module"
+proxy_quiet
+each_family everybody "module"
+
+# A rule that gives such flows a record
+for family in iptables ip6tables; do
+	must ns box $family -t mangle -A OUTPUT -j MACKEEP
+done
+each_family everybody "adopted"
+
+topo_box_rules_off
+topo_box_rules -j MACKEEP --strict
+must topo_ip box <<-LINES
+	addr add 192.0.2.5/24 dev br0
+	addr add 2001:db8:1::5/64 dev br0 nodad
+LINES
+own()
+{
+	OWN=192.0.2.5
+	[ $family = 4 ] || OWN=2001:db8:1::5
+	nobody "strict"
+}
+each_family own
+
+for pid in $members; do
+	tap_kill $pid
+done
+proxy_down
+topo_down
+module_gone
+done_testing
