@@ -207,6 +207,20 @@ static bool mackeep_adopt_may(const struct nf_conn *ct,
 		mackeep_adopt_mac(old->dst, new->dst, was->dst));
 }
 
+/* The addresses that a flow's packets leave with: NAT may have changed them. */
+static void mackeep_adopt_key(struct mackeep_pair_key *key,
+			      const struct nf_conn *ct, u32 ifindex)
+{
+	const struct nf_conntrack_tuple *tuple =
+		&ct->tuplehash[IP_CT_DIR_REPLY].tuple;
+
+	mackeep_pair_key_ct(key, ct, ifindex);
+	if (likely(!(READ_ONCE(ct->status) & IPS_NAT_MASK)))
+		return;
+	key->client = tuple->dst.u3;
+	key->server = tuple->src.u3;
+}
+
 /*
  * Under rcu_read_lock(), for a packet about to leave by skb->dev. Replaces
  * macs if something better, or as good and newer, is known; false if there is
@@ -223,7 +237,7 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 	struct mackeep_pair_key key;
 	bool found;
 
-	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
+	mackeep_adopt_key(&key, ct, skb->dev->ifindex);
 	found = mackeep_adopt_by_pair(mn, &key, &new, &was);
 	if (macs->flags) {
 		mackeep_adopt_follow(mn, &key, macs);

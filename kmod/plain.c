@@ -115,10 +115,13 @@ mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	return mackeep_output_stolen(err ?: ret);
 }
 
+/* A copy that another rule sends to a monitor comes by here as well: no record. */
 static __always_inline unsigned int
 mackeep_plain_other(struct mackeep_net *mn, struct sk_buff *skb,
 		    const struct nf_hook_state *state, bool v6)
 {
+	if (unlikely(mackeep_duplicate()))
+		return NF_ACCEPT;
 	return v6 ? mackeep_output6(mn, skb, state) :
 		    mackeep_output4(mn, skb, state);
 }

@@ -10,6 +10,8 @@
 #include <linux/if_bridge.h>
 #include <linux/neighbour.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
 #include <linux/sysctl.h>
@@ -107,6 +109,13 @@ struct nf_ct_iter_data {
 
 #ifndef HAVE_nf_ct_ecache_exist
 #define nf_ct_ecache_exist(ct)	nf_ct_ecache_find(ct)
+#endif
+
+/* Whether TEE or nft's dup is sending its copy; old kernels forbid preemption. */
+#ifdef HAVE_in_nf_duplicate
+#define mackeep_duplicate()	(current->in_nf_duplicate)
+#else
+#define mackeep_duplicate()	this_cpu_read(nf_skb_duplicated)
 #endif
 
 /* --- control groups -------------------------------------------------------- */
