@@ -13,20 +13,32 @@
 
 #include "mackeep.h"
 
-/* Whether a packet about to leave was made here, from an address not ours. */
+/*
+ * Whether a packet about to leave was made here, from an address not ours. In a
+ * VRF ours are in its own table, and the others' routes as well.
+ */
 bool mackeep_adopt_foreign(const struct sk_buff *skb, struct net *net, bool v6)
 {
+	const struct net_device *dev = skb->dev;
 	const struct in6_addr *saddr;
 
 	if (mackeep_forwarded(skb))
 		return false;
-	if (!v6)
-		return inet_addr_type(net, ip_hdr(skb)->saddr) == RTN_UNICAST;
+	if (!v6) {
+		switch (inet_addr_type_dev_table(net, dev, ip_hdr(skb)->saddr)) {
+		case RTN_LOCAL:
+		case RTN_ANYCAST:
+		case RTN_BROADCAST:
+		case RTN_MULTICAST:
+			return false;
+		}
+		return true;
+	}
 
 	saddr = &ipv6_hdr(skb)->saddr;
 	return ipv6_addr_type(saddr) & IPV6_ADDR_UNICAST &&
 	       !(ipv6_addr_type(saddr) & IPV6_ADDR_LINKLOCAL) &&
-	       !ipv6_chk_addr(net, saddr, NULL, 0);
+	       !ipv6_chk_addr(net, saddr, dev, 0);
 }
 
 /* Whether it is this box speaking for another. */
