@@ -113,6 +113,8 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 
 	if (!READ_ONCE(mn->neigh) || !sk || !inet_sk_transparent(sk))
 		return false;
+	/* No rule has seen a frame of it: it is under the one added last. */
+	macs->policy = mackeep_policy_instead(mn, &mn->policy_none)->id;
 
 	found = v6 ? mackeep_adopt_neigh6(mn->net, &ipv6_hdr(skb)->saddr, out,
 					  macs->src) :
@@ -236,8 +238,8 @@ static void mackeep_adopt_key(struct mackeep_pair_key *key,
 /*
  * Under rcu_read_lock(), for a packet about to leave by skb->dev. Replaces
  * macs if something better, or as good and newer, is known; false if there is
- * nothing known at all. The options stay
- * those of the rule that the flow was adopted under, while it exists.
+ * nothing known at all. The options are the pair's, unless a rule in OUTPUT gave
+ * the flow its own.
  */
 bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		   const struct nf_conn *ct, struct mackeep_macs *macs)
@@ -261,8 +263,10 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		return false;
 	}
 
-	if (macs->policy && mackeep_policy_find(mn, macs->policy))
+	if (macs->ruled) {
 		new.policy = macs->policy;
+		new.ruled = true;
+	}
 	*macs = new;
 	return true;
 }

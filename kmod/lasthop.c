@@ -288,8 +288,8 @@ mackeep_lasthop_route(struct mackeep_net *mn, const struct sk_buff *skb,
 	     macs.via != MACKEEP_VIA_RESTORED))
 		return NULL;
 	macs.ifindex = mackeep_device_now(mn, macs.ifindex);
-	policy = mackeep_policy_find(mn, macs.policy);
-	if (!policy || !(policy->flags & XT_MACKEEP_LAST_HOP) ||
+	policy = mackeep_policy_now(mn, macs.policy);
+	if (!(policy->flags & XT_MACKEEP_LAST_HOP) ||
 	    !mackeep_policy_match(policy, skb, IP_CT_DIR_REPLY))
 		return NULL;
 	if (local && skb_dst(skb)->dev->ifindex == macs.ifindex)

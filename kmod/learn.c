@@ -170,6 +170,8 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 		rec = NULL;
 	}
 
+	now.ruled = false;
+
 	if (rec) {
 		stamp = mackeep_learn_stamp(proven);
 		mackeep_record_read(ct, rec, &old);

@@ -43,10 +43,8 @@
 /* --- policy.c: the marks of a rule ------------------------------------- */
 
 /*
- * Rules with the same marks share one policy. A record names its policy by
- * number, low byte slot, high byte generation, so that a slot given to
- * another rule is not mistaken for the one that left. 0 is "no marks", always
- * there.
+ * Rules with the same options share one policy, which a record names by its
+ * number. 0 is that of no options, and of flows that no rule has seen.
  */
 #define MACKEEP_POLICY_SLOTS	256
 
@@ -55,8 +53,9 @@ struct mackeep_policy {
 	u32 mark[IP_CT_DIR_MAX];
 	u32 mask[IP_CT_DIR_MAX];
 	u32 flags;			/* XT_MACKEEP_POLICY_FLAGS */
-	u16 id;
-	unsigned int rules;		/* under mackeep_net_mutex */
+	unsigned int rules;		/* under mackeep_net_mutex, read without */
+	u64 turn;			/* when its last rule came or went; likewise */
+	u8 id;
 	struct rcu_head rcu;
 };
 
@@ -179,8 +178,10 @@ struct mackeep_net {
 	atomic_t news;			/* odd; see mackeep_net_news() */
 
 	struct mackeep_policy __rcu *policy[MACKEEP_POLICY_SLOTS];
-	u8 policy_gen[MACKEEP_POLICY_SLOTS];
+	struct mackeep_policy __rcu *newest;	/* NULL: no rule */
 	struct mackeep_policy policy_none;
+	u64 policy_turn;		/* under mackeep_net_mutex */
+	bool gone;			/* likewise */
 	struct mackeep_pairs pairs;
 	struct mackeep_stations stations;
 	struct mackeep_moves moves;
@@ -251,17 +252,32 @@ int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 struct mackeep_policy *mackeep_policy_get(struct mackeep_net *mn,
 					  const struct xt_mackeep_tginfo *info);
 void mackeep_policy_put(struct mackeep_policy *policy);
+void mackeep_policy_net_exit(struct mackeep_net *mn);
+const struct mackeep_policy *
+mackeep_policy_instead(const struct mackeep_net *mn,
+		       const struct mackeep_policy *policy);
 
-/* Under rcu_read_lock(). NULL when the rule is gone. */
+/*
+ * Under rcu_read_lock(). NULL when there is none of that number. A number may be
+ * stored in the same critical section, and only there: see policy.c.
+ */
 static inline const struct mackeep_policy *
-mackeep_policy_find(const struct mackeep_net *mn, u16 id)
+mackeep_policy_find(const struct mackeep_net *mn, u8 id)
 {
-	const struct mackeep_policy *policy;
-
 	if (likely(!id))
 		return &mn->policy_none;
-	policy = rcu_dereference(mn->policy[id % MACKEEP_POLICY_SLOTS]);
-	return policy && policy->id == id ? policy : NULL;
+	return rcu_dereference(mn->policy[id]);
+}
+
+/* Likewise. The options that a flow with that number is under now. */
+static inline const struct mackeep_policy *
+mackeep_policy_now(const struct mackeep_net *mn, u8 id)
+{
+	const struct mackeep_policy *policy = mackeep_policy_find(mn, id);
+
+	if (likely(policy && READ_ONCE(policy->rules)))
+		return policy;
+	return mackeep_policy_instead(mn, policy);
 }
 
 static inline bool mackeep_policy_match(const struct mackeep_policy *policy,
@@ -278,9 +294,10 @@ struct mackeep_macs {
 	u8 dst[ETH_ALEN];
 	u32 ifindex;			/* L3 device, 0 for any */
 	u16 vlan;
-	u16 policy;
+	u8 policy;
+	bool ruled;			/* by a rule in OUTPUT: no pair changes that */
 	u32 checked;			/* see above */
-	u8 flags;			/* MACKEEP_INFO_* */
+	u8 flags;			/* MACKEEP_INFO_SRC, MACKEEP_INFO_DST */
 	u8 via;				/* MACKEEP_VIA_* */
 };
 
@@ -319,8 +336,8 @@ struct mackeep_record {
 	u32 ifindex;
 	u32 checked;
 	struct mackeep_header orig;	/* of frames of that direction */
-	u16 policy;
-	u8 flags;
+	u8 policy;
+	u8 flags;			/* MACKEEP_INFO_*, MACKEEP_RECORD_RULED */
 	u8 via;
 	u16 vlan;
 	/* not under seq: any value is harmless */
@@ -359,6 +376,7 @@ bool mackeep_record_forwarded(const struct mackeep_record *rec);
 void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded);
 unsigned int mackeep_record_flush(struct net *net,
 				  const struct mackeep_filter *filter);
+void mackeep_record_forget(struct net *net, u8 policy);
 int mackeep_record_init(void);
 void mackeep_record_exit(void);
 
@@ -389,7 +407,7 @@ struct mackeep_pair {
 	u8 dst[ETH_ALEN];
 	struct mackeep_pair_was was;
 	u16 vlan;
-	u16 policy;
+	u8 policy;			/* under lock, read without */
 	bool proven;			/* under lock, read without */
 	bool answered;			/* frames came from dst; likewise */
 	u32 shown;			/* jiffies of a frame that had all this */
@@ -404,6 +422,7 @@ void mackeep_pair_start(struct mackeep_net *mn);
 void mackeep_pair_stop(struct mackeep_net *mn);
 unsigned int mackeep_pair_flush(struct mackeep_net *mn,
 				const struct mackeep_filter *filter);
+void mackeep_pair_forget(struct mackeep_net *mn, u8 policy);
 void mackeep_pair_key_ct(struct mackeep_pair_key *key, const struct nf_conn *ct,
 			 u32 ifindex);
 void mackeep_pair_key_skb(struct mackeep_pair_key *key,
@@ -435,7 +454,7 @@ enum mackeep_pair_answer
 mackeep_pair_answered(struct mackeep_net *mn,
 		      const struct mackeep_pair_key *key, const u8 *mac,
 		      u8 *dst);
-bool mackeep_pair_fixed(const struct mackeep_net *mn, u16 id);
+bool mackeep_pair_fixed(const struct mackeep_net *mn, u8 id);
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was);

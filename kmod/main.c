@@ -222,7 +222,8 @@ int mackeep_net_want_hooks(struct mackeep_net *mn, bool want)
 	if (!want) {
 		if (mn->learning)
 			mackeep_net_unlearn(mn);
-		mn->want_hooks = false;
+		WRITE_ONCE(mn->want_hooks, false);
+		mackeep_net_news(mn);
 		mackeep_net_put(mn);
 		return 0;
 	}
@@ -237,7 +238,8 @@ int mackeep_net_want_hooks(struct mackeep_net *mn, bool want)
 		return err;
 	}
 	mn->learning = true;
-	mn->want_hooks = true;
+	WRITE_ONCE(mn->want_hooks, true);
+	mackeep_net_news(mn);
 	return 0;
 }
 
@@ -286,6 +288,7 @@ static void __net_exit mackeep_net_exit(struct net *net)
 	struct mackeep_net *mn = mackeep_net(net);
 
 	mackeep_stat_net_exit(mn);
+	mackeep_policy_net_exit(mn);
 	free_percpu(mn->stat);
 	mackeep_station_net_exit(mn);
 	mackeep_pair_net_exit(mn);

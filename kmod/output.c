@@ -84,6 +84,19 @@ static bool mackeep_output_routed(const struct sk_buff *skb, bool v6, u8 *mac)
 }
 
 /*
+ * Whether a packet must not leave with this box's own MAC: its own rule is strict,
+ * or any is and the box speaks for another.
+ */
+static bool mackeep_output_strict(const struct mackeep_net *mn,
+				  const struct sk_buff *skb, u32 options,
+				  bool v6)
+{
+	return options & XT_MACKEEP_STRICT ||
+	       (READ_ONCE(mn->strict) &&
+		mackeep_adopt_foreign(skb, mn->net, v6));
+}
+
+/*
  * Under rcu_read_lock(). False, and counted, when the packet is not ours. The
  * MACs are those of the ORIGINAL direction.
  */
@@ -98,9 +111,9 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	u8 dst_flag = orig ? MACKEEP_INFO_DST : MACKEEP_INFO_SRC;
 	const struct net_device *dev = skb->dev;
 
-	if (unlikely((options & XT_MACKEEP_STRICT) &&
+	if (unlikely(!(macs->flags & src_flag) &&
 		     !(options & XT_MACKEEP_KEEP_DST) &&
-		     !(macs->flags & src_flag))) {
+		     mackeep_output_strict(mn, skb, options, v6))) {
 		MACKEEP_STAT_INC(mn, unknown);
 		return false;
 	}
@@ -255,8 +268,6 @@ static bool mackeep_output_stale(const struct mackeep_net *mn,
 	case MACKEEP_VIA_PAIR:
 	case MACKEEP_VIA_REVERSE:
 	case MACKEEP_VIA_CLIENT:
-		if (!mackeep_policy_find(mn, macs->policy))
-			return true;
 		break;
 	default:
 		if (!(macs->flags & MACKEEP_INFO_DST))
@@ -272,7 +283,8 @@ static bool mackeep_output_stale(const struct mackeep_net *mn,
  * stations that the bridge knows. The record remembers.
  */
 static bool mackeep_output_settle(const struct sk_buff *skb,
-				  const struct mackeep_macs *macs)
+				  const struct mackeep_macs *macs,
+				  const struct mackeep_policy *policy)
 {
 	const struct net_device *dev = skb->dev;
 	struct mackeep_macs plain = *macs;
@@ -280,7 +292,7 @@ static bool mackeep_output_settle(const struct sk_buff *skb,
 	struct mackeep_record *rec;
 	struct nf_conn *ct;
 
-	if (macs->policy || macs->ifindex != dev->ifindex ||
+	if (macs->policy || policy->id || macs->ifindex != dev->ifindex ||
 	    macs->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
 	    !netif_is_bridge_master(dev) ||
 	    ether_addr_equal(macs->src, dev->dev_addr) ||
@@ -330,6 +342,7 @@ mackeep_output_find(struct mackeep_net *mn, struct sk_buff *skb,
 	struct mackeep_record *rec = ct ? mackeep_record_find(ct) : NULL;
 	int dir;
 
+	macs->policy = 0;
 	if (IS_ERR_OR_NULL(rec)) {
 		if (!mackeep_adopt_wanted(skb, mn->net, v6))
 			return -ENOENT;
@@ -369,8 +382,8 @@ static int mackeep_output_fragment(struct net *net, struct sock *sk,
 
 	ct = nf_ct_get(skb, &ctinfo);
 	dir = mackeep_output_find(mn, skb, ct, ctinfo, v6, &macs);
-	policy = dir < 0 ? NULL : mackeep_policy_find(mn, macs.policy);
-	if (!policy || !mackeep_output_header(mn, skb, &macs, policy->flags,
+	policy = mackeep_policy_now(mn, macs.policy);
+	if (dir < 0 || !mackeep_output_header(mn, skb, &macs, policy->flags,
 					      dir, v6, &hdr)) {
 		MACKEEP_STAT_INC(mn, dropped);
 		kfree_skb(skb);
@@ -490,9 +503,11 @@ static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
 }
 
 /* What cannot be kept goes the stack's way, or nowhere. */
-static unsigned int mackeep_output_leave(struct mackeep_net *mn, bool strict)
+static noinline unsigned int
+mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
+		     u32 options, bool v6)
 {
-	if (!strict)
+	if (!mackeep_output_strict(mn, skb, options, v6))
 		return NF_ACCEPT;
 	MACKEEP_STAT_INC(mn, strict);
 	return NF_DROP;
@@ -532,24 +547,20 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		     netif_is_l3_master(state->out)))
 		return NF_ACCEPT;
 	if (unlikely(mackeep_output_many(skb, v6)))
-		return mackeep_output_leave(mn, READ_ONCE(mn->strict) &&
-						mackeep_adopt_foreign(skb, mn->net,
-								      v6));
+		return mackeep_output_leave(mn, skb, 0, v6);
 
 	ct = nf_ct_get(skb, &ctinfo);
 	dir = mackeep_output_find(mn, skb, ct, ctinfo, v6, &macs);
+	if (unlikely(dir == -ENOENT))
+		return mackeep_output_leave(mn, skb, 0, v6);
+	policy = mackeep_policy_now(mn, macs.policy);
 	if (dir < 0) {
-		if (likely(dir == -ENOENT))
-			return NF_ACCEPT;
 		MACKEEP_STAT_INC(mn, unknown);
-		return mackeep_output_leave(mn, READ_ONCE(mn->strict));
+		return mackeep_output_leave(mn, skb, policy->flags, v6);
 	}
 
-	policy = mackeep_policy_find(mn, macs.policy);
-	if (unlikely(!policy)) {
+	if (unlikely(policy->id != macs.policy))
 		MACKEEP_STAT_INC(mn, rule);
-		return NF_ACCEPT;
-	}
 	if (!mackeep_policy_match(policy, skb, dir)) {
 		MACKEEP_STAT_INC(mn, mark);
 		return NF_ACCEPT;
@@ -557,11 +568,11 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	if (macs.ifindex && macs.ifindex != state->out->ifindex &&
 	    !mackeep_output_device(mn, skb, &macs)) {
 		MACKEEP_STAT_INC(mn, device);
-		return NF_ACCEPT;
+		return mackeep_output_leave(mn, skb, 0, v6);
 	}
 	if (unlikely(dst_xfrm(dst) || dst->lwtstate)) {
 		MACKEEP_STAT_INC(mn, xfrm);
-		return NF_ACCEPT;
+		return mackeep_output_leave(mn, skb, 0, v6);
 	}
 
 	/* Sent to this box as a router, and forwarded: so are the answers. */
@@ -574,8 +585,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (!mackeep_output_header(mn, skb, &macs, policy->flags, dir, v6,
 				   &hdr))
-		return mackeep_output_leave(mn, policy->flags &
-						XT_MACKEEP_STRICT);
+		return mackeep_output_leave(mn, skb, policy->flags, v6);
 
 	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
 	fits = mackeep_output_fits(skb, mtu, v6);
@@ -593,7 +603,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	/* A forwarded one may go to another MAC than the record has. */
 	apart = ct && !mackeep_forwarded(skb) &&
 		(macs.checked & MACKEEP_PLAIN ||
-		 mackeep_output_settle(skb, &macs));
+		 mackeep_output_settle(skb, &macs, policy));
 
 	ret = BPF_CGROUP_RUN_PROG_INET_EGRESS(sk, skb);
 	if (unlikely(ret != NET_XMIT_SUCCESS && ret != NET_XMIT_CN)) {

@@ -132,8 +132,10 @@ static bool mackeep_pair_same(const struct mackeep_pair *pair,
 	       pair->vlan == macs->vlan && pair->policy == macs->policy;
 }
 
+/* Under rcu_read_lock(), as macs may have a number that was given up since. */
 static struct mackeep_pair *
-mackeep_pair_alloc(const struct mackeep_pair_key *key,
+mackeep_pair_alloc(const struct mackeep_net *mn,
+		   const struct mackeep_pair_key *key,
 		   const struct mackeep_macs *macs, bool proven)
 {
 	struct mackeep_pair *pair;
@@ -147,7 +149,7 @@ mackeep_pair_alloc(const struct mackeep_pair_key *key,
 	memset(&pair->was, 0, sizeof(pair->was));
 	pair->answered = false;
 	pair->vlan = macs->vlan;
-	pair->policy = macs->policy;
+	pair->policy = mackeep_policy_find(mn, macs->policy) ? macs->policy : 0;
 	pair->proven = proven;
 	pair->used = jiffies;
 	pair->shown = jiffies;
@@ -164,7 +166,7 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 	struct mackeep_pair *pair;
 	int err = -ENOMEM;
 
-	pair = mackeep_pair_alloc(&old->key, macs, proven || old->proven);
+	pair = mackeep_pair_alloc(mn, &old->key, macs, proven || old->proven);
 	if (pair) {
 		pair->was = *was;
 		pair->answered = old->answered &&
@@ -205,7 +207,7 @@ static void mackeep_pair_add(struct mackeep_net *mn,
 		MACKEEP_STAT_INC(mn, pair_evicted);
 	}
 
-	pair = mackeep_pair_alloc(key, macs, proven);
+	pair = mackeep_pair_alloc(mn, key, macs, proven);
 	if (!pair) {
 		MACKEEP_STAT_INC(mn, nomem);
 		return;
@@ -373,11 +375,9 @@ mackeep_pair_answered(struct mackeep_net *mn,
 	return MACKEEP_PAIR_THERE;
 }
 
-bool mackeep_pair_fixed(const struct mackeep_net *mn, u16 id)
+bool mackeep_pair_fixed(const struct mackeep_net *mn, u8 id)
 {
-	const struct mackeep_policy *policy = mackeep_policy_find(mn, id);
-
-	return policy && policy->flags & XT_MACKEEP_REFRESH_FIRST;
+	return mackeep_policy_now(mn, id)->flags & XT_MACKEEP_REFRESH_FIRST;
 }
 
 /*
@@ -454,7 +454,7 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	ether_addr_copy(macs->dst, pair->dst);
 	macs->ifindex = pair->key.ifindex;
 	macs->vlan = pair->vlan;
-	macs->policy = pair->policy;
+	macs->policy = READ_ONCE(pair->policy);
 	if (was)
 		*was = pair->was;
 	if (mackeep_pair_follow(mn, key, macs) && was)
@@ -560,6 +560,39 @@ unsigned int mackeep_pair_flush(struct mackeep_net *mn,
 	    mackeep_pair_flush_list(mn, &pairs->proven, filter);
 	mutex_unlock(&mackeep_net_mutex);
 	return n;
+}
+
+/* As mackeep_pair_flush_list(). */
+static void mackeep_pair_forget_list(struct mackeep_net *mn,
+				     struct list_head *list, u8 policy)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+	LIST_HEAD(others);
+
+	spin_lock_bh(&pairs->lock);
+	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
+						list))) {
+		if (pair->policy == policy)
+			WRITE_ONCE(pair->policy, 0);
+		list_move_tail(&pair->list, &others);
+		if (need_resched()) {
+			spin_unlock_bh(&pairs->lock);
+			cond_resched();
+			spin_lock_bh(&pairs->lock);
+		}
+	}
+	list_splice(&others, list);
+	spin_unlock_bh(&pairs->lock);
+}
+
+/* May sleep. Nobody stores that number any more. Pairs only become proven. */
+void mackeep_pair_forget(struct mackeep_net *mn, u8 policy)
+{
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	mackeep_pair_forget_list(mn, &mn->pairs.fresh, policy);
+	mackeep_pair_forget_list(mn, &mn->pairs.proven, policy);
 }
 
 void mackeep_pair_start(struct mackeep_net *mn)

@@ -159,7 +159,9 @@ mackeep_plain(struct mackeep_net *mn, struct sk_buff *skb,
 		if (help)
 			helper = rcu_dereference(help->helper);
 	}
-	if (!helper && !mackeep_adopt_socket(skb))
+	/* A socket may be bound to an address that is nobody's here. */
+	if (!helper && !mackeep_adopt_socket(skb) &&
+	    likely(!READ_ONCE(mn->strict)))
 		return NF_ACCEPT;
 
 	if (!helper || !mackeep_record_ours(helper) ||

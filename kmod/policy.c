@@ -1,5 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The options of the rules of a namespace; equal ones are kept once. */
+/*
+ * The options of the rules of a namespace; equal ones are kept once, under a
+ * number, and so are those of rules that went: they are *dormant* then. A firewall
+ * that is loaded again brings the same options back, and they have the number
+ * that live flows know them by. Until then, or until a frame of a flow passes
+ * another rule, the flow is under the options of the rule that was added last.
+ *
+ * There are as many numbers as fit into a record. When all are taken, the options
+ * that went longest ago are given up. Their number must not lead to those that have
+ * it next: it is hidden first, and as a number is only ever stored while it is
+ * found, and under the same rcu_read_lock(), after a grace period nobody stores it
+ * any more. Then it is taken off each record and pair, under the locks that they are
+ * stored under. Only an entry that is not confirmed yet is not found so, which takes
+ * a packet that waits in user space all the while; its flow's next frame that passes
+ * a rule puts that right.
+ *
+ * Packets read newest and rules without a lock: after a change of either they are
+ * told that there are news, so that none goes on as it was found in order before.
+ */
 #include <linux/slab.h>
 
 #include "mackeep.h"
@@ -21,6 +39,69 @@ mackeep_policy_slot(struct mackeep_net *mn, int slot)
 					 lockdep_is_held(&mackeep_net_mutex));
 }
 
+/*
+ * Under rcu_read_lock(), for a number whose own options do not apply: those that
+ * do. policy is what the number leads to, if to anything.
+ */
+const struct mackeep_policy *
+mackeep_policy_instead(const struct mackeep_net *mn,
+		       const struct mackeep_policy *policy)
+{
+	const struct mackeep_policy *newest;
+
+	/* nft gives flows the helper, and no rule */
+	if (policy == &mn->policy_none && READ_ONCE(mn->want_hooks))
+		return policy;
+	newest = rcu_dereference(mn->newest);
+	return newest ?: &mn->policy_none;
+}
+
+/* Of those that have a rule, the one whose rule came last */
+static void mackeep_policy_update(struct mackeep_net *mn)
+{
+	struct mackeep_policy *policy, *newest = NULL;
+	int slot;
+
+	if (mn->policy_none.rules)
+		newest = &mn->policy_none;
+	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
+		policy = mackeep_policy_slot(mn, slot);
+		if (policy && policy->rules &&
+		    (!newest || policy->turn > newest->turn))
+			newest = policy;
+	}
+	rcu_assign_pointer(mn->newest, newest);
+	mackeep_net_news(mn);
+}
+
+/*
+ * A slot for new options. Returns 0, which is policy_none's and no slot, when there
+ * are rules with all of them. May sleep.
+ */
+static int mackeep_policy_free_slot(struct mackeep_net *mn)
+{
+	struct mackeep_policy *policy, *oldest = NULL;
+	int slot;
+
+	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
+		policy = mackeep_policy_slot(mn, slot);
+		if (!policy)
+			return slot;
+		if (!policy->rules && (!oldest || policy->turn < oldest->turn))
+			oldest = policy;
+	}
+	if (!oldest)
+		return 0;
+
+	slot = oldest->id;
+	RCU_INIT_POINTER(mn->policy[slot], NULL);
+	synchronize_rcu();
+	mackeep_record_forget(mn->net, slot);
+	mackeep_pair_forget(mn, slot);
+	kfree(oldest);
+	return slot;
+}
+
 /* Returns -ENOSPC when the namespace has no free slot left. */
 static struct mackeep_policy *
 mackeep_policy_add(struct mackeep_net *mn, const struct xt_mackeep_tginfo *info)
@@ -28,16 +109,14 @@ mackeep_policy_add(struct mackeep_net *mn, const struct xt_mackeep_tginfo *info)
 	struct mackeep_policy *policy;
 	int slot;
 
-	/* Slot 0 stays empty: number 0 is policy_none. */
-	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++)
-		if (!mackeep_policy_slot(mn, slot))
-			break;
-	if (slot == MACKEEP_POLICY_SLOTS)
-		return ERR_PTR(-ENOSPC);
-
 	policy = kzalloc(sizeof(*policy), GFP_KERNEL_ACCOUNT);
 	if (!policy)
 		return ERR_PTR(-ENOMEM);
+	slot = mackeep_policy_free_slot(mn);
+	if (!slot) {
+		kfree(policy);
+		return ERR_PTR(-ENOSPC);
+	}
 
 	policy->mn = mn;
 	policy->mark[IP_CT_DIR_ORIGINAL] = info->orig_mark;
@@ -45,7 +124,7 @@ mackeep_policy_add(struct mackeep_net *mn, const struct xt_mackeep_tginfo *info)
 	policy->mark[IP_CT_DIR_REPLY] = info->reply_mark;
 	policy->mask[IP_CT_DIR_REPLY] = info->reply_mask;
 	policy->flags = info->flags & XT_MACKEEP_POLICY_FLAGS;
-	policy->id = slot | mn->policy_gen[slot]++ << 8;
+	policy->id = slot;
 	rcu_assign_pointer(mn->policy[slot], policy);
 	return policy;
 }
@@ -53,37 +132,59 @@ mackeep_policy_add(struct mackeep_net *mn, const struct xt_mackeep_tginfo *info)
 struct mackeep_policy *mackeep_policy_get(struct mackeep_net *mn,
 					  const struct xt_mackeep_tginfo *info)
 {
-	struct mackeep_policy *policy;
+	struct mackeep_policy *policy = &mn->policy_none;
 	int slot;
 
 	lockdep_assert_held(&mackeep_net_mutex);
 
-	if (mackeep_policy_equal(&mn->policy_none, info))
-		return &mn->policy_none;
-
-	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
-		policy = mackeep_policy_slot(mn, slot);
-		if (policy && mackeep_policy_equal(policy, info)) {
-			policy->rules++;
-			return policy;
+	for (slot = 1; !policy || !mackeep_policy_equal(policy, info); slot++) {
+		if (slot == MACKEEP_POLICY_SLOTS) {
+			policy = mackeep_policy_add(mn, info);
+			break;
 		}
+		policy = mackeep_policy_slot(mn, slot);
 	}
+	if (IS_ERR(policy))
+		return policy;
 
-	policy = mackeep_policy_add(mn, info);
-	if (!IS_ERR(policy))
-		policy->rules = 1;
+	WRITE_ONCE(policy->rules, policy->rules + 1);
+	policy->turn = ++mn->policy_turn;
+	mackeep_policy_update(mn);
 	return policy;
 }
 
-/* Packets may still look the policy up by number: it goes after RCU. */
+/* The options stay as long as the namespace does, unless others need the room. */
 void mackeep_policy_put(struct mackeep_policy *policy)
 {
 	struct mackeep_net *mn = policy->mn;
 
 	lockdep_assert_held(&mackeep_net_mutex);
 
-	if (policy == &mn->policy_none || --policy->rules)
+	WRITE_ONCE(policy->rules, policy->rules - 1);
+	if (policy->rules)
 		return;
-	RCU_INIT_POINTER(mn->policy[policy->id % MACKEEP_POLICY_SLOTS], NULL);
-	kfree_rcu(policy, rcu);
+	policy->turn = ++mn->policy_turn;
+	mackeep_policy_update(mn);
+	if (mn->gone && policy != &mn->policy_none) {
+		RCU_INIT_POINTER(mn->policy[policy->id], NULL);
+		kfree_rcu(policy, rcu);
+	}
+}
+
+/* Rules that are still there take theirs with them. */
+void mackeep_policy_net_exit(struct mackeep_net *mn)
+{
+	struct mackeep_policy *policy;
+	int slot;
+
+	mutex_lock(&mackeep_net_mutex);
+	mn->gone = true;
+	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
+		policy = mackeep_policy_slot(mn, slot);
+		if (!policy || policy->rules)
+			continue;
+		RCU_INIT_POINTER(mn->policy[slot], NULL);
+		kfree_rcu(policy, rcu);
+	}
+	mutex_unlock(&mackeep_net_mutex);
 }

@@ -28,6 +28,9 @@
 
 #define MACKEEP_HELPERS		4
 
+/* In the record's flags, beside MACKEEP_INFO_*: no business of user space */
+#define MACKEEP_RECORD_RULED	0x80
+
 /* What is registered, and what it is made from; old kernels take the latter. */
 static struct nf_conntrack_helper *mackeep_helpers[MACKEEP_HELPERS] __read_mostly;
 static struct nf_conntrack_helper mackeep_helper_init[MACKEEP_HELPERS];
@@ -132,8 +135,9 @@ static void mackeep_record_copy(const struct mackeep_record *rec,
 	macs->ifindex = rec->ifindex;
 	macs->vlan = rec->vlan;
 	macs->policy = rec->policy;
+	macs->ruled = rec->flags & MACKEEP_RECORD_RULED;
 	macs->checked = rec->checked;
-	macs->flags = rec->flags;
+	macs->flags = rec->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs->via = rec->via;
 }
 
@@ -157,20 +161,30 @@ void mackeep_record_read(const struct nf_conn *ct,
 	spin_unlock_bh(lock);
 }
 
+static u8 mackeep_record_flags(const struct mackeep_macs *macs)
+{
+	return macs->flags | (macs->ruled ? MACKEEP_RECORD_RULED : 0);
+}
+
 static bool mackeep_record_shows(const struct mackeep_record *rec,
 				 const struct mackeep_macs *macs)
 {
 	return ether_addr_equal(rec->orig.src, macs->src) &&
 	       ether_addr_equal(rec->orig.dst, macs->dst) &&
 	       rec->ifindex == macs->ifindex && rec->vlan == macs->vlan &&
-	       rec->policy == macs->policy && rec->flags == macs->flags &&
+	       rec->policy == macs->policy &&
+	       rec->flags == mackeep_record_flags(macs) &&
 	       rec->via == macs->via;
 }
 
-/* Under ct->lock. True when the record shows something new. */
-static bool mackeep_record_store(struct mackeep_record *rec,
+/*
+ * Under ct->lock and rcu_read_lock(). True when the record shows something new.
+ * The number of a rule's options may have been given up since it was read.
+ */
+static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 				 const struct mackeep_macs *macs)
 {
+	const struct mackeep_net *mn = mackeep_net(nf_ct_net(ct));
 	bool news = !mackeep_record_shows(rec, macs);
 
 	WRITE_ONCE(rec->checked, 0);
@@ -181,9 +195,9 @@ static bool mackeep_record_store(struct mackeep_record *rec,
 	ether_addr_copy(rec->orig.dst, macs->dst);
 	rec->ifindex = macs->ifindex;
 	rec->vlan = macs->vlan;
-	rec->policy = macs->policy;
+	rec->policy = mackeep_policy_find(mn, macs->policy) ? macs->policy : 0;
 	rec->checked = macs->checked;
-	rec->flags = macs->flags;
+	rec->flags = mackeep_record_flags(macs);
 	rec->via = macs->via;
 	smp_wmb(); /* every change before even */
 	WRITE_ONCE(rec->seq, rec->seq + 1);
@@ -197,7 +211,7 @@ void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
 	bool news;
 
 	spin_lock_bh(&ct->lock);
-	news = mackeep_record_store(rec, macs);
+	news = mackeep_record_store(ct, rec, macs);
 	spin_unlock_bh(&ct->lock);
 
 	if (news)
@@ -218,7 +232,7 @@ bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
 	spin_lock_bh(&ct->lock);
 	same = mackeep_record_shows(rec, old);
 	if (same)
-		news = mackeep_record_store(rec, macs);
+		news = mackeep_record_store(ct, rec, macs);
 	spin_unlock_bh(&ct->lock);
 
 	if (news)
@@ -290,6 +304,32 @@ unsigned int mackeep_record_flush(struct net *net,
 
 	nf_ct_iterate_cleanup_net(mackeep_record_flush_one, &iter);
 	return flush.count;
+}
+
+/* As mackeep_record_flush_one(). */
+static int mackeep_record_forget_one(struct nf_conn *ct, void *data)
+{
+	struct mackeep_record *rec;
+	const u8 *policy = data;
+
+	rcu_read_lock();
+	rec = mackeep_record_find(ct);
+	if (!IS_ERR_OR_NULL(rec)) {
+		spin_lock_bh(&ct->lock);
+		if (rec->policy == *policy)
+			WRITE_ONCE(rec->policy, 0);
+		spin_unlock_bh(&ct->lock);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* May sleep. Nobody stores that number any more. */
+void mackeep_record_forget(struct net *net, u8 policy)
+{
+	struct nf_ct_iter_data iter = { .net = net, .data = &policy };
+
+	nf_ct_iterate_cleanup_net(mackeep_record_forget_one, &iter);
 }
 
 static int mackeep_record_to_nlattr(struct sk_buff *skb,
@@ -400,7 +440,8 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	macs.ifindex = info->ifindex;
 	macs.vlan = info->vlan;
 	/* Another box numbers its rules differently. */
-	if (mackeep_policy_find(mackeep_net(net), info->policy))
+	if (info->policy < MACKEEP_POLICY_SLOTS &&
+	    mackeep_policy_find(mackeep_net(net), info->policy))
 		macs.policy = info->policy;
 	macs.flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs.via = macs.flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;

@@ -22,6 +22,7 @@ MACKEEP_STAT(unknown)		/* packets about which nothing is known */
 /* packets */
 MACKEEP_STAT(orig)		/* rewritten, original direction */
 MACKEEP_STAT(reply)		/* rewritten, reply direction */
+MACKEEP_STAT(rule)		/* kept under another rule: the one they came by is gone */
 MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
@@ -31,7 +32,6 @@ MACKEEP_STAT(isolated)		/* copies not sent from one isolated port to another */
 
 /* packets left to the stack, by reason */
 MACKEEP_STAT(mark)		/* nfmark does not match the rule's */
-MACKEEP_STAT(rule)		/* the rule, and its marks, are gone */
 MACKEEP_STAT(device)		/* leaves by another device than learned on */
 MACKEEP_STAT(nohop)		/* --last-hop: device down, no IPv6, or no forwarding */
 MACKEEP_STAT(routed)		/* answers that this box routes, as a router */

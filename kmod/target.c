@@ -9,7 +9,7 @@
 
 /* OUTPUT: have the flow adopted at POST_ROUTING, with this rule's marks. */
 static void mackeep_target_adopt(struct mackeep_net *mn, struct nf_conn *ct,
-				 u16 policy)
+				 u8 policy)
 {
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs macs;
@@ -20,9 +20,10 @@ static void mackeep_target_adopt(struct mackeep_net *mn, struct nf_conn *ct,
 		return;
 
 	mackeep_record_read(ct, rec, &macs);
-	if (macs.policy == policy)
+	if (macs.policy == policy && macs.ruled)
 		return;
 	macs.policy = policy;
+	macs.ruled = true;
 	mackeep_record_write(ct, rec, &macs);
 }
 

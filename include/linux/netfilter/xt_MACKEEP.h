@@ -102,7 +102,7 @@ struct mackeep_info {
 	__u8  via;		/* MACKEEP_VIA_* */
 	__u8  reserved;		/* 0 */
 	__u16 vlan;		/* VLAN id of the device, 0 for none */
-	__u16 policy;		/* number of the rule's marks, 0 for none */
+	__u16 policy;		/* number of the rule's options, 0 for none */
 	__u32 ifindex;		/* L3 device learned on; 0: any */
 	__u8  src[6];
 	__u8  dst[6];
