@@ -218,8 +218,11 @@ must topo_ip box <<-LINES
 LINES
 topo_box_rules
 topo_box_broute
+# The bridge learns nothing of what broute takes, and would flood the answers.
+must ns box bridge fdb replace $MAC_C1 dev port0 master static
 forgeries control
 each_family unmoved control $MAC_BR
+must ns box bridge fdb del $MAC_C1 dev port0 master
 topo_box_broute_off
 topo_box_unaddressed
 
