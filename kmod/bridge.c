@@ -98,8 +98,8 @@ bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
 }
 
 /*
- * Whether the bridge would carry a frame from one of its ports to another, or
- * the same, both being let through by STP and VLANs.
+ * Whether the bridge connects one of its ports with another, or with itself, where
+ * STP and VLANs let a frame through both.
  */
 bool mackeep_bridge_connects(const struct net_device *from,
 			     const struct net_device *to)
@@ -108,4 +108,45 @@ bool mackeep_bridge_connects(const struct net_device *from,
 		return br_port_flag_is_set(from, BR_HAIRPIN_MODE);
 	return !br_port_flag_is_set(from, BR_ISOLATED) ||
 	       !br_port_flag_is_set(to, BR_ISOLATED);
+}
+
+struct mackeep_bridge_frame {
+	struct mackeep_net *mn;
+	const struct net_device *br;
+	const struct net_device *port;
+	u16 vid;
+};
+
+static int mackeep_bridge_takes(struct net_device *dev,
+				struct netdev_nested_priv *priv)
+{
+	const struct mackeep_bridge_frame *frame = priv->data;
+
+	return netdev_master_upper_dev_get_rcu(dev) == frame->br &&
+	       br_port_flag_is_set(dev, BR_FLOOD) &&
+	       mackeep_bridge_connects(frame->port, dev) &&
+	       mackeep_stp_forwards(frame->mn, dev, frame->vid) &&
+	       (!frame->vid || mackeep_vlan_has(dev, frame->vid));
+}
+
+/*
+ * Under rcu_read_lock(). Whether a frame that came in by the port would leave by
+ * any other, or that one; to is where the FDB has its station, NULL for nowhere.
+ */
+bool mackeep_bridge_carries(struct mackeep_net *mn, struct net_device *br,
+			    const struct net_device *port,
+			    const struct net_device *to, u16 vid)
+{
+	struct mackeep_bridge_frame frame = {
+		.mn = mn,
+		.br = br,
+		.port = port,
+		.vid = vid,
+	};
+	struct netdev_nested_priv priv = { .data = &frame };
+
+	if (to)
+		return mackeep_bridge_connects(port, to) &&
+		       mackeep_stp_forwards(mn, to, vid);
+	return netdev_walk_all_lower_dev_rcu(br, mackeep_bridge_takes, &priv);
 }

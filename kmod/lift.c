@@ -238,14 +238,14 @@ enum mackeep_lift_way {
 };
 
 static noinline enum mackeep_lift_way
-mackeep_lift_ask(struct sk_buff *skb, const struct net_device *br,
-		 const struct net_device *port, u16 vid)
+mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
+		 struct net_device *br, const struct net_device *port, u16 vid)
 {
 	const struct net_device *to;
 	struct netdev_phys_item_id id;
 
 	to = mackeep_bridge_port(br, eth_hdr(skb)->h_dest, vid);
-	if (to && !mackeep_bridge_connects(port, to))
+	if (!mackeep_bridge_carries(mn, br, port, to, vid))
 		return MACKEEP_LIFT_STAYS;
 	if (mackeep_bridge_knows_itself(br, vid))
 		return MACKEEP_LIFT_OWN;
@@ -262,8 +262,8 @@ mackeep_lift_ask(struct sk_buff *skb, const struct net_device *br,
  */
 static enum mackeep_lift_way
 mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
-		      const struct net_device *br,
-		      const struct net_device *port, u16 vid)
+		      struct net_device *br, const struct net_device *port,
+		      u16 vid)
 {
 	const u64 *secret = mackeep_lift_secret;
 	u64 hash, moment, word, known, *slot;
@@ -279,7 +279,7 @@ mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
 	known = READ_ONCE(*slot) ^ word;
 	if (likely(known < MACKEEP_LIFT_WAYS))
 		return known;
-	way = mackeep_lift_ask(skb, br, port, vid);
+	way = mackeep_lift_ask(mn, skb, br, port, vid);
 	WRITE_ONCE(*slot, word | way);
 	return way;
 }

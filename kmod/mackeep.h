@@ -19,7 +19,7 @@
  *   netlink.c	shows the pair cache, and has MACs forgotten
  *
  * main.c holds the network namespaces, policy.c the marks of the rules; bridge.c
- * is what a bridge is asked, device.c remembers devices that went.
+ * and stp.c are what a bridge is asked, device.c remembers devices that went.
  */
 #ifndef _MACKEEP_H
 #define _MACKEEP_H
@@ -120,6 +120,14 @@ struct mackeep_moves {
 	struct delayed_work work;
 };
 
+/* --- stp.c: ports that do not forward -------------------------------------- */
+
+struct mackeep_stp {
+	struct mackeep_stp_ports __rcu *blocked;	/* NULL: none */
+	bool running;
+	struct delayed_work work;
+};
+
 /* --- device.c: devices that went ------------------------------------------ */
 
 struct mackeep_device {
@@ -186,6 +194,7 @@ struct mackeep_net {
 	struct mackeep_stations stations;
 	struct mackeep_moves moves;
 	struct mackeep_devices devices;
+	struct mackeep_stp stp;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_ownport ownport;
 	struct mackeep_slots *slots;	/* while started */
@@ -486,6 +495,18 @@ bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
 			   unsigned long jiffies);
 bool mackeep_bridge_connects(const struct net_device *from,
 			     const struct net_device *to);
+bool mackeep_bridge_carries(struct mackeep_net *mn, struct net_device *br,
+			    const struct net_device *port,
+			    const struct net_device *to, u16 vid);
+
+/* --- stp.c: as above --------------------------------------------------------- */
+
+bool mackeep_stp_forwards(const struct mackeep_net *mn,
+			  const struct net_device *port, u16 vid);
+void mackeep_stp_changed(struct mackeep_net *mn);
+void mackeep_stp_start(struct mackeep_net *mn);
+void mackeep_stp_stop(struct mackeep_net *mn);
+void mackeep_stp_net_init(struct mackeep_net *mn);
 
 /* --- device.c: as above ------------------------------------------------------ */
 

@@ -116,6 +116,7 @@ int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 static void mackeep_net_forget(struct mackeep_net *mn)
 {
 	mackeep_ownport_stop(mn);
+	mackeep_stp_stop(mn);
 	mackeep_move_stop(mn);
 	mackeep_station_stop(mn);
 	mackeep_pair_stop(mn);
@@ -132,6 +133,7 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	if (err)
 		goto err_slots;
 	mackeep_pair_start(mn);
+	mackeep_stp_start(mn);
 	mackeep_ownport_start(mn);
 
 	err = mackeep_net_hook(mn, mn->hooks, mackeep_hooks, MACKEEP_HOOKS);
@@ -255,6 +257,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
 	mackeep_device_net_init(mn);
+	mackeep_stp_net_init(mn);
 
 	err = mackeep_pair_net_init(mn);
 	if (err)
@@ -287,6 +290,7 @@ static void __net_exit mackeep_net_exit(struct net *net)
 {
 	struct mackeep_net *mn = mackeep_net(net);
 
+	mackeep_stp_stop(mn);
 	mackeep_stat_net_exit(mn);
 	mackeep_policy_net_exit(mn);
 	free_percpu(mn->stat);

@@ -282,13 +282,15 @@ static int mackeep_ownport_fdb(struct notifier_block *nb, unsigned long event,
 	return NOTIFY_DONE;
 }
 
-/* A bridge is set up in another way: it may be about its VLANs. */
+/* A bridge is set up in another way: it may be about its VLANs, or STP. */
 static int mackeep_ownport_setup(struct notifier_block *nb, unsigned long event,
 				 void *data)
 {
 	const struct switchdev_notifier_info *info = data;
+	struct mackeep_net *mn = mackeep_net(dev_net(info->dev));
 
-	mackeep_net_news(mackeep_net(dev_net(info->dev)));
+	mackeep_stp_changed(mn);
+	mackeep_net_news(mn);
 	return NOTIFY_DONE;
 }
 

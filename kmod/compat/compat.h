@@ -254,6 +254,30 @@ static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
 #endif
 
 /*
+ * Under RTNL. The VLANs in which the port of a bridge with MST does not forward;
+ * false: the bridge has no MST.
+ */
+#ifdef HAVE_br_mst_enabled
+static inline bool mackeep_mst_blocked(const struct net_device *br,
+				       const struct net_device *port,
+				       unsigned long *vids)
+{
+	u16 msti;
+	u8 state;
+
+	if (!br_mst_enabled(br))
+		return false;
+	for (msti = 0; msti < VLAN_N_VID; msti++)
+		if (!br_mst_get_state(port, msti, &state) &&
+		    state != BR_STATE_FORWARDING)
+			br_mst_get_info(br, msti, vids);
+	return true;
+}
+#else
+#define mackeep_mst_blocked(br, port, vids)	false
+#endif
+
+/*
  * Where only a holder of RTNL may ask, a VLAN in which the bridge has its own
  * address is taken for one that it lets through, and the PVID for untagged.
  */
@@ -272,6 +296,18 @@ static inline int br_vlan_get_info_rcu(const struct net_device *dev, u16 vid,
 	return mackeep_fdb_get(dev, dev->dev_addr, vid, &fdb);
 }
 #endif
+
+/* Whether a port is in a VLAN; where nobody may ask, it is taken for it. */
+static inline bool mackeep_vlan_has(const struct net_device *port, u16 vid)
+{
+#ifdef HAVE_br_vlan_get_info_rcu
+	struct bridge_vlan_info info;
+
+	return !br_vlan_get_info_rcu(port, vid, &info);
+#else
+	return true;
+#endif
+}
 
 /* --- IP ------------------------------------------------------------------- */
 
