@@ -393,7 +393,7 @@ static unsigned int mackeep_lasthop_pass(void *priv, struct sk_buff *skb,
 		return NF_ACCEPT;
 	rec = mackeep_record_find(ct);
 	if (!IS_ERR_OR_NULL(rec) && !mackeep_record_forwarded(rec))
-		mackeep_record_set_forwarded(rec, true);
+		mackeep_record_set_forwarded(ct, rec, true);
 	return NF_ACCEPT;
 }
 

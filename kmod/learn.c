@@ -70,9 +70,11 @@ static bool mackeep_learn_same(const struct mackeep_macs *a,
 /*
  * The stamp tells when the flow last told the pair cache that it lives, in
  * steps of 8 s, and whether it had seen an answer by then; while neither
- * changes, a packet touches nothing but its own record.
+ * changes, a packet touches nothing but its own record. It is as wide as flows may
+ * be idle for: once it came round, a flow would take itself for one that had just
+ * told.
  */
-static u8 mackeep_learn_stamp(bool proven)
+static u32 mackeep_learn_stamp(bool proven)
 {
 	return ((jiffies / (8 * HZ)) << 1) | proven;
 }
@@ -145,8 +147,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 		.weak = nf_ct_protonum(ct) != IPPROTO_TCP,
 		.fixed = fixed,
 	};
-	u32 ifindex;
-	u8 stamp;
+	u32 ifindex, stamp;
 
 	/* A packet comes a second time as from its VRF. */
 	if (unlikely(netif_is_l3_master(in)))

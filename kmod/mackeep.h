@@ -346,12 +346,9 @@ struct mackeep_record {
 	u32 checked;
 	struct mackeep_header orig;	/* of frames of that direction */
 	u8 policy;
-	u8 flags;			/* MACKEEP_INFO_*, MACKEEP_RECORD_RULED */
-	u8 via;
+	u8 how;				/* flags and via, see record.c */
 	u16 vlan;
-	/* not under seq: any value is harmless */
-	u8 stamp;
-	u8 forwarded;
+	u32 stamp;			/* not under seq: any value is harmless */
 };
 
 static inline struct mackeep_record *
@@ -379,10 +376,11 @@ void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
 bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
 			    const struct mackeep_macs *old,
 			    const struct mackeep_macs *macs);
-u8 mackeep_record_stamp(const struct mackeep_record *rec);
-void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp);
+u32 mackeep_record_stamp(const struct mackeep_record *rec);
+void mackeep_record_set_stamp(struct mackeep_record *rec, u32 stamp);
 bool mackeep_record_forwarded(const struct mackeep_record *rec);
-void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded);
+void mackeep_record_set_forwarded(struct nf_conn *ct,
+				  struct mackeep_record *rec, bool forwarded);
 unsigned int mackeep_record_flush(struct net *net,
 				  const struct mackeep_filter *filter);
 void mackeep_record_forget(struct net *net, u8 policy);

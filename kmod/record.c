@@ -28,8 +28,9 @@
 
 #define MACKEEP_HELPERS		4
 
-/* In the record's flags, beside MACKEEP_INFO_*: no business of user space */
-#define MACKEEP_RECORD_RULED	0x80
+/* A record's how: MACKEEP_INFO_*, what is no business of user space, and via */
+#define MACKEEP_RECORD_RULED	0x08
+#define MACKEEP_RECORD_VIA	5
 
 /* What is registered, and what it is made from; old kernels take the latter. */
 static struct nf_conntrack_helper *mackeep_helpers[MACKEEP_HELPERS] __read_mostly;
@@ -135,10 +136,10 @@ static void mackeep_record_copy(const struct mackeep_record *rec,
 	macs->ifindex = rec->ifindex;
 	macs->vlan = rec->vlan;
 	macs->policy = rec->policy;
-	macs->ruled = rec->flags & MACKEEP_RECORD_RULED;
+	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
 	macs->checked = rec->checked;
-	macs->flags = rec->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
-	macs->via = rec->via;
+	macs->flags = rec->how & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
+	macs->via = rec->how >> MACKEEP_RECORD_VIA;
 }
 
 void mackeep_record_read(const struct nf_conn *ct,
@@ -161,9 +162,14 @@ void mackeep_record_read(const struct nf_conn *ct,
 	spin_unlock_bh(lock);
 }
 
-static u8 mackeep_record_flags(const struct mackeep_macs *macs)
+/* All but whether the flow is forwarded, which is the record's own business */
+static u8 mackeep_record_how(const struct mackeep_macs *macs)
 {
-	return macs->flags | (macs->ruled ? MACKEEP_RECORD_RULED : 0);
+	BUILD_BUG_ON(MACKEEP_VIA_MAX >> (8 - MACKEEP_RECORD_VIA) ||
+		     MACKEEP_INFO_ALL_FLAGS & MACKEEP_RECORD_RULED);
+
+	return macs->flags | (macs->ruled ? MACKEEP_RECORD_RULED : 0) |
+	       macs->via << MACKEEP_RECORD_VIA;
 }
 
 static bool mackeep_record_shows(const struct mackeep_record *rec,
@@ -173,8 +179,7 @@ static bool mackeep_record_shows(const struct mackeep_record *rec,
 	       ether_addr_equal(rec->orig.dst, macs->dst) &&
 	       rec->ifindex == macs->ifindex && rec->vlan == macs->vlan &&
 	       rec->policy == macs->policy &&
-	       rec->flags == mackeep_record_flags(macs) &&
-	       rec->via == macs->via;
+	       (rec->how & ~MACKEEP_INFO_FORWARDED) == mackeep_record_how(macs);
 }
 
 /*
@@ -197,8 +202,8 @@ static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 	rec->vlan = macs->vlan;
 	rec->policy = mackeep_policy_find(mn, macs->policy) ? macs->policy : 0;
 	rec->checked = macs->checked;
-	rec->flags = mackeep_record_flags(macs);
-	rec->via = macs->via;
+	WRITE_ONCE(rec->how, (rec->how & MACKEEP_INFO_FORWARDED) |
+			     mackeep_record_how(macs));
 	smp_wmb(); /* every change before even */
 	WRITE_ONCE(rec->seq, rec->seq + 1);
 	return news;
@@ -240,24 +245,32 @@ bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
 	return same;
 }
 
-u8 mackeep_record_stamp(const struct mackeep_record *rec)
+u32 mackeep_record_stamp(const struct mackeep_record *rec)
 {
 	return READ_ONCE(rec->stamp);
 }
 
-void mackeep_record_set_stamp(struct mackeep_record *rec, u8 stamp)
+void mackeep_record_set_stamp(struct mackeep_record *rec, u32 stamp)
 {
 	WRITE_ONCE(rec->stamp, stamp);
 }
 
 bool mackeep_record_forwarded(const struct mackeep_record *rec)
 {
-	return READ_ONCE(rec->forwarded);
+	return READ_ONCE(rec->how) & MACKEEP_INFO_FORWARDED;
 }
 
-void mackeep_record_set_forwarded(struct mackeep_record *rec, bool forwarded)
+void mackeep_record_set_forwarded(struct nf_conn *ct,
+				  struct mackeep_record *rec, bool forwarded)
 {
-	WRITE_ONCE(rec->forwarded, forwarded);
+	u8 how;
+
+	spin_lock_bh(&ct->lock);
+	how = rec->how & ~MACKEEP_INFO_FORWARDED;
+	if (forwarded)
+		how |= MACKEEP_INFO_FORWARDED;
+	WRITE_ONCE(rec->how, how);
+	spin_unlock_bh(&ct->lock);
 }
 
 struct mackeep_record_flush {
@@ -446,7 +459,8 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	macs.flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs.via = macs.flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;
 	rec = mackeep_record_data(help);
-	mackeep_record_set_forwarded(rec, info->flags & MACKEEP_INFO_FORWARDED);
+	mackeep_record_set_forwarded(ct, rec,
+				     info->flags & MACKEEP_INFO_FORWARDED);
 	mackeep_record_write(ct, rec, &macs);
 	MACKEEP_STAT_INC(mackeep_net(net), restored);
 	return 0;
@@ -477,7 +491,7 @@ int mackeep_record_init(void)
 
 	BUILD_BUG_ON(sizeof(struct mackeep_info) != 32);
 	BUILD_BUG_ON(ARRAY_SIZE(flows) != MACKEEP_HELPERS);
-	BUILD_BUG_ON(sizeof(struct mackeep_record) >
+	BUILD_BUG_ON(sizeof(struct mackeep_record) !=
 		     sizeof_field(struct nf_conn_help, data));
 
 	for (i = 0; i < MACKEEP_HELPERS; i++) {

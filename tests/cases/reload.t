@@ -65,8 +65,8 @@ reload() # COUNT BACKEND
 
 flows()
 {
-	must held_start four c1 -c 2 -w 20 -t 5 203.0.113.73
-	must held_start six c1 -c 2 -w 20 -t 5 2001:db8:2::73
+	must held_start four c1 -c 2 -w 20 -t 120 203.0.113.73
+	must held_start six c1 -c 2 -w 20 -t 120 2001:db8:2::73
 }
 
 flows_grow() # [COUNT]

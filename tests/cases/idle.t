@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A flow that was idle for long teaches its pair again with the first frame after
+# that, however long: what a record remembers of when it did so last must not come
+# round to the same. The test runs under a fast clock.
+#
+#  c1 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- rt ..:f1 --- srv .73
+#    asks twice, is silent for 17 minutes, asks once more
+#
+# A clock that jumps does so while a program is read as well: nothing here hangs on
+# seconds but what lies well apart.
+#
+# Clocks that came round too soon made idle connections misbehave elsewhere:
+# qmk_firmware pull request 126, HPCC-Platform pull request 18203.
+
+# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+[ "${MACKEEP_CLOCK-}" = fast ] || skip_all "it would take hours by a real clock"
+tools udp
+
+# Sends a datagram for each line, and takes the answer
+client() # FIFO SERVER
+{
+	spawn client$2 ns c1 bash -c 'exec 3<>"/dev/udp/$2/443" || exit
+		while read -r line; do
+			printf "%s\n" "$line" >&3
+			read -r -t 5 answer <&3
+			echo "$answer"
+		done <"$1"' sh "$1" $2
+	client=$spawned
+}
+
+answered() # SERVER COUNT
+{
+	[ "$(wc -l <"$TMP/client$1.out")" -ge $2 ]
+}
+
+ask()
+{
+	printf 'a\n' >&$four
+	printf 'a\n' >&$six
+}
+
+# Hundredths of a second since boot; no program, as the clock jumps meanwhile
+clock() # in $now
+{
+	read -r now _ </proc/uptime
+	now=$((10#${now/./}))
+}
+
+until_clock() # TIME
+{
+	local now
+
+	clock
+	[ $now -ge $1 ] || pause "$(printf '%d.%02d' $((($1 - now) / 100)) $((($1 - now) % 100)))"
+}
+
+idle() # SECONDS PHASE
+{
+	local t="$1 s, phase $2" pids now began
+
+	mkfifo "$TMP/four" "$TMP/six"
+	client "$TMP/four" 203.0.113.73
+	pids=$client
+	client "$TMP/six" 2001:db8:2::73
+	pids+=" $client"
+	exec {four}>"$TMP/four" {six}>"$TMP/six"
+	ask
+	ok "$t: an answer, IPv4" busywait 60 answered 203.0.113.73 1
+	ok "$t: an answer, IPv6" busywait 60 answered 2001:db8:2::73 1
+	# Of a flow that has seen an answer; wherever in a step of 8 s it is
+	clock
+	until_clock $((now - now % 800 + 800 + $2 * 100))
+	ask
+	clock
+	began=$now
+	ok "$t: another one, IPv4" busywait 60 answered 203.0.113.73 2
+	ok "$t: another one, IPv6" busywait 60 answered 2001:db8:2::73 2
+	is "$(mackeep_stat box pairs)" 4 "$t: both flows have taught pair and client"
+	until_clock $((began + $1 * 100 - 6000))
+	is "$(mackeep_stat box pairs)" 0 "$t: all of it is forgotten"
+	until_clock $((began + $1 * 100))
+	ask
+	ok "$t: the flow goes on, IPv4" busywait 60 answered 203.0.113.73 3
+	ok "$t: the flow goes on, IPv6" busywait 60 answered 2001:db8:2::73 3
+	is "$(mackeep_stat box pairs)" 4 "$t: and both have taught them again"
+	exec {four}>&- {six}>&-
+	for pid in $pids; do
+		tap_kill $pid
+	done
+	rm "$TMP/four" "$TMP/six"
+}
+
+must topo_up
+must spawn_ready echo ns srv udp echo
+must spawn_ready echo6 ns srv udp echo -6
+must spawn_ready proxy ns box udp proxy
+proxies=$spawned
+must spawn_ready proxy6 ns box udp proxy -6
+proxies+=" $spawned"
+
+module_needed
+topo_box_marks
+topo_box_rules -j MACKEEP
+topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=100000 \
+	net.netfilter.mackeep_pair_timeout=600
+
+for seconds in 1020 1024 1028 2048; do
+	for phase in 0 3 6; do
+		idle $seconds $phase
+	done
+done
+
+for pid in $proxies; do
+	tap_kill $pid
+done
+topo_down
+module_gone
+done_testing
