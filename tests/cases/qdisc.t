@@ -52,11 +52,12 @@ slowly() # TIME
 	must ip -n mk-box -6 route change default $way6 dev br0 rto_min $1
 }
 
-# Everything of the box's stays in a queue of one place; the one before it goes.
+# Soon everything of the box's stays in a queue of one place, which the one before
+# it leaves. A packet over the burst would be cut, and nothing told of its pieces.
 stall()
 {
 	must ns box tc -batch - <<-LINES
-	qdisc add dev br0 root handle 1: tbf rate 8bit burst 1600 limit 1000000
+	qdisc add dev br0 root handle 1: tbf rate 8bit burst 100kb limit 1000000
 	qdisc add dev br0 parent 1: handle 2: pfifo_head_drop limit 1
 	LINES
 }
@@ -113,7 +114,7 @@ round() # TITLE
 
 	# --- a queue that drops the packet before; what was lost is not missed yet
 	slowly 60s
-	must held_start flow c1 -s 20000 -w 20 $S1
+	must held_start flow c1 -s 500000 -w 20 $S1
 	stays_untold "$t"
 	stall
 	ok "$t: TCP slows down as the queue is full" busywait 5 told
