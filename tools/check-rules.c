@@ -6,8 +6,8 @@
 
 #include "check.h"
 
-/* Of the module's hook in the bridge's PREROUTING */
-#define LIFT_PRIORITY	(-1)
+/* br_netfilter's in the bridge's PREROUTING: it has to know the mark by then. */
+#define BRNF_PRIORITY	0
 
 static const json_t *nft_chain(const struct probe *probe, json_t *rule)
 {
@@ -85,14 +85,22 @@ static bool drops(json_t *rule)
 	return false;
 }
 
-/* Of a base chain: called before frames are lifted; of another, who knows. */
-static bool in_time(const json_t *chain)
+static bool is_hook(const json_t *chain, const char *name)
 {
 	const char *hook = json_string_value(json_object_get(chain, "hook"));
 
-	return !hook || (!strcmp(hook, "prerouting") &&
-			 json_integer_value(json_object_get(chain, "prio")) <
-				 LIFT_PRIORITY);
+	return hook && !strcmp(hook, name);
+}
+
+/* Of a base chain: called before frames are lifted; of another, who knows. */
+static bool in_time(const json_t *chain)
+{
+	if (!json_object_get(chain, "hook"))
+		return true;
+	return is_hook(chain, "prerouting") &&
+	       (json_integer_value(json_object_get(chain, "prio")) < BRNF_PRIORITY ||
+		(probe_sysctl("net/bridge/bridge-nf-call-iptables") != 1 &&
+		 probe_sysctl("net/bridge/bridge-nf-call-ip6tables") != 1));
 }
 
 static bool lifts(const struct probe *probe, json_t *rule)
@@ -301,6 +309,45 @@ void check_lift(const struct probe *probe)
 	found(BROKEN, "mark",
 	      format("no rule in the bridge's PREROUTING marks frames with 0x%x, so none is lifted",
 		     probe->lift_mark), mark_rules(probe));
+}
+
+/* Whether a rule that frames meet before they are lifted drops the same. */
+static bool dropped_before(const struct probe *probe, json_t *rule)
+{
+	json_t *one, *other;
+	size_t i;
+
+	json_array_foreach(probe->nft, i, one) {
+		other = nft_rule(one);
+		if (other && nft_is(other, "family", "bridge") && drops(other) &&
+		    is_hook(nft_chain(probe, other), "prerouting") &&
+		    covers(other, rule))
+			return true;
+	}
+	return false;
+}
+
+/* What is lifted does not pass the bridge's FORWARD. */
+void check_forward(const struct probe *probe)
+{
+	json_t *one, *rule;
+	const char *table, *chain;
+	size_t i;
+
+	json_array_foreach(probe->nft, i, one) {
+		rule = nft_rule(one);
+		if (!rule || !nft_is(rule, "family", "bridge") || !drops(rule) ||
+		    !is_hook(nft_chain(probe, rule), "forward") ||
+		    dropped_before(probe, rule))
+			continue;
+		table = nft_text(rule, "table");
+		chain = nft_text(rule, "chain");
+		found(DOUBTFUL, "forward",
+		      format("a rule in bridge table %s, chain %s, drops frames that are forwarded, not those that are lifted",
+			     table, chain),
+		      format("nft list chain bridge %s %s | sed 's/chain %s {/chain %s_lifted {/; s/hook forward/hook prerouting/' | nft -f -",
+			     table, chain, chain, chain));
+	}
 }
 
 void check_redirect(const struct probe *probe)

@@ -133,6 +133,7 @@ int cmd_check(struct args *args)
 	check_version(&module);
 	check_rule(&probe, &module);
 	check_lift(&probe);
+	check_forward(&probe);
 	check_redirect(&probe);
 	check_tproxy(&probe);
 	check_divert(&probe);

@@ -25,6 +25,7 @@ void check_version(const struct module *module);
 /* --- check-rules.c ----------------------------------------------------------- */
 
 void check_lift(const struct probe *probe);
+void check_forward(const struct probe *probe);
 void check_redirect(const struct probe *probe);
 void check_flowtable(const struct probe *probe);
 /* The command that deletes a rule */

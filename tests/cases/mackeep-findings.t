@@ -80,6 +80,12 @@ must ns box nft -f - <<-RULES
 		}
 	}
 	insert rule bridge mackeep lift counter return
+	table bridge walls {
+		chain passing {
+			type filter hook forward priority 0; policy accept;
+			ip daddr $L2 tcp dport 443 counter drop
+		}
+	}
 RULES
 index=$(ip -n mk-box -o link show gone | cut -d : -f 1)
 printf -v index '%02x%02x0000' $((index & 255)) $((index >> 8))
@@ -93,7 +99,7 @@ ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
 must ns box ip route del $L1 dev br0
 
 look
-finds shadowed redirect listener policy upstream rp_filter bridge-nf bridge-nf6 \
+finds shadowed forward redirect listener policy upstream rp_filter bridge-nf bridge-nf6 \
 	flowtable helper own-mac device-gone eapol
 like "$(grep ^listener: "$TMP/found" | head -n 1)" "has not set IP_TRANSPARENT" \
 	"listener: not the one that it takes"
