@@ -90,11 +90,11 @@ bool mackeep_bridge_knows_itself(const struct net_device *br, u16 vid)
 
 /* Whether it has seen no frame of a station for so many jiffies. */
 bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
-			   unsigned long jiffies)
+			   unsigned long age)
 {
 	struct mackeep_fdb fdb;
 
-	return mackeep_fdb_get(br, mac, vid, &fdb) || fdb.age >= jiffies;
+	return mackeep_fdb_get(br, mac, vid, &fdb) || fdb.age >= age;
 }
 
 /*

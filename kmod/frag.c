@@ -89,7 +89,7 @@ mackeep_frag_parse6(struct sk_buff *skb, struct mackeep_frag_datagram *key)
 }
 
 enum mackeep_frag_part mackeep_frag_parse(struct sk_buff *skb,
-					   struct mackeep_frag_datagram *key)
+					  struct mackeep_frag_datagram *key)
 {
 	switch (skb->protocol) {
 	case htons(ETH_P_IP):

@@ -136,7 +136,7 @@ struct mackeep_device {
 };
 
 struct mackeep_devices {
-	spinlock_t lock;
+	spinlock_t lock;		/* all of it but any */
 	bool any;			/* read without */
 	unsigned int next;
 	struct mackeep_device gone[16];
@@ -490,7 +490,7 @@ struct net_device *mackeep_bridge_in(const struct sk_buff *skb,
 				     const struct net_device *port, u16 *vid);
 bool mackeep_bridge_knows_itself(const struct net_device *br, u16 vid);
 bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
-			   unsigned long jiffies);
+			   unsigned long age);
 bool mackeep_bridge_connects(const struct net_device *from,
 			     const struct net_device *to);
 bool mackeep_bridge_carries(struct mackeep_net *mn, struct net_device *br,

@@ -68,7 +68,7 @@ ns box ebtables-legacy -t broute -A BROUTING -p IPv4 --ip-proto tcp --ip-dport 4
 	-j redirect --redirect-target DROP 2>/dev/null || legacy=
 look
 finds shadowed $legacy
-is "$(grep -c ^shadowed: "$TMP/found")" 1 "shadowed: not by what comes after lifting"
+is "$(grep -c ^shadowed: "$TMP/found")" 2 "shadowed: by all that comes after the mark"
 mend
 clean "marks"
 
