@@ -251,7 +251,7 @@ mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
 		return MACKEEP_LIFT_OWN;
 	/* As a broadcast it would be sent to ports of other hardware. */
 	if (!MACKEEP_OFF_PORTS ||
-	    !dev_get_port_parent_id((struct net_device *)port, &id, false))
+	    !netif_get_port_parent_id((struct net_device *)port, &id, false))
 		return MACKEEP_LIFT_NOWAY;
 	return MACKEEP_LIFT_BROADCAST;
 }

@@ -23,6 +23,7 @@
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_helper.h>
 #include <net/netlink.h>
+#include <net/rtnetlink.h>
 #include <net/route.h>
 #ifdef HAVE_skb_gso_segment
 #include <net/gso.h>
@@ -250,6 +251,33 @@ static inline int mackeep_fill_forward_path(struct net_device_path_ctx *ctx,
 	if (!ops->ndo_fill_forward_path)
 		return -EOPNOTSUPP;
 	return ops->ndo_fill_forward_path(ctx, path);
+}
+#endif
+
+#ifndef HAVE_netif_get_port_parent_id
+#define netif_get_port_parent_id(dev, id, recurse) \
+	dev_get_port_parent_id(dev, id, recurse)
+#endif
+
+/* Under RTNL. Where it cannot be asked, what "bridge link" would show tells. */
+#ifndef HAVE_br_port_get_stp_state
+static inline u8 br_port_get_stp_state(struct net_device *dev)
+{
+	struct net_device *br = netdev_master_upper_dev_get(dev);
+	struct sk_buff *answer = nlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	u8 state = BR_STATE_FORWARDING;
+	const struct nlattr *attr;
+
+	if (answer && br && br->rtnl_link_ops &&
+	    br->rtnl_link_ops->fill_slave_info &&
+	    !br->rtnl_link_ops->fill_slave_info(answer, br, dev)) {
+		attr = nla_find((struct nlattr *)answer->data, answer->len,
+				IFLA_BRPORT_STATE);
+		if (attr)
+			state = nla_get_u8(attr);
+	}
+	kfree_skb(answer);
+	return state;
 }
 #endif
 
