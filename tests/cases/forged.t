@@ -120,7 +120,15 @@ forge() # FRAME-OPTION... KIND SPORT
 
 # $at is where the TCP checksum is.
 forge_checksum() { forge -b $at ack ${port[$family]}; }
-forge_window() { forge -s 12345 -a 54321 ack ${port[$family]}; }
+# All around: half of the numbers there are seem to be overdue, and pass conntrack.
+forge_window()
+{
+	local seq
+
+	for seq in 12345 1073754169 2147496000 3221237824; do
+		forge -s $seq -a $((seq ^ 0x5a5a5a5a)) ack ${port[$family]}
+	done
+}
 forge_syn() { forge syn 1111; }
 forge_reopen() { forge syn ${port[$family]}; }
 forge_udp() { forge udp 1112; }
