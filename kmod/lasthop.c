@@ -287,7 +287,6 @@ mackeep_lasthop_route(struct mackeep_net *mn, const struct sk_buff *skb,
 	    (macs.via != MACKEEP_VIA_LEARNED &&
 	     macs.via != MACKEEP_VIA_RESTORED))
 		return NULL;
-	macs.ifindex = mackeep_device_now(mn, macs.ifindex);
 	policy = mackeep_policy_now(mn, macs.policy);
 	if (!(policy->flags & XT_MACKEEP_LAST_HOP) ||
 	    !mackeep_policy_match(policy, skb, IP_CT_DIR_REPLY))
@@ -295,8 +294,12 @@ mackeep_lasthop_route(struct mackeep_net *mn, const struct sk_buff *skb,
 	if (local && skb_dst(skb)->dev->ifindex == macs.ifindex)
 		return NULL;
 
-	route = mackeep_lasthop_find(&mn->lasthop, macs.ifindex, v6) ?:
-		mackeep_lasthop_add(mn, macs.ifindex, v6);
+	route = mackeep_lasthop_find(&mn->lasthop, macs.ifindex, v6);
+	if (!route) {
+		macs.ifindex = mackeep_device_now(mn, macs.ifindex);
+		route = mackeep_lasthop_find(&mn->lasthop, macs.ifindex, v6) ?:
+			mackeep_lasthop_add(mn, macs.ifindex, v6);
+	}
 	if (!route || !(READ_ONCE(route->dst->dev)->flags & IFF_UP)) {
 		MACKEEP_STAT_INC(mn, nohop);
 		return NULL;

@@ -110,10 +110,15 @@ struct mackeep_suspect {
 	unsigned long until;		/* when it is given up */
 };
 
+struct mackeep_move_list {
+	struct list_head list;		/* by when, oldest first */
+	unsigned int count;
+};
+
 struct mackeep_moves {
 	spinlock_t lock;		/* all of it but any */
-	struct list_head list;
-	unsigned int count;
+	struct mackeep_move_list bindings;
+	struct mackeep_move_list moves;
 	bool any;			/* something has moved; read without */
 	struct hlist_head buckets[MACKEEP_MOVE_BUCKETS];
 	struct mackeep_suspect suspects[MACKEEP_MOVE_SUSPECTS];

@@ -28,7 +28,8 @@
 
 #include "mackeep.h"
 
-#define MACKEEP_MOVE_MAX	4096	/* bindings and moves */
+#define MACKEEP_MOVE_BINDINGS	4096
+#define MACKEEP_MOVE_MOVES	256
 #define MACKEEP_MOVE_KEPT	(86400UL * HZ)
 #define MACKEEP_MOVE_BOUND	(300UL * HZ)	/* a binding is good for */
 #define MACKEEP_MOVE_SILENT	(HZ / 2)
@@ -65,6 +66,14 @@ static struct hlist_head *mackeep_move_bucket(struct mackeep_moves *moves,
 	return &moves->buckets[hash % MACKEEP_MOVE_BUCKETS];
 }
 
+/* Each has a limit of its own: whoever floods with ARP pushes out no move. */
+static struct mackeep_move_list *
+mackeep_move_kind(struct mackeep_moves *moves,
+		  const struct mackeep_move_key *key)
+{
+	return key->family ? &moves->bindings : &moves->moves;
+}
+
 static void mackeep_move_key_mac(struct mackeep_move_key *key, u32 ifindex,
 				 const u8 *mac)
 {
@@ -94,20 +103,23 @@ static void mackeep_move_del(struct mackeep_moves *moves,
 
 	hlist_del(&move->node);
 	list_del(&move->list);
-	moves->count--;
+	mackeep_move_kind(moves, &move->key)->count--;
 	kfree(move);
 }
 
 static struct mackeep_move *
 mackeep_move_add(struct mackeep_net *mn, const struct mackeep_move_key *key)
 {
+	unsigned int max = key->family ? MACKEEP_MOVE_BINDINGS :
+					 MACKEEP_MOVE_MOVES;
 	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move_list *kind = mackeep_move_kind(moves, key);
 	struct mackeep_move *move;
 
 	/* What nobody has said for a day is forgotten. */
-	while ((move = list_first_entry_or_null(&moves->list,
+	while ((move = list_first_entry_or_null(&kind->list,
 						struct mackeep_move, list)) &&
-	       (moves->count >= MACKEEP_MOVE_MAX ||
+	       (kind->count >= max ||
 		time_after(jiffies, move->when + MACKEEP_MOVE_KEPT)))
 		mackeep_move_del(moves, move);
 	move = kzalloc(sizeof(*move), GFP_ATOMIC | __GFP_NOWARN);
@@ -117,8 +129,8 @@ mackeep_move_add(struct mackeep_net *mn, const struct mackeep_move_key *key)
 	}
 	move->key = *key;
 	hlist_add_head(&move->node, mackeep_move_bucket(moves, key));
-	list_add_tail(&move->list, &moves->list);
-	moves->count++;
+	list_add_tail(&move->list, &kind->list);
+	kind->count++;
 	return move;
 }
 
@@ -129,7 +141,7 @@ static bool mackeep_move_has_other(struct mackeep_moves *moves,
 {
 	const struct mackeep_move *move;
 
-	list_for_each_entry(move, &moves->list, list)
+	list_for_each_entry(move, &moves->bindings.list, list)
 		if (move->key.family == key->family &&
 		    move->key.ifindex == key->ifindex &&
 		    ether_addr_equal(move->mac, mac) &&
@@ -168,7 +180,7 @@ static void mackeep_move_make(struct mackeep_net *mn, u32 ifindex,
 	ether_addr_copy(move->mac, to);
 	move->shown = shown;
 	move->when = jiffies;
-	list_move_tail(&move->list, &moves->list);
+	list_move_tail(&move->list, &moves->moves.list);
 	move->genid = mackeep_move_news(mn);
 	MACKEEP_STAT_INC(mn, moved);
 }
@@ -200,7 +212,7 @@ void mackeep_move_announce(struct mackeep_net *mn,
 	}
 	ether_addr_copy(binding->mac, mac);
 	binding->when = jiffies;
-	list_move_tail(&binding->list, &moves->list);
+	list_move_tail(&binding->list, &moves->bindings.list);
 out:
 	spin_unlock_bh(&moves->lock);
 }
@@ -384,7 +396,9 @@ void mackeep_move_stop(struct mackeep_net *mn)
 
 	cancel_delayed_work_sync(&moves->work);
 	spin_lock_bh(&moves->lock);
-	list_for_each_entry_safe(move, next, &moves->list, list)
+	list_for_each_entry_safe(move, next, &moves->bindings.list, list)
+		mackeep_move_del(moves, move);
+	list_for_each_entry_safe(move, next, &moves->moves.list, list)
 		mackeep_move_del(moves, move);
 	memset(moves->suspects, 0, sizeof(moves->suspects));
 	moves->any = false;
@@ -396,7 +410,8 @@ void mackeep_move_net_init(struct mackeep_net *mn)
 	struct mackeep_moves *moves = &mn->moves;
 
 	spin_lock_init(&moves->lock);
-	INIT_LIST_HEAD(&moves->list);
+	INIT_LIST_HEAD(&moves->bindings.list);
+	INIT_LIST_HEAD(&moves->moves.list);
 	INIT_DELAYED_WORK(&moves->work, mackeep_move_work);
 }
 
