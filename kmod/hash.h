@@ -13,7 +13,15 @@
 /* Both halves of the product, folded into one word. */
 static __always_inline u64 mackeep_hash(u64 a, u64 b)
 {
+#ifdef CONFIG_X86_64
+	u64 high;
+
+	/* For its type of 128 bits the compiler would set up a stack frame. */
+	asm ("mulq %2" : "+a" (a), "=d" (high) : "rm" (b) : "cc");
+	return a ^ high;
+#else
 	return (a * b) ^ mul_u64_u64_shr(a, b, 64);
+#endif
 }
 
 #endif /* _MACKEEP_HASH_H */

@@ -340,6 +340,8 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 	enum mackeep_lift_way way;
 	u16 vid;
 
+	if (!hash)
+		mackeep_announce_bridged(mn, skb, port);
 	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
 	if (!br)
 		return NF_ACCEPT;
@@ -358,30 +360,37 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 	return mackeep_lift_take(mn, skb, br, why, way);
 }
 
-/* Under rcu_read_lock(), behind all other hooks, in any context. */
+/* A frame that is not lifted, but may say who has which MAC */
+static noinline unsigned int mackeep_lift_hear(struct mackeep_net *mn,
+					       struct sk_buff *skb,
+					       const struct net_device *port)
+{
+	mackeep_announce_bridged(mn, skb, port);
+	return NF_ACCEPT;
+}
+
+/*
+ * Under rcu_read_lock(), behind all other hooks, in any context. Most frames
+ * are strangers, and all that is done to them stands here.
+ */
 unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state)
 {
 	struct mackeep_net *mn = priv;
 	u64 hash = 0;
 
-	if (skb->pkt_type != PACKET_OTHERHOST) {
-		mackeep_announce_bridged(mn, skb, state->in);
-		return NF_ACCEPT;
-	}
-	if (likely(!mackeep_lift_marked(mn, skb))) {
-		if (skb->protocol == htons(ETH_P_IP)) {
-			if (mackeep_lift_stranger(mn, skb, false, &hash))
-				return NF_ACCEPT;
-		} else if (skb->protocol == htons(ETH_P_IPV6)) {
-			if (mackeep_lift_stranger(mn, skb, true, &hash))
-				return NF_ACCEPT;
-			if (!hash)
-				mackeep_announce_bridged(mn, skb, state->in);
-		} else {
-			mackeep_announce_bridged(mn, skb, state->in);
+	if (unlikely(skb->pkt_type != PACKET_OTHERHOST))
+		return mackeep_lift_hear(mn, skb, state->in);
+	if (unlikely(mackeep_lift_marked(mn, skb)))
+		return mackeep_lift_try(mn, skb, state->in, 0);
+	if (skb->protocol == htons(ETH_P_IP)) {
+		if (mackeep_lift_stranger(mn, skb, false, &hash))
 			return NF_ACCEPT;
-		}
+	} else if (skb->protocol == htons(ETH_P_IPV6)) {
+		if (mackeep_lift_stranger(mn, skb, true, &hash))
+			return NF_ACCEPT;
+	} else {
+		return mackeep_lift_hear(mn, skb, state->in);
 	}
 	return mackeep_lift_try(mn, skb, state->in, hash);
 }
