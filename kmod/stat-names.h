@@ -22,7 +22,7 @@ MACKEEP_STAT(unknown)		/* packets about which nothing is known */
 /* packets */
 MACKEEP_STAT(orig)		/* rewritten, original direction */
 MACKEEP_STAT(reply)		/* rewritten, reply direction */
-MACKEEP_STAT(rule)		/* kept under another rule: the one they came by is gone */
+MACKEEP_STAT(rule)		/* kept under another rule: theirs is gone */
 MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
