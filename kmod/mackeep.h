@@ -177,9 +177,9 @@ struct mackeep_ownport {
 #define MACKEEP_SLOTS_BITS	10
 
 struct mackeep_slots {
+	u64 strangers[1 << MACKEEP_SLOTS_BITS];	/* see lift.c; first for each frame */
 	u64 known[1 << MACKEEP_SLOTS_BITS];	/* see ownport.c */
-	u64 strangers[1 << MACKEEP_SLOTS_BITS];	/* see lift.c */
-	u64 ways[1 << MACKEEP_SLOTS_BITS];	/* likewise */
+	u64 ways[1 << MACKEEP_SLOTS_BITS];	/* see lift.c */
 	u64 lifted[1 << MACKEEP_SLOTS_BITS];	/* see learn.c */
 	u64 frags[256];				/* see frag.c */
 };
@@ -424,8 +424,10 @@ struct mackeep_pair {
 	bool answered;			/* frames came from dst; likewise */
 	u32 shown;			/* jiffies of a frame that had all this */
 	u32 used;			/* jiffies; likewise */
-	struct list_head list;		/* fresh or proven, by used */
-	struct rcu_head rcu;
+	union {
+		struct list_head list;	/* fresh or proven, by used */
+		struct rcu_head rcu;	/* when it has left that */
+	};
 };
 
 int mackeep_pair_net_init(struct mackeep_net *mn);
