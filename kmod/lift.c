@@ -32,19 +32,18 @@
 #include "hash.h"
 #include "mackeep.h"
 
-static u64 mackeep_lift_secret[8] __read_mostly;
+static u64 mackeep_lift_secret[6] __read_mostly;
 
 /*
  * Strangers: frames that are for no socket here. Most that cross a bridge are
  * not, and to look for one costs more than all that the bridge does to them. A
- * slot remembers what such a frame had in its headers, as a keyed hash, and
+ * slot remembers what such a frame had in its headers, as a keyed hash, plus
  * when that was, in one word that is read and written whole: others like it
  * pass for a moment. The first packet that leaves in somebody's name ends the
  * moment, so that what comes back is looked at; a socket that only waits gets
  * its frames a moment later.
  */
 #define MACKEEP_LIFT_MOMENT	roundup_pow_of_two(HZ / 16)	/* jiffies */
-#define MACKEEP_LIFT_TIME	0xfffffULL	/* what of a slot is the moment */
 
 static __always_inline u64 *mackeep_lift_slot(const struct mackeep_net *mn,
 					      u64 hash)
@@ -59,7 +58,8 @@ static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
 {
 	const u64 *secret = mackeep_lift_secret;
 	const u8 *ip = skb_network_header(skb);
-	u64 sum, moment;
+	u64 port = (u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb) ^ secret[1];
+	u64 sum;
 
 	*hash = 0;
 	if (v6) {
@@ -67,7 +67,7 @@ static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
 		    (ip[6] != IPPROTO_TCP && ip[6] != IPPROTO_UDP))
 			return false;
 		sum = mackeep_hash(get_unaligned((u64 *)(ip + 8)) ^ secret[0],
-				   get_unaligned((u64 *)(ip + 16)) ^ secret[1]) +
+				   get_unaligned((u64 *)(ip + 16)) ^ port) +
 		      mackeep_hash(get_unaligned((u64 *)(ip + 24)) ^ secret[2],
 				   get_unaligned((u64 *)(ip + 32)) ^ secret[3]) +
 		      (get_unaligned((u32 *)(ip + 40)) |
@@ -78,11 +78,9 @@ static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
 			return false;
 		sum = mackeep_hash(get_unaligned((u64 *)(ip + 12)) ^ secret[0],
 				   (get_unaligned((u32 *)(ip + 20)) |
-				    (u64)ip[9] << 32) ^ secret[1]);
+				    (u64)ip[9] << 32) ^ port);
 	}
-	sum += ((u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb)) * secret[5];
-	moment = jiffies / MACKEEP_LIFT_MOMENT + atomic_read(&mn->expected);
-	*hash = (sum & ~MACKEEP_LIFT_TIME) | (moment & MACKEEP_LIFT_TIME);
+	*hash = sum + jiffies / MACKEEP_LIFT_MOMENT + atomic_read(&mn->expected);
 	return READ_ONCE(*mackeep_lift_slot(mn, *hash)) == *hash;
 }
 
@@ -167,7 +165,8 @@ static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
 {
 	u32 mask = READ_ONCE(mn->lift_mask);
 
-	return mask && (skb->mark & mask) == READ_ONCE(mn->lift_mark);
+	/* In this order, as there is a mask as a rule. */
+	return (skb->mark & mask) == READ_ONCE(mn->lift_mark) && mask;
 }
 
 /* Why a frame is lifted */
@@ -256,6 +255,8 @@ mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	return MACKEEP_LIFT_BROADCAST;
 }
 
+#define MACKEEP_LIFT_TIME	0xfffffULL	/* what of a slot is the moment */
+
 /*
  * A slot remembers the answer for a station that is sent to from a port, until
  * the bridge tells of a change, or for a moment.
@@ -298,7 +299,7 @@ struct mackeep_lift_note {
 
 static u64 mackeep_lift_key(const struct sk_buff *skb)
 {
-	return mackeep_lift_secret[6] ^ (uintptr_t)skb;
+	return mackeep_lift_secret[5] ^ (uintptr_t)skb;
 }
 
 /* Others may have the frame's buffer, to show it as it came in. */
@@ -477,5 +478,4 @@ void mackeep_lift_init(void)
 	get_random_bytes(mackeep_lift_secret, sizeof(mackeep_lift_secret));
 	/* A factor has to be odd, or it loses bits. */
 	mackeep_lift_secret[4] |= 1;
-	mackeep_lift_secret[5] |= 1;
 }
