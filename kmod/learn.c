@@ -8,6 +8,7 @@
 #include <linux/netdevice.h>
 #include <linux/random.h>
 #include <net/ipv6.h>
+#include <net/tcp.h>
 #include <net/netfilter/nf_conntrack_l4proto.h>
 
 #include "hash.h"
@@ -95,17 +96,23 @@ static void mackeep_learn_count(struct mackeep_net *mn, int err)
 	}
 }
 
+/* How far behind its window conntrack takes a segment for a late one */
+#define MACKEEP_LEARN_OVERDUE	66000
+
 /*
  * Whether a frame of a flow that has seen an answer is one that only the flow's
  * end could have sent, as far as conntrack can tell. It lets more pass than that:
  * a SYN at any time, an RST in answer to whatever comes, and what seems to be
- * long overdue, whatever its numbers. Only of a segment in the window does it note
- * the numbers, unless it was told not to look at them.
+ * long overdue, whatever its numbers. What is ahead of the window it finds invalid,
+ * unless it was told not to look.
  */
 static bool mackeep_learn_proves(const struct sk_buff *skb,
 				 const struct nf_conn *ct)
 {
-	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
+	const struct ip_ct_tcp_state *from =
+		&ct->proto.tcp.seen[IP_CT_DIR_ORIGINAL];
+	const struct ip_ct_tcp_state *to =
+		&ct->proto.tcp.seen[IP_CT_DIR_REPLY];
 	const struct tcphdr *th;
 	struct tcphdr _th;
 	int at = skb_network_offset(skb);
@@ -124,12 +131,16 @@ static bool mackeep_learn_proves(const struct sk_buff *skb,
 	th = at < 0 ? NULL : skb_header_pointer(skb, at, sizeof(_th), &_th);
 	if (!th || th->syn || th->rst)
 		return false;
-	if (tcp->seen[IP_CT_DIR_ORIGINAL].flags & IP_CT_TCP_FLAG_BE_LIBERAL ||
+	if (from->flags & IP_CT_TCP_FLAG_BE_LIBERAL ||
 	    READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_be_liberal))
 		return true;
-	return th->ack && READ_ONCE(tcp->last_dir) == IP_CT_DIR_ORIGINAL &&
-	       READ_ONCE(tcp->last_seq) == ntohl(th->seq) &&
-	       READ_ONCE(tcp->last_ack) == ntohl(th->ack_seq);
+	return th->ack &&
+	       after(ntohl(th->seq), READ_ONCE(from->td_end) -
+				     READ_ONCE(to->td_maxwin) -
+				     MACKEEP_LEARN_OVERDUE) &&
+	       after(ntohl(th->ack_seq), READ_ONCE(to->td_end) -
+					 READ_ONCE(from->td_maxwin) -
+					 MACKEEP_LEARN_OVERDUE);
 }
 
 /* Sent to a router that has another MAC by now, or is another one */
