@@ -255,7 +255,7 @@ mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	return MACKEEP_LIFT_BROADCAST;
 }
 
-#define MACKEEP_LIFT_TIME	0xfffffULL	/* what of a slot is the moment */
+#define MACKEEP_LIFT_TIME	0xfffffULL	/* of a slot: moment, and the answer */
 
 /*
  * A slot remembers the answer for a station that is sent to from a port, until
@@ -274,8 +274,8 @@ mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
 			     16) ^ secret[0],
 			    ((u64)port->ifindex << 16 | vid) ^ secret[1]);
 	moment = (u64)jiffies / MACKEEP_LIFT_MOMENT + mackeep_net_now(mn);
-	word = ((hash & ~MACKEEP_LIFT_TIME) | (moment & MACKEEP_LIFT_TIME)) &
-	       ~(MACKEEP_LIFT_WAYS - 1ULL);
+	word = (hash & ~MACKEEP_LIFT_TIME) |
+	       (moment * MACKEEP_LIFT_WAYS & MACKEEP_LIFT_TIME);
 	slot = &mn->slots->ways[hash >> (64 - MACKEEP_SLOTS_BITS)];
 	known = READ_ONCE(*slot) ^ word;
 	if (likely(known < MACKEEP_LIFT_WAYS))
