@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a flow that the box opens in a client's name gets its MACs from: the
- * pair cache, else the neighbour table for the source and the route for the
- * destination. Once per flow; the record keeps the result.
+ * Which MACs a packet that leaves gets. A flow that came in has them in its
+ * record. One that the box opens in a client's name adopts those of the pair
+ * cache, or else of the neighbour table for the source and the route for the
+ * destination: once, the record keeps the result. When the genid has changed since, a
+ * record is looked at again.
+ *
+ * All of it runs under rcu_read_lock(), in process context or softirq, on many
+ * CPUs for one flow. A record is only written where it still is what was read.
  */
+#include <linux/netdevice.h>
 #include <net/addrconf.h>
-#include <net/arp.h>
-#include <net/ip6_route.h>
-#include <net/ndisc.h>
+#include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/route.h>
-#include <net/tcp.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
+
+#include "adopt.h"
+#include "neigh.h"
+#include "net.h"
+#include "record.h"
+#include "sock.h"
 
 /*
  * Whether a packet about to leave was made here, from an address not ours. In a
@@ -22,7 +31,7 @@ bool mackeep_adopt_foreign(const struct sk_buff *skb, struct net *net, bool v6)
 	const struct net_device *dev = skb->dev;
 	const struct in6_addr *saddr;
 
-	if (mackeep_forwarded(skb))
+	if (mackeep_adopt_forwarded(skb))
 		return false;
 	if (!v6) {
 		switch (inet_addr_type_dev_table(net, dev, ip_hdr(skb)->saddr)) {
@@ -41,89 +50,22 @@ bool mackeep_adopt_foreign(const struct sk_buff *skb, struct net *net, bool v6)
 	       !ipv6_chk_addr(net, saddr, dev, 0);
 }
 
-/* Whether it is this box speaking for another. */
-bool mackeep_adopt_wanted(const struct sk_buff *skb, struct net *net, bool v6)
-{
-	return mackeep_adopt_socket(skb) &&
-	       mackeep_adopt_foreign(skb, net, v6);
-}
-
-/* The MAC of a next hop; false, and it is being resolved, when not known. */
-static bool mackeep_adopt_neigh(struct neigh_table *tbl, const void *addr,
-				struct net_device *dev, u8 *mac)
-{
-	struct neighbour *n = __neigh_lookup(tbl, addr, dev, 1);
-	bool valid;
-
-	if (!n)
-		return false;
-	valid = READ_ONCE(n->nud_state) & NUD_VALID;
-	if (valid)
-		neigh_ha_snapshot(mac, n, dev);
-	else
-		neigh_event_send(n, NULL);
-	neigh_release(n);
-	return valid && is_valid_ether_addr(mac);
-}
-
-/* The MAC that frames from saddr would come with by way of dev. */
-static bool mackeep_adopt_neigh4(struct net *net, __be32 saddr,
-				 struct net_device *dev, u8 *mac)
-{
-	struct flowi4 fl4 = { .daddr = saddr, .flowi4_oif = dev->ifindex };
-	struct rtable *rt = ip_route_output_key(net, &fl4);
-	bool found = false;
-
-	if (IS_ERR(rt))
-		return false;
-	if (rt->dst.dev == dev && rt->rt_type == RTN_UNICAST &&
-	    rt->rt_gw_family != AF_INET6)
-		found = mackeep_adopt_neigh(&arp_tbl,
-					    rt->rt_gw_family ? &rt->rt_gw4 :
-							       &saddr,
-					    dev, mac);
-	ip_rt_put(rt);
-	return found;
-}
-
-static bool mackeep_adopt_neigh6(struct net *net, const struct in6_addr *saddr,
-				 struct net_device *dev, u8 *mac)
-{
-	struct flowi6 fl6 = { .daddr = *saddr, .flowi6_oif = dev->ifindex };
-	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
-	struct in6_addr hop;
-	bool found = false;
-
-	if (!dst->error && dst->dev == dev) {
-		hop = *rt6_nexthop(dst_rt6_info(dst), (struct in6_addr *)saddr);
-		found = mackeep_adopt_neigh(&nd_tbl, &hop, dev, mac);
-	}
-	dst_release(dst);
-	return found;
-}
-
 /* Only for a socket that says it speaks for another. */
 static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 				   const struct sk_buff *skb, bool v6,
 				   struct mackeep_macs *macs)
 {
 	const struct sock *sk = skb_to_full_sk(skb);
-	struct net_device *out = skb->dev;
-	bool found;
 
 	if (!READ_ONCE(mn->neigh) || !sk || !inet_sk_transparent(sk))
 		return false;
 	/* No rule has seen a frame of it: it is under the one added last. */
-	macs->policy = mackeep_policy_instead(mn, &mn->policy_none)->id;
-
-	found = v6 ? mackeep_adopt_neigh6(mn->net, &ipv6_hdr(skb)->saddr, out,
-					  macs->src) :
-		     mackeep_adopt_neigh4(mn->net, ip_hdr(skb)->saddr, out,
-					  macs->src);
-	macs->ifindex = out->ifindex;
+	macs->policy = mackeep_policy_instead(&mn->policies,
+					      &mn->policies.none)->id;
+	macs->ifindex = skb->dev->ifindex;
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_NEIGH;
-	return found;
+	return mackeep_neigh_source(mn->net, skb, v6, macs->src);
 }
 
 /*
@@ -149,7 +91,7 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 	if (mackeep_pair_find(mn, key, macs, was)) {
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_PAIR;
-		if (!mackeep_pair_fixed(mn, macs->policy)) {
+		if (!mackeep_policy_fixed(&mn->policies, macs->policy)) {
 			mackeep_adopt_moved(mn, key, &key->server, macs->dst);
 			mackeep_adopt_moved(mn, key, &key->server, was->dst);
 		}
@@ -166,7 +108,7 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 		ether_addr_copy(was->dst, mac);
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_REVERSE;
-		if (!mackeep_pair_fixed(mn, macs->policy)) {
+		if (!mackeep_policy_fixed(&mn->policies, macs->policy)) {
 			mackeep_adopt_moved(mn, key, &key->client, macs->src);
 			mackeep_adopt_moved(mn, key, &key->client, was->src);
 		}
@@ -181,11 +123,11 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 }
 
 /* The pair that a flow was adopted by may be forgotten by now. */
-static void mackeep_adopt_follow(struct mackeep_net *mn,
-				 const struct mackeep_pair_key *key,
-				 struct mackeep_macs *macs)
+static void mackeep_adopt_follow_move(struct mackeep_net *mn,
+				      const struct mackeep_pair_key *key,
+				      struct mackeep_macs *macs)
 {
-	if (mackeep_pair_fixed(mn, macs->policy))
+	if (mackeep_policy_fixed(&mn->policies, macs->policy))
 		return;
 	if (macs->via == MACKEEP_VIA_PAIR)
 		mackeep_adopt_moved(mn, key, &key->server, macs->dst);
@@ -236,27 +178,28 @@ static void mackeep_adopt_key(struct mackeep_pair_key *key,
 }
 
 /*
- * Under rcu_read_lock(), for a packet about to leave by skb->dev. Replaces
- * macs if something better, or as good and newer, is known; false if there is
- * nothing known at all. The options are the pair's, unless a rule in OUTPUT gave
- * the flow its own.
+ * Replaces macs if something better, or as good and newer, is known; false if
+ * nothing is known at all. The options are the pair's, unless a rule in OUTPUT
+ * gave the flow its own.
  */
-bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
-		   const struct nf_conn *ct, struct mackeep_macs *macs)
+static bool mackeep_adopt_opened(struct mackeep_net *mn,
+				 const struct sk_buff *skb,
+				 const struct nf_conn *ct,
+				 struct mackeep_macs *macs)
 {
 	bool v6 = nf_ct_l3num(ct) == NFPROTO_IPV6;
 	struct mackeep_pair_was was = {};
 	struct mackeep_macs new = {};
-	u32 news = mackeep_net_now(mn);
+	u32 genid = mackeep_genid(mn);
 	struct mackeep_pair_key key;
 	bool found;
 
 	mackeep_adopt_key(&key, ct, skb->dev->ifindex);
 	found = mackeep_adopt_by_pair(mn, &key, &new, &was);
 	if (macs->flags) {
-		mackeep_adopt_follow(mn, &key, macs);
+		mackeep_adopt_follow_move(mn, &key, macs);
 		if (!found || !mackeep_adopt_may(ct, macs, &new, &was)) {
-			macs->checked = news;
+			macs->checked = genid;
 			return true;
 		}
 	} else if (!found && !mackeep_adopt_by_neigh(mn, skb, v6, &new)) {
@@ -272,43 +215,229 @@ bool mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 }
 
 /*
- * As above for an answer in a flow of which only the client's MAC is known:
- * adds the other one.
+ * A flow whose frames came with their h_dest destroyed: its answers are from
+ * whoever the packet speaks for, as the pair cache or the neighbour table has
+ * it. The record keeps that.
  */
-bool mackeep_adopt_far(struct mackeep_net *mn, const struct sk_buff *skb,
-		       const struct nf_conn *ct, bool v6,
-		       struct mackeep_macs *macs)
+static void mackeep_adopt_complete(struct mackeep_net *mn,
+				   const struct sk_buff *skb,
+				   struct nf_conn *ct,
+				   struct mackeep_record *rec, bool v6,
+				   struct mackeep_macs *macs)
 {
+	struct mackeep_macs old = *macs, new;
+	enum ip_conntrack_info ctinfo;
 	struct mackeep_pair_key key;
-	struct mackeep_macs new;
 
+	nf_ct_get(skb, &ctinfo);
+	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_REPLY ||
+	    mackeep_adopt_forwarded(skb))
+		return;
 	mackeep_pair_key_ct(&key, ct, skb->dev->ifindex);
 	if (mackeep_pair_find(mn, &key, &new, NULL))
 		ether_addr_copy(macs->dst, new.dst);
 	else if (mackeep_adopt_by_neigh(mn, skb, v6, &new))
 		ether_addr_copy(macs->dst, new.src);
 	else
-		return false;
+		return;
 	macs->flags |= MACKEEP_INFO_DST;
-	return true;
+	mackeep_record_replace(ct, rec, &old, macs);
 }
 
 /*
- * As above for a packet whose flow has no record to keep anything in. macs are
- * those of the packet's own direction; the return value tells which direction
- * of a flow from client to server that is, or that nothing is known.
+ * The client may have announced another MAC, or its router or server may have
+ * moved. Answers must not wait for a frame of the flow to show it: a client
+ * that only listens would never get any.
  */
-int mackeep_adopt_packet(struct mackeep_net *mn, const struct sk_buff *skb,
-			 const struct nf_conn *ct, bool v6,
-			 struct mackeep_macs *macs)
+static void mackeep_adopt_follow(struct mackeep_net *mn,
+				 const struct sk_buff *skb, struct nf_conn *ct,
+				 struct mackeep_record *rec,
+				 struct mackeep_macs *macs)
 {
+	struct mackeep_macs old = *macs;
+	struct mackeep_pair_key key;
+	bool moved;
+
+	mackeep_pair_key_ct(&key, ct, macs->ifindex ?: skb->dev->ifindex);
+	moved = mackeep_pair_follow(mn, &key, macs);
+	if (macs->flags & MACKEEP_INFO_DST &&
+	    !mackeep_policy_fixed(&mn->policies, macs->policy))
+		moved |= mackeep_move_follow(mn, key.ifindex, key.family,
+					     &key.server, old.checked,
+					     macs->dst);
+	if (moved)
+		MACKEEP_STAT_INC(mn, refreshed);
+	mackeep_record_replace(ct, rec, &old, macs);
+}
+
+/* A flow got its first MACs */
+static void mackeep_adopt_count(struct mackeep_net *mn, u8 via)
+{
+	switch (via) {
+	case MACKEEP_VIA_PAIR:
+		MACKEEP_STAT_INC(mn, pair);
+		break;
+	case MACKEEP_VIA_REVERSE:
+		MACKEEP_STAT_INC(mn, reverse);
+		break;
+	case MACKEEP_VIA_CLIENT:
+		MACKEEP_STAT_INC(mn, client);
+		break;
+	case MACKEEP_VIA_NEIGH:
+		MACKEEP_STAT_INC(mn, neigh);
+		break;
+	}
+}
+
+/* The record's MACs are missing, or there may be others now. */
+static void mackeep_adopt_again(struct mackeep_net *mn,
+				const struct sk_buff *skb, struct nf_conn *ct,
+				struct mackeep_record *rec, bool v6,
+				struct mackeep_macs *macs)
+{
+	u32 genid = mackeep_genid(mn);
+	bool first = !macs->flags;
+
+	if (macs->via == MACKEEP_VIA_LEARNED ||
+	    macs->via == MACKEEP_VIA_RESTORED) {
+		if ((macs->checked & ~MACKEEP_GENID_FAST) != genid)
+			mackeep_adopt_follow(mn, skb, ct, rec, macs);
+		if (!(macs->flags & MACKEEP_INFO_DST))
+			mackeep_adopt_complete(mn, skb, ct, rec, v6, macs);
+		return;
+	}
+	if (mackeep_adopt_forwarded(skb) ||
+	    !mackeep_adopt_opened(mn, skb, ct, macs))
+		return;
+	mackeep_record_write(ct, rec, macs);
+	if (first)
+		mackeep_adopt_count(mn, macs->via);
+}
+
+static bool mackeep_adopt_stale(const struct mackeep_net *mn,
+				const struct mackeep_macs *macs)
+{
+	switch (macs->via) {
+	case MACKEEP_VIA_NEIGH:
+		return false;
+	case MACKEEP_VIA_PAIR:
+	case MACKEEP_VIA_REVERSE:
+	case MACKEEP_VIA_CLIENT:
+		break;
+	default:
+		if (!(macs->flags & MACKEEP_INFO_DST))
+			return true;
+	}
+	return (macs->checked & ~MACKEEP_GENID_FAST) != mackeep_genid(mn);
+}
+
+/*
+ * A packet whose flow has no record: it could not have one, or conntrack does
+ * not track it. The pair cache keeps it, at the price of a lookup. Returns the
+ * direction in a flow from client to server.
+ */
+static int mackeep_adopt_packet(struct mackeep_net *mn,
+				const struct sk_buff *skb,
+				const struct nf_conn *ct, bool v6,
+				struct mackeep_macs *macs)
+{
+	struct mackeep_macs turned;
 	struct mackeep_pair_was was;
 	struct mackeep_pair_key key;
 
 	mackeep_pair_key_skb(&key, skb, ct, skb->dev->ifindex, v6);
 	if (!mackeep_adopt_by_pair(mn, &key, macs, &was) &&
 	    !mackeep_adopt_by_neigh(mn, skb, v6, macs))
-		return -ENOENT;
-	return macs->via == MACKEEP_VIA_REVERSE ? IP_CT_DIR_REPLY :
-						  IP_CT_DIR_ORIGINAL;
+		return -ENODATA;
+	MACKEEP_STAT_INC(mn, norecord);
+	if (macs->via != MACKEEP_VIA_REVERSE)
+		return IP_CT_DIR_ORIGINAL;
+	turned = *macs;
+	ether_addr_copy(macs->src, turned.dst);
+	ether_addr_copy(macs->dst, turned.src);
+	return IP_CT_DIR_REPLY;
+}
+
+/*
+ * The MACs of the packet's flow, and the packet's direction in it. -ENOENT: it
+ * is not for us; -ENODATA: it is, but nothing is known.
+ */
+int mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
+		  struct nf_conn *ct, enum ip_conntrack_info ctinfo, bool v6,
+		  struct mackeep_macs *macs)
+{
+	struct mackeep_record *rec = ct ? mackeep_record_find(ct) : NULL;
+
+	macs->policy = 0;
+	if (IS_ERR_OR_NULL(rec)) {
+		if (!mackeep_adopt_socket(skb) ||
+		    !mackeep_adopt_foreign(skb, mn->net, v6))
+			return -ENOENT;
+		if (ct && !rec)
+			rec = mackeep_record_attach(ct);
+		if (IS_ERR_OR_NULL(rec))
+			return mackeep_adopt_packet(mn, skb, ct, v6, macs);
+		mackeep_sock_expect(mn);
+	}
+
+	mackeep_record_read(ct, rec, macs);
+	if (unlikely(mackeep_adopt_stale(mn, macs)))
+		mackeep_adopt_again(mn, skb, ct, rec, v6, macs);
+	return likely(macs->flags) ? CTINFO2DIR(ctinfo) : -ENODATA;
+}
+
+/*
+ * Whether the MACs hold for the device that the packet leaves by. The record of
+ * a flow whose device was made anew goes on with that.
+ */
+bool mackeep_adopt_device(struct mackeep_net *mn, const struct sk_buff *skb,
+			  struct mackeep_macs *macs)
+{
+	struct mackeep_macs old = *macs;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_record *rec;
+	struct nf_conn *ct;
+
+	macs->ifindex = mackeep_device_now(mn, old.ifindex);
+	if (macs->ifindex != skb->dev->ifindex)
+		return false;
+	ct = nf_ct_get(skb, &ctinfo);
+	rec = ct ? mackeep_record_find(ct) : NULL;
+	if (!IS_ERR_OR_NULL(rec))
+		mackeep_record_replace(ct, rec, &old, macs);
+	return true;
+}
+
+/*
+ * True if the fast path may send the flow's next packets; the record says so.
+ * Holds until the next mackeep_genid_bump(). The MACs have to be complete, and
+ * neither of them this box's; the rule to have no options; the entry to be
+ * confirmed, and nobody to follow its events; the bridge to know both stations.
+ */
+bool mackeep_adopt_settle(const struct sk_buff *skb,
+			  const struct mackeep_macs *macs,
+			  const struct mackeep_policy *policy)
+{
+	const struct net_device *dev = skb->dev;
+	struct mackeep_macs fast = *macs;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_record *rec;
+	struct nf_conn *ct;
+
+	if (macs->policy || policy->id || macs->ifindex != dev->ifindex ||
+	    macs->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
+	    !netif_is_bridge_master(dev) ||
+	    ether_addr_equal(macs->src, dev->dev_addr) ||
+	    ether_addr_equal(macs->dst, dev->dev_addr))
+		return false;
+	ct = nf_ct_get(skb, &ctinfo);
+	if (!nf_ct_is_confirmed(ct) || nf_ct_ecache_exist(ct))
+		return false;
+	rec = mackeep_record_find(ct);
+	if (IS_ERR_OR_NULL(rec) ||
+	    !mackeep_ownport_apart(mackeep_net(nf_ct_net(ct)), dev,
+				   macs->src, macs->dst))
+		return false;
+	fast.checked |= MACKEEP_GENID_FAST;
+	return mackeep_record_replace(ct, rec, macs, &fast);
 }

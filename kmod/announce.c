@@ -17,7 +17,11 @@
 #include <net/arp.h>
 #include <net/ndisc.h>
 
-#include "mackeep.h"
+#include "announce.h"
+#include "bridge.h"
+#include "move.h"
+#include "net.h"
+#include "pair.h"
 
 /* An address that a host can have has this MAC now. */
 static void mackeep_announce_say(struct mackeep_net *mn,

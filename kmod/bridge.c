@@ -3,7 +3,9 @@
 #include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
 
-#include "mackeep.h"
+#include "bridge.h"
+#include "compat.h"
+#include "stp.h"
 
 /* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
 const struct net_device *

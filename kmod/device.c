@@ -10,7 +10,8 @@
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 
-#include "mackeep.h"
+#include "device.h"
+#include "net.h"
 
 static void mackeep_device_gone(struct mackeep_net *mn,
 				const struct net_device *dev)

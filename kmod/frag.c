@@ -11,7 +11,8 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-#include "mackeep.h"
+#include "frag.h"
+#include "net.h"
 
 static siphash_aligned_key_t mackeep_frag_key __read_mostly;
 

@@ -24,4 +24,14 @@ static __always_inline u64 mackeep_hash(u64 a, u64 b)
 #endif
 }
 
+/* The same for the two addresses of an IPv6 packet, 32 bytes */
+static __always_inline u64 mackeep_hash6(const u8 *addrs, u64 a, u64 b, u64 c,
+					 u64 d)
+{
+	return mackeep_hash(get_unaligned((u64 *)addrs) ^ a,
+			    get_unaligned((u64 *)(addrs + 8)) ^ b) +
+	       mackeep_hash(get_unaligned((u64 *)(addrs + 16)) ^ c,
+			    get_unaligned((u64 *)(addrs + 24)) ^ d);
+}
+
 #endif /* _MACKEEP_HASH_H */

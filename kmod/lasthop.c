@@ -32,7 +32,12 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 
-#include "mackeep.h"
+#include "compat.h"
+#include "device.h"
+#include "lasthop.h"
+#include "mtu.h"
+#include "net.h"
+#include "record.h"
 
 struct mackeep_lasthop_route {
 	struct list_head list;
@@ -76,7 +81,7 @@ static int mackeep_lasthop_forward4(struct sk_buff *skb)
 
 	IPCB(skb)->flags |= IPSKB_FORWARDED;
 	mtu = ip_dst_mtu_maybe_forward(dst, true);
-	if (mackeep_output_toobig(skb, mtu, false)) {
+	if (mackeep_mtu_toobig(skb, mtu, false)) {
 		IP_INC_STATS(net, IPSTATS_MIB_FRAGFAILS);
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
 		goto drop;
@@ -131,7 +136,7 @@ static int mackeep_lasthop_forward6(struct sk_buff *skb)
 
 	mtu = max_t(unsigned int, ip6_dst_mtu_maybe_forward(dst, true),
 		    IPV6_MIN_MTU);
-	if (mackeep_output_toobig(skb, mtu, true)) {
+	if (mackeep_mtu_toobig(skb, mtu, true)) {
 		/* The error comes from the address of that device. */
 		skb->dev = dst->dev;
 		icmpv6_send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
@@ -287,7 +292,7 @@ mackeep_lasthop_route(struct mackeep_net *mn, const struct sk_buff *skb,
 	    (macs.via != MACKEEP_VIA_LEARNED &&
 	     macs.via != MACKEEP_VIA_RESTORED))
 		return NULL;
-	policy = mackeep_policy_now(mn, macs.policy);
+	policy = mackeep_policy_now(&mn->policies, macs.policy);
 	if (!(policy->flags & XT_MACKEEP_LAST_HOP) ||
 	    !mackeep_policy_match(policy, skb, IP_CT_DIR_REPLY))
 		return NULL;

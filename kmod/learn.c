@@ -11,8 +11,15 @@
 #include <net/tcp.h>
 #include <net/netfilter/nf_conntrack_l4proto.h>
 
+#include <linux/mackeep.h>
+
 #include "hash.h"
-#include "mackeep.h"
+#include "learn.h"
+#include "move.h"
+#include "net.h"
+#include "pair.h"
+#include "record.h"
+#include "station.h"
 
 static u64 mackeep_learn_secret[6] __read_mostly;
 
@@ -161,7 +168,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct mackeep_policy *policy)
 {
 	bool fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST;
-	u32 news = mackeep_net_now(mn);
+	u32 genid = mackeep_genid(mn);
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs now, old;
 	struct mackeep_pair_key key;
@@ -180,7 +187,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	}
 	ifindex = now.ifindex;
 	now.policy = policy->id;
-	now.checked = news;
+	now.checked = genid;
 
 	if (!rec)
 		rec = mackeep_record_attach(ct);
@@ -268,7 +275,8 @@ unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 
 	/* A MACKEEP rule may be there as well, and its options stay. */
 	mackeep_record_read(ct, rec, &macs);
-	policy = mackeep_policy_find(mn, macs.policy) ?: &mn->policy_none;
+	policy = mackeep_policy_find(&mn->policies, macs.policy) ?:
+		 &mn->policies.none;
 	mackeep_learn(mn, skb, ct, ctinfo, state->in, policy);
 	return NF_ACCEPT;
 }
@@ -384,7 +392,7 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 	swap(back.client, back.server);
 	mackeep_move_back(mn, in->ifindex, eth->h_source);
 	answer = mackeep_pair_answered(mn, &back, eth->h_source, dst);
-	if (answer == MACKEEP_PAIR_NOT_ANY_MORE)
+	if (answer == MACKEEP_PAIR_LEFT)
 		mackeep_learn_answer(mn, &back, eth->h_source, dst);
 	if (answer != MACKEEP_PAIR_UNKNOWN)
 		return;
@@ -418,10 +426,8 @@ void mackeep_learn_lifted(struct mackeep_net *mn, const struct sk_buff *skb,
 	u64 sum, moment, *slot;
 
 	if (skb->protocol == htons(ETH_P_IPV6))
-		sum = mackeep_hash(get_unaligned((u64 *)(ip + 8)) ^ secret[0],
-				   get_unaligned((u64 *)(ip + 16)) ^ secret[1]) +
-		      mackeep_hash(get_unaligned((u64 *)(ip + 24)) ^ secret[2],
-				   get_unaligned((u64 *)(ip + 32)) ^ secret[3]);
+		sum = mackeep_hash6(ip + 8, secret[0], secret[1], secret[2],
+				    secret[3]);
 	else
 		sum = get_unaligned((u64 *)(ip + 12)) * secret[4];
 	/* The source with the frame's type, and the port with the VLAN. */

@@ -17,148 +17,22 @@
  * matter who runs these hooks: softirq, a process that took the frame from an
  * NFQUEUE, or both on one CPU, one in the middle of the other.
  */
+#include <linux/etherdevice.h>
 #include <linux/if_bridge.h>
-#include <linux/if_vlan.h>
-#include <linux/log2.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/random.h>
-#include <net/inet_sock.h>
-#include <net/l3mdev.h>
-#include <net/netfilter/nf_conntrack_core.h>
-#include <net/netfilter/nf_conntrack_zones.h>
-#include <net/netfilter/nf_socket.h>
-#include <net/tcp.h>
 
+#include "announce.h"
+#include "bridge.h"
+#include "compat.h"
+#include "frag.h"
 #include "hash.h"
-#include "mackeep.h"
+#include "learn.h"
+#include "lift.h"
+#include "net.h"
+#include "sock.h"
 
-static u64 mackeep_lift_secret[6] __read_mostly;
-
-/*
- * Strangers: frames that are for no socket here. Most that cross a bridge are
- * not, and to look for one costs more than all that the bridge does to them. A
- * slot remembers what such a frame had in its headers, as a keyed hash, plus
- * when that was, in one word that is read and written whole: others like it
- * pass for a moment. The first packet that leaves in somebody's name ends the
- * moment, so that what comes back is looked at; a socket that only waits gets
- * its frames a moment later.
- */
-#define MACKEEP_LIFT_MOMENT	roundup_pow_of_two(HZ / 16)	/* jiffies */
-
-static __always_inline u64 *mackeep_lift_slot(const struct mackeep_net *mn,
-					      u64 hash)
-{
-	return &mn->slots->strangers[hash >> (64 - MACKEEP_SLOTS_BITS)];
-}
-
-/* Whether it is one; hash is what to remember it by, 0 for nothing. */
-static __always_inline bool mackeep_lift_stranger(const struct mackeep_net *mn,
-						  const struct sk_buff *skb,
-						  bool v6, u64 *hash)
-{
-	const u64 *secret = mackeep_lift_secret;
-	const u8 *ip = skb_network_header(skb);
-	u64 port = (u64)(uintptr_t)skb->dev ^ skb_vlan_all(skb) ^ secret[1];
-	u64 sum;
-
-	*hash = 0;
-	if (v6) {
-		if (skb_headlen(skb) < sizeof(struct ipv6hdr) + 4 ||
-		    (ip[6] != IPPROTO_TCP && ip[6] != IPPROTO_UDP))
-			return false;
-		sum = mackeep_hash(get_unaligned((u64 *)(ip + 8)) ^ secret[0],
-				   get_unaligned((u64 *)(ip + 16)) ^ port) +
-		      mackeep_hash(get_unaligned((u64 *)(ip + 24)) ^ secret[2],
-				   get_unaligned((u64 *)(ip + 32)) ^ secret[3]) +
-		      (get_unaligned((u32 *)(ip + 40)) |
-		       (u64)ip[6] << 32) * secret[4];
-	} else {
-		if (skb_headlen(skb) < sizeof(struct iphdr) + 4 ||
-		    *ip != 0x45 || ip_is_fragment((struct iphdr *)ip))
-			return false;
-		sum = mackeep_hash(get_unaligned((u64 *)(ip + 12)) ^ secret[0],
-				   (get_unaligned((u32 *)(ip + 20)) |
-				    (u64)ip[9] << 32) ^ port);
-	}
-	*hash = sum + jiffies / MACKEEP_LIFT_MOMENT + atomic_read(&mn->expected);
-	return READ_ONCE(*mackeep_lift_slot(mn, *hash)) == *hash;
-}
-
-/* A packet of a new flow is about to leave in somebody else's name. */
-void mackeep_lift_expect(struct mackeep_net *mn)
-{
-	atomic_inc(&mn->expected);
-}
-
-/*
- * Whether the flow of a frame is kept already. Which zone rules of iptables put
- * a frame into is not known here, so flows of other zones than the default one
- * are not found.
- */
-static bool mackeep_lift_kept(const struct mackeep_net *mn,
-			      const struct sk_buff *skb)
-{
-	u16 l3num = skb->protocol == htons(ETH_P_IPV6) ? NFPROTO_IPV6 :
-							 NFPROTO_IPV4;
-	struct nf_conntrack_tuple_hash *found;
-	struct nf_conntrack_tuple tuple;
-	struct nf_conn *ct;
-	bool kept;
-
-	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), l3num, mn->net,
-			       &tuple))
-		return false;
-	found = nf_conntrack_find_get(mn->net, &nf_ct_zone_dflt, &tuple);
-	if (!found)
-		return false;
-	ct = nf_ct_tuplehash_to_ctrack(found);
-	kept = !IS_ERR_OR_NULL(mackeep_record_find(ct));
-	nf_ct_put(ct);
-	return kept;
-}
-
-/*
- * Whether the frame is the socket's: one that has this peer, or, where it has
- * none, one of a flow that is kept. Proxies bind sockets to the server's or the
- * client's address to answer in its name, and others on the network go on
- * talking to that.
- */
-static bool mackeep_lift_owns(const struct mackeep_net *mn,
-			      const struct sock *sk, const struct sk_buff *skb)
-{
-	if (sk->sk_protocol == IPPROTO_TCP)
-		return sk->sk_state != TCP_LISTEN;
-	if (sk->sk_state == TCP_ESTABLISHED)
-		return true;
-	if (skb->protocol == htons(ETH_P_IPV6) ?
-		    ipv6_addr_any(&sk->sk_v6_rcv_saddr) : !sk->sk_rcv_saddr)
-		return false;
-	return mackeep_lift_kept(mn, skb);
-}
-
-/* in: the device it would come in by. */
-static bool mackeep_lift_socket(const struct mackeep_net *mn,
-				const struct sk_buff *skb,
-				const struct net_device *in)
-{
-	bool v6 = skb->protocol == htons(ETH_P_IPV6);
-	struct sock *sk;
-	bool ours;
-
-	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, in) :
-		  nf_sk_lookup_slow_v4(mn->net, skb, in);
-	if (!sk) {
-		if (!netif_is_l3_slave(in))
-			return false;
-		/* In a VRF sockets are bound to that. */
-		in = l3mdev_master_dev_rcu(in);
-		return in && mackeep_lift_socket(mn, skb, in);
-	}
-
-	ours = inet_sk_transparent(sk) && mackeep_lift_owns(mn, sk, skb);
-	sock_gen_put(sk);
-	return ours;
-}
+static u64 mackeep_lift_secret[3] __read_mostly;
 
 static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
 						const struct sk_buff *skb)
@@ -202,14 +76,14 @@ static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 		why = mackeep_frag_recall(mn, &key) ? MACKEEP_LIFT_FRAGMENT :
 						      MACKEEP_LIFT_NOT;
 	else
-		why = mackeep_lift_socket(mn, skb, in) ? MACKEEP_LIFT_SOCKET :
+		why = mackeep_sock_find(mn, skb, in) ? MACKEEP_LIFT_SOCKET :
 							 MACKEEP_LIFT_NOT;
 	if (part == MACKEEP_FRAG_FIRST && why >= MACKEEP_LIFT_MARK)
 		mackeep_frag_remember(mn, &key);
 	return why;
 }
 
-/* Under rcu_read_lock(). Wanted, asked at most once a moment for strangers. */
+/* Under rcu_read_lock(). Whether it is wanted; a frame of no socket is remembered. */
 static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 					       struct sk_buff *skb,
 					       struct net_device *br,
@@ -221,7 +95,7 @@ static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 	why = mackeep_lift_wanted(mn, skb,
 				  mackeep_bridge_in(skb, br, port, vid));
 	if (why == MACKEEP_LIFT_NOT && hash)
-		WRITE_ONCE(*mackeep_lift_slot(mn, hash), hash);
+		mackeep_sock_remember(mn, hash);
 	return why;
 }
 
@@ -273,7 +147,7 @@ mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
 	hash = mackeep_hash((get_unaligned((u64 *)eth_hdr(skb)->h_dest) <<
 			     16) ^ secret[0],
 			    ((u64)port->ifindex << 16 | vid) ^ secret[1]);
-	moment = (u64)jiffies / MACKEEP_LIFT_MOMENT + mackeep_net_now(mn);
+	moment = (u64)jiffies / MACKEEP_SOCK_MOMENT + mackeep_genid(mn);
 	word = (hash & ~MACKEEP_LIFT_TIME) |
 	       (moment * MACKEEP_LIFT_WAYS & MACKEEP_LIFT_TIME);
 	slot = &mn->slots->ways[hash >> (64 - MACKEEP_SLOTS_BITS)];
@@ -299,7 +173,7 @@ struct mackeep_lift_note {
 
 static u64 mackeep_lift_key(const struct sk_buff *skb)
 {
-	return mackeep_lift_secret[5] ^ (uintptr_t)skb;
+	return mackeep_lift_secret[2] ^ (uintptr_t)skb;
 }
 
 /* Others may have the frame's buffer, to show it as it came in. */
@@ -372,7 +246,7 @@ static noinline unsigned int mackeep_lift_hear(struct mackeep_net *mn,
 
 /*
  * Under rcu_read_lock(), behind all other hooks, in any context. Most frames
- * are strangers, and all that is done to them stands here.
+ * are for no socket here, and this is all that is done to them.
  */
 unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state)
@@ -385,10 +259,10 @@ unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 	if (unlikely(mackeep_lift_marked(mn, skb)))
 		return mackeep_lift_try(mn, skb, state->in, 0);
 	if (skb->protocol == htons(ETH_P_IP)) {
-		if (mackeep_lift_stranger(mn, skb, false, &hash))
+		if (mackeep_sock_none(mn, skb, false, &hash))
 			return NF_ACCEPT;
 	} else if (skb->protocol == htons(ETH_P_IPV6)) {
-		if (mackeep_lift_stranger(mn, skb, true, &hash))
+		if (mackeep_sock_none(mn, skb, true, &hash))
 			return NF_ACCEPT;
 	} else {
 		return mackeep_lift_hear(mn, skb, state->in);
@@ -415,7 +289,7 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 	if (likely(!info) || !info->in_prerouting || !info->pkt_otherhost)
 		return NF_ACCEPT;
 	if (!mackeep_lift_marked(mn, skb) &&
-	    mackeep_lift_stranger(mn, skb, state->pf == NFPROTO_IPV6, &hash))
+	    mackeep_sock_none(mn, skb, state->pf == NFPROTO_IPV6, &hash))
 		return NF_ACCEPT;
 	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
 	br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
@@ -476,6 +350,4 @@ unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
 void mackeep_lift_init(void)
 {
 	get_random_bytes(mackeep_lift_secret, sizeof(mackeep_lift_secret));
-	/* A factor has to be odd, or it loses bits. */
-	mackeep_lift_secret[4] |= 1;
 }

@@ -18,7 +18,7 @@
  * gave up a virtual one.
  *
  * All of it is behind one lock that is taken in any context, for what ARP and
- * ND bring and when a flow looks after there were news; as long as nothing has
+ * ND bring and when a flow looks after the genid changed; as long as nothing has
  * ever moved, flows look at one word.
  */
 #include <linux/jiffies.h>
@@ -26,7 +26,10 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
-#include "mackeep.h"
+#include "bridge.h"
+#include "move.h"
+#include "net.h"
+#include "pair.h"
 
 #define MACKEEP_MOVE_BINDINGS	4096
 #define MACKEEP_MOVE_MOVES	256
@@ -151,12 +154,12 @@ static bool mackeep_move_has_other(struct mackeep_moves *moves,
 	return false;
 }
 
-/* Under lock, where flows wait that read the news. */
-static u32 mackeep_move_news(struct mackeep_net *mn)
+/* Under lock, for which flows wait that see the new genid. Returns that. */
+static u32 mackeep_move_bump(struct mackeep_net *mn)
 {
 	WRITE_ONCE(mn->moves.any, true);
-	mackeep_net_news(mn);
-	return mackeep_net_now(mn);
+	mackeep_genid_bump(mn);
+	return mackeep_genid(mn);
 }
 
 /* Under lock. What had the one MAC has the other from now on. */
@@ -181,7 +184,7 @@ static void mackeep_move_make(struct mackeep_net *mn, u32 ifindex,
 	move->shown = shown;
 	move->when = jiffies;
 	list_move_tail(&move->list, &moves->moves.list);
-	move->genid = mackeep_move_news(mn);
+	move->genid = mackeep_move_bump(mn);
 	MACKEEP_STAT_INC(mn, moved);
 }
 
@@ -208,7 +211,7 @@ void mackeep_move_announce(struct mackeep_net *mn,
 		if (!mackeep_move_has_other(moves, &key, binding->was))
 			mackeep_move_make(mn, key.ifindex, binding->was, mac,
 					  false);
-		binding->genid = mackeep_move_news(mn);
+		binding->genid = mackeep_move_bump(mn);
 	}
 	ether_addr_copy(binding->mac, mac);
 	binding->when = jiffies;
@@ -254,7 +257,7 @@ static bool mackeep_move_find(struct mackeep_net *mn, u32 ifindex, u16 family,
 	bool found = false;
 	int hops;
 
-	since &= ~MACKEEP_PLAIN;
+	since &= ~MACKEEP_GENID_FAST;
 	spin_lock_bh(&moves->lock);
 	binding = mackeep_move_lookup(moves, &key);
 	if (binding && ether_addr_equal(binding->was, mac) &&
@@ -309,7 +312,7 @@ void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac)
 	move = mackeep_move_lookup(moves, &key);
 	if (move && move->shown) {
 		mackeep_move_del(moves, move);
-		mackeep_net_news(mn);
+		mackeep_genid_bump(mn);
 	}
 	spin_unlock_bh(&moves->lock);
 }

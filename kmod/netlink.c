@@ -19,26 +19,13 @@
 
 #include <linux/mackeep.h>
 
-#include "mackeep.h"
+#include "filter.h"
+#include "net.h"
+#include "netlink.h"
+#include "pair.h"
+#include "record.h"
 
 static struct genl_family mackeep_netlink_family;
-
-/* Whether a record or pair is one of those to forget. */
-bool mackeep_filter_match(const struct mackeep_filter *filter, u16 family,
-			  const union nf_inet_addr *client,
-			  const union nf_inet_addr *server, u32 ifindex,
-			  const u8 *src, const u8 *dst)
-{
-	if (filter->family && filter->family != family)
-		return false;
-	if (filter->by_addr && !nf_inet_addr_cmp(&filter->addr, client) &&
-	    !nf_inet_addr_cmp(&filter->addr, server))
-		return false;
-	if (filter->ifindex && filter->ifindex != ifindex)
-		return false;
-	return !filter->by_mac || ether_addr_equal(filter->mac, src) ||
-	       ether_addr_equal(filter->mac, dst);
-}
 
 /* An answer of one message; NULL: no memory. */
 static struct sk_buff *mackeep_netlink_reply(struct genl_info *info, void **hdr)
@@ -234,6 +221,7 @@ static int mackeep_netlink_flush(struct sk_buff *skb, struct genl_info *info)
 {
 	struct net *net = genl_info_net(info);
 	struct mackeep_filter filter = {};
+	unsigned int pairs, records;
 	struct sk_buff *msg;
 	void *hdr;
 	int err;
@@ -246,10 +234,13 @@ static int mackeep_netlink_flush(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		return -ENOMEM;
 
-	if (nla_put_u32(msg, MACKEEP_A_PAIRS,
-			mackeep_pair_flush(mackeep_net(net), &filter)) ||
-	    nla_put_u32(msg, MACKEEP_A_RECORDS,
-			mackeep_record_flush(net, &filter))) {
+	mutex_lock(&mackeep_net_mutex);
+	pairs = mackeep_pair_flush(mackeep_net(net), &filter);
+	mutex_unlock(&mackeep_net_mutex);
+	records = mackeep_record_flush(net, &filter);
+
+	if (nla_put_u32(msg, MACKEEP_A_PAIRS, pairs) ||
+	    nla_put_u32(msg, MACKEEP_A_RECORDS, records)) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}

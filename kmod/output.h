@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the two ways out share, that of plain packets and that of all others. */
+/* POST_ROUTING, the slow path, and what it shares with the fast one. */
 #ifndef _MACKEEP_OUTPUT_H
 #define _MACKEEP_OUTPUT_H
 
+#include <linux/netfilter.h>
+#include <linux/skbuff.h>
 #include <net/addrconf.h>
 #include <net/ip.h>
 
-#include "mackeep.h"
+#include "compat.h"
+#include "net.h"
 
 unsigned int mackeep_output4(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state);

@@ -26,8 +26,12 @@
 #include <linux/random.h>
 #include <net/switchdev.h>
 
+#include "bridge.h"
 #include "hash.h"
-#include "mackeep.h"
+#include "net.h"
+#include "ownport.h"
+#include "station.h"
+#include "stp.h"
 
 #define MACKEEP_OWNPORT_HELD	256		/* frames that wait, at most */
 #define MACKEEP_OWNPORT_QUIET	(30 * HZ)	/* without a flood */
@@ -224,7 +228,7 @@ int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 	from |= (u64)skb->dev->ifindex << 32;
 	pair = mackeep_hash(to ^ mackeep_ownport_key[0],
 			    from ^ mackeep_ownport_key[1]);
-	moment = jiffies + mackeep_net_now(mn);
+	moment = jiffies + mackeep_genid(mn);
 	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
 	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))
 		return dev_queue_xmit(skb);
@@ -278,7 +282,7 @@ static int mackeep_ownport_fdb(struct notifier_block *nb, unsigned long event,
 
 	if (event == SWITCHDEV_FDB_ADD_TO_DEVICE ||
 	    event == SWITCHDEV_FDB_DEL_TO_DEVICE)
-		mackeep_net_news(mackeep_net(dev_net(info->dev)));
+		mackeep_genid_bump(mackeep_net(dev_net(info->dev)));
 	return NOTIFY_DONE;
 }
 
@@ -290,7 +294,7 @@ static int mackeep_ownport_setup(struct notifier_block *nb, unsigned long event,
 	struct mackeep_net *mn = mackeep_net(dev_net(info->dev));
 
 	mackeep_stp_changed(mn);
-	mackeep_net_news(mn);
+	mackeep_genid_bump(mn);
 	return NOTIFY_DONE;
 }
 

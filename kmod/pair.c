@@ -22,7 +22,12 @@
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
+
+#include "filter.h"
+#include "net.h"
+#include "pair.h"
+#include "policy.h"
 
 /* Two stamps of 8 s, see learn.c: who was used since is in use. */
 #define MACKEEP_PAIR_BUSY	(16 * HZ)
@@ -149,7 +154,8 @@ mackeep_pair_alloc(const struct mackeep_net *mn,
 	memset(&pair->was, 0, sizeof(pair->was));
 	pair->answered = false;
 	pair->vlan = macs->vlan;
-	pair->policy = mackeep_policy_find(mn, macs->policy) ? macs->policy : 0;
+	pair->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
+			       macs->policy : 0;
 	pair->proven = proven;
 	pair->used = jiffies;
 	pair->shown = jiffies;
@@ -187,7 +193,7 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 		call_rcu(&old->rcu, mackeep_pair_free);
 	}
 	WRITE_ONCE(pairs->changes, pairs->changes + 1);
-	mackeep_net_news(mn);
+	mackeep_genid_bump(mn);
 }
 
 static void mackeep_pair_add(struct mackeep_net *mn,
@@ -368,16 +374,11 @@ mackeep_pair_answered(struct mackeep_net *mn,
 		return MACKEEP_PAIR_UNKNOWN;
 	ether_addr_copy(dst, pair->dst);
 	if (!ether_addr_equal(mac, dst))
-		return READ_ONCE(pair->answered) ? MACKEEP_PAIR_NOT_ANY_MORE :
-						   MACKEEP_PAIR_ELSEWHERE;
+		return READ_ONCE(pair->answered) ? MACKEEP_PAIR_LEFT :
+						   MACKEEP_PAIR_KNOWN;
 	if (!READ_ONCE(pair->answered))
 		WRITE_ONCE(pair->answered, true);
-	return MACKEEP_PAIR_THERE;
-}
-
-bool mackeep_pair_fixed(const struct mackeep_net *mn, u8 id)
-{
-	return mackeep_policy_now(mn, id)->flags & XT_MACKEEP_REFRESH_FIRST;
+	return MACKEEP_PAIR_KNOWN;
 }
 
 /*
@@ -401,7 +402,7 @@ void mackeep_pair_move(struct mackeep_net *mn,
 	spin_lock_bh(&pairs->lock);
 	pair = mackeep_pair_client(pairs, key);
 	if (pair && !ether_addr_equal(pair->src, mac) &&
-	    !mackeep_pair_fixed(mn, pair->policy)) {
+	    !mackeep_policy_fixed(&mn->policies, pair->policy)) {
 		ether_addr_copy(macs.src, mac);
 		macs.vlan = pair->vlan;
 		macs.policy = pair->policy;
@@ -420,13 +421,13 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 	struct mackeep_pairs *pairs = &mn->pairs;
 	const struct mackeep_pair *pair;
 
-	macs->checked = mackeep_net_now(mn);
+	macs->checked = mackeep_genid(mn);
 	if (!READ_ONCE(pairs->moved))
 		return false;
 	pair = mackeep_pair_client(pairs, key);
 	if (!pair || !ether_addr_equal(pair->was.src, macs->src) ||
 	    ether_addr_equal(pair->src, macs->src) ||
-	    mackeep_pair_fixed(mn, macs->policy))
+	    mackeep_policy_fixed(&mn->policies, macs->policy))
 		return false;
 	ether_addr_copy(macs->src, pair->src);
 	return true;
@@ -442,7 +443,7 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	u32 news = mackeep_net_now(mn);
+	u32 genid = mackeep_genid(mn);
 	struct mackeep_pair *pair;
 
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
@@ -459,7 +460,7 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 		*was = pair->was;
 	if (mackeep_pair_follow(mn, key, macs) && was)
 		ether_addr_copy(was->src, pair->src);
-	macs->checked = news;
+	macs->checked = genid;
 
 	if (mackeep_pair_since(READ_ONCE(pair->used)) > HZ) {
 		spin_lock_bh(&pairs->lock);
@@ -543,23 +544,21 @@ static unsigned int mackeep_pair_flush_list(struct mackeep_net *mn,
 	}
 	list_splice(&others, list);
 	if (n)
-		mackeep_net_news(mn);
+		mackeep_genid_bump(mn);
 	spin_unlock_bh(&pairs->lock);
 	return n;
 }
 
-/* May sleep. Not while the cache comes or goes, hence the mutex. */
+/* May sleep. Under mackeep_net_mutex: not while the cache comes or goes. */
 unsigned int mackeep_pair_flush(struct mackeep_net *mn,
 				const struct mackeep_filter *filter)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	unsigned int n;
 
-	mutex_lock(&mackeep_net_mutex);
-	n = mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
-	    mackeep_pair_flush_list(mn, &pairs->proven, filter);
-	mutex_unlock(&mackeep_net_mutex);
-	return n;
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	return mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
+	       mackeep_pair_flush_list(mn, &pairs->proven, filter);
 }
 
 /* As mackeep_pair_flush_list(). */
@@ -610,7 +609,7 @@ void mackeep_pair_stop(struct mackeep_net *mn)
 	mackeep_pair_flush_list(mn, &pairs->fresh, &all);
 	mackeep_pair_flush_list(mn, &pairs->proven, &all);
 	/* Flows adopted before the hooks went must not match after a restart. */
-	mackeep_net_news(mn);
+	mackeep_genid_bump(mn);
 }
 
 /* The table is there as long as the namespace, for dumps that take long. */

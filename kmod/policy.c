@@ -18,9 +18,11 @@
  * Packets read newest and rules without a lock: after a change of either they are
  * told that there are news, so that none goes on as it was found in order before.
  */
+#include <linux/netfilter/xt_MACKEEP.h>
 #include <linux/slab.h>
 
-#include "mackeep.h"
+#include "net.h"
+#include "policy.h"
 
 static bool mackeep_policy_equal(const struct mackeep_policy *policy,
 				 const struct xt_mackeep_tginfo *info)
@@ -35,7 +37,7 @@ static bool mackeep_policy_equal(const struct mackeep_policy *policy,
 static struct mackeep_policy *
 mackeep_policy_slot(struct mackeep_net *mn, int slot)
 {
-	return rcu_dereference_protected(mn->policy[slot],
+	return rcu_dereference_protected(mn->policies.slot[slot],
 					 lockdep_is_held(&mackeep_net_mutex));
 }
 
@@ -44,16 +46,17 @@ mackeep_policy_slot(struct mackeep_net *mn, int slot)
  * do. policy is what the number leads to, if to anything.
  */
 const struct mackeep_policy *
-mackeep_policy_instead(const struct mackeep_net *mn,
+mackeep_policy_instead(const struct mackeep_policies *policies,
 		       const struct mackeep_policy *policy)
 {
+	const struct mackeep_net *mn = policies->none.mn;
 	const struct mackeep_policy *newest;
 
 	/* nft gives flows the helper, and no rule */
-	if (policy == &mn->policy_none && READ_ONCE(mn->want_hooks))
+	if (policy == &policies->none && READ_ONCE(mn->want_hooks))
 		return policy;
-	newest = rcu_dereference(mn->newest);
-	return newest ?: &mn->policy_none;
+	newest = rcu_dereference(policies->newest);
+	return newest ?: &policies->none;
 }
 
 /* Of those that have a rule, the one whose rule came last */
@@ -62,42 +65,53 @@ static void mackeep_policy_update(struct mackeep_net *mn)
 	struct mackeep_policy *policy, *newest = NULL;
 	int slot;
 
-	if (mn->policy_none.rules)
-		newest = &mn->policy_none;
+	if (mn->policies.none.rules)
+		newest = &mn->policies.none;
 	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
 		policy = mackeep_policy_slot(mn, slot);
 		if (policy && policy->rules &&
 		    (!newest || policy->turn > newest->turn))
 			newest = policy;
 	}
-	rcu_assign_pointer(mn->newest, newest);
-	mackeep_net_news(mn);
+	rcu_assign_pointer(mn->policies.newest, newest);
+	mackeep_genid_bump(mn);
+}
+
+/* A slot for new options; 0, which is the number of none, when all are taken. */
+static int mackeep_policy_free_slot(struct mackeep_net *mn)
+{
+	int slot;
+
+	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++)
+		if (!mackeep_policy_slot(mn, slot))
+			return slot;
+	return 0;
 }
 
 /*
- * A slot for new options. Returns 0, which is policy_none's and no slot, when there
- * are rules with all of them. May sleep.
+ * Gives up the options that went longest ago, and returns their number; 0 when
+ * all have rules. The caller takes the number off records and pairs before it
+ * lets anybody have it.
  */
-static int mackeep_policy_free_slot(struct mackeep_net *mn)
+u8 mackeep_policy_retire(struct mackeep_net *mn)
 {
 	struct mackeep_policy *policy, *oldest = NULL;
 	int slot;
 
+	lockdep_assert_held(&mackeep_net_mutex);
+
 	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
 		policy = mackeep_policy_slot(mn, slot);
-		if (!policy)
-			return slot;
-		if (!policy->rules && (!oldest || policy->turn < oldest->turn))
+		if (policy && !policy->rules &&
+		    (!oldest || policy->turn < oldest->turn))
 			oldest = policy;
 	}
 	if (!oldest)
 		return 0;
 
 	slot = oldest->id;
-	RCU_INIT_POINTER(mn->policy[slot], NULL);
+	RCU_INIT_POINTER(mn->policies.slot[slot], NULL);
 	synchronize_rcu();
-	mackeep_record_forget(mn->net, slot);
-	mackeep_pair_forget(mn, slot);
 	kfree(oldest);
 	return slot;
 }
@@ -125,14 +139,14 @@ mackeep_policy_add(struct mackeep_net *mn, const struct xt_mackeep_tginfo *info)
 	policy->mask[IP_CT_DIR_REPLY] = info->reply_mask;
 	policy->flags = info->flags & XT_MACKEEP_POLICY_FLAGS;
 	policy->id = slot;
-	rcu_assign_pointer(mn->policy[slot], policy);
+	rcu_assign_pointer(mn->policies.slot[slot], policy);
 	return policy;
 }
 
 struct mackeep_policy *mackeep_policy_get(struct mackeep_net *mn,
 					  const struct xt_mackeep_tginfo *info)
 {
-	struct mackeep_policy *policy = &mn->policy_none;
+	struct mackeep_policy *policy = &mn->policies.none;
 	int slot;
 
 	lockdep_assert_held(&mackeep_net_mutex);
@@ -148,7 +162,7 @@ struct mackeep_policy *mackeep_policy_get(struct mackeep_net *mn,
 		return policy;
 
 	WRITE_ONCE(policy->rules, policy->rules + 1);
-	policy->turn = ++mn->policy_turn;
+	policy->turn = ++mn->policies.turn;
 	mackeep_policy_update(mn);
 	return policy;
 }
@@ -163,12 +177,17 @@ void mackeep_policy_put(struct mackeep_policy *policy)
 	WRITE_ONCE(policy->rules, policy->rules - 1);
 	if (policy->rules)
 		return;
-	policy->turn = ++mn->policy_turn;
+	policy->turn = ++mn->policies.turn;
 	mackeep_policy_update(mn);
-	if (mn->gone && policy != &mn->policy_none) {
-		RCU_INIT_POINTER(mn->policy[policy->id], NULL);
+	if (mn->policies.gone && policy != &mn->policies.none) {
+		RCU_INIT_POINTER(mn->policies.slot[policy->id], NULL);
 		kfree_rcu(policy, rcu);
 	}
+}
+
+void mackeep_policy_net_init(struct mackeep_net *mn)
+{
+	mn->policies.none.mn = mn;
 }
 
 /* Rules that are still there take theirs with them. */
@@ -178,12 +197,12 @@ void mackeep_policy_net_exit(struct mackeep_net *mn)
 	int slot;
 
 	mutex_lock(&mackeep_net_mutex);
-	mn->gone = true;
+	mn->policies.gone = true;
 	for (slot = 1; slot < MACKEEP_POLICY_SLOTS; slot++) {
 		policy = mackeep_policy_slot(mn, slot);
 		if (!policy || policy->rules)
 			continue;
-		RCU_INIT_POINTER(mn->policy[slot], NULL);
+		RCU_INIT_POINTER(mn->policies.slot[slot], NULL);
 		kfree_rcu(policy, rcu);
 	}
 	mutex_unlock(&mackeep_net_mutex);

@@ -24,7 +24,12 @@
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_helper.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
+
+#include "filter.h"
+#include "net.h"
+#include "policy.h"
+#include "record.h"
 
 #define MACKEEP_HELPERS		4
 
@@ -75,8 +80,8 @@ mackeep_record_helper(const struct nf_conn *ct)
 }
 
 /*
- * A flow that had a helper whose module went (an older load of this one, most
- * likely) has the room, and nobody looks into it any more.
+ * A flow that had a helper whose module went, most likely an older load of this
+ * one. Its private area is still allocated and unused.
  */
 static struct mackeep_record *
 mackeep_record_reattach(struct nf_conn *ct, struct nf_conn_help *help,
@@ -190,36 +195,37 @@ static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 				 const struct mackeep_macs *macs)
 {
 	const struct mackeep_net *mn = mackeep_net(nf_ct_net(ct));
-	bool news = !mackeep_record_shows(rec, macs);
+	bool changed = !mackeep_record_shows(rec, macs);
 
 	WRITE_ONCE(rec->checked, 0);
-	smp_wmb(); /* not plain before odd: plain.c looks for no more */
+	smp_wmb(); /* fast.c looks for no more than this */
 	WRITE_ONCE(rec->seq, rec->seq + 1);
 	smp_wmb(); /* odd before any change; pairs with mackeep_record_read() */
 	ether_addr_copy(rec->orig.src, macs->src);
 	ether_addr_copy(rec->orig.dst, macs->dst);
 	rec->ifindex = macs->ifindex;
 	rec->vlan = macs->vlan;
-	rec->policy = mackeep_policy_find(mn, macs->policy) ? macs->policy : 0;
+	rec->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
+			      macs->policy : 0;
 	rec->checked = macs->checked;
 	WRITE_ONCE(rec->how, (rec->how & MACKEEP_INFO_FORWARDED) |
 			     mackeep_record_how(macs));
 	smp_wmb(); /* every change before even */
 	WRITE_ONCE(rec->seq, rec->seq + 1);
-	return news;
+	return changed;
 }
 
 /* Listeners are told when the record shows something new. */
 void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
 			  const struct mackeep_macs *macs)
 {
-	bool news;
+	bool changed;
 
 	spin_lock_bh(&ct->lock);
-	news = mackeep_record_store(ct, rec, macs);
+	changed = mackeep_record_store(ct, rec, macs);
 	spin_unlock_bh(&ct->lock);
 
-	if (news)
+	if (changed)
 		nf_conntrack_event_cache(IPCT_HELPER, ct);
 }
 
@@ -232,15 +238,15 @@ bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
 			    const struct mackeep_macs *old,
 			    const struct mackeep_macs *macs)
 {
-	bool same, news = false;
+	bool same, changed = false;
 
 	spin_lock_bh(&ct->lock);
 	same = mackeep_record_shows(rec, old);
 	if (same)
-		news = mackeep_record_store(ct, rec, macs);
+		changed = mackeep_record_store(ct, rec, macs);
 	spin_unlock_bh(&ct->lock);
 
-	if (news)
+	if (changed)
 		nf_conntrack_event_cache(IPCT_HELPER, ct);
 	return same;
 }
@@ -454,7 +460,7 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	macs.vlan = info->vlan;
 	/* Another box numbers its rules differently. */
 	if (info->policy < MACKEEP_POLICY_SLOTS &&
-	    mackeep_policy_find(mackeep_net(net), info->policy))
+	    mackeep_policy_find(&mackeep_net(net)->policies, info->policy))
 		macs.policy = info->policy;
 	macs.flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs.via = macs.flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;

@@ -10,7 +10,8 @@
 #include <linux/seq_file.h>
 #include <linux/seq_file_net.h>
 
-#include "mackeep.h"
+#include "net.h"
+#include "stat.h"
 
 static const char *const mackeep_stat_names[] = {
 #define MACKEEP_STAT(name) #name,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* The counters of a namespace, and /proc/net/stat/mackeep. */
 #ifndef _MACKEEP_STAT_H
 #define _MACKEEP_STAT_H
+
+struct mackeep_net;
 
 enum {
 #define MACKEEP_STAT(name) MACKEEP_STAT_##name,
@@ -13,5 +16,8 @@ enum {
 struct mackeep_stat {
 	unsigned long count[MACKEEP_STAT_MAX];
 };
+
+int mackeep_stat_net_init(struct mackeep_net *mn);
+void mackeep_stat_net_exit(struct mackeep_net *mn);
 
 #endif /* _MACKEEP_STAT_H */

@@ -17,7 +17,9 @@
 #include <linux/jhash.h>
 #include <linux/slab.h>
 
-#include "mackeep.h"
+#include "bridge.h"
+#include "net.h"
+#include "station.h"
 
 #define MACKEEP_STATION_MAX	16384
 
@@ -78,8 +80,8 @@ static void mackeep_station_add(struct mackeep_net *mn,
 }
 
 /*
- * Under rcu_read_lock(). A frame of the station came in by the port. It is news
- * only where the bridge, which has seen the frame, does not tell the same.
+ * Under rcu_read_lock(). A frame of the station came in by the port. That matters
+ * only where the bridge, which has seen the frame, does not say the same.
  */
 void mackeep_station_seen(struct mackeep_net *mn, const struct net_device *br,
 			  const u8 *mac, u16 vid, const struct net_device *port)
@@ -87,13 +89,13 @@ void mackeep_station_seen(struct mackeep_net *mn, const struct net_device *br,
 	struct mackeep_stations *stations = &mn->stations;
 	struct mackeep_station *station;
 	struct mackeep_station_key key;
-	bool news;
+	bool moved;
 
 	mackeep_station_key(&key, br, mac, vid);
 	spin_lock_bh(&stations->lock);
 	station = rhashtable_lookup_fast(&stations->table, &key,
 					 mackeep_station_params);
-	news = !station || station->port != port->ifindex;
+	moved = !station || station->port != port->ifindex;
 	if (station) {
 		WRITE_ONCE(station->port, port->ifindex);
 		list_move_tail(&station->list, &stations->list);
@@ -102,9 +104,9 @@ void mackeep_station_seen(struct mackeep_net *mn, const struct net_device *br,
 	}
 	spin_unlock_bh(&stations->lock);
 
-	if (news && mackeep_bridge_port(br, mac, vid) != port) {
+	if (moved && mackeep_bridge_port(br, mac, vid) != port) {
 		WRITE_ONCE(stations->contrary, true);
-		mackeep_net_news(mn);
+		mackeep_genid_bump(mn);
 	}
 }
 

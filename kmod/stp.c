@@ -13,7 +13,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
-#include "mackeep.h"
+#include "net.h"
+#include "stp.h"
 
 struct mackeep_stp_port {
 	u32 ifindex;
@@ -102,7 +103,7 @@ static void mackeep_stp_work(struct work_struct *work)
 	old = rtnl_dereference(mn->stp.blocked);
 	rcu_assign_pointer(mn->stp.blocked, mackeep_stp_scan(mn));
 	rtnl_unlock();
-	mackeep_net_news(mn);
+	mackeep_genid_bump(mn);
 	if (old)
 		kvfree_rcu(old, rcu);
 }

@@ -8,7 +8,8 @@
 #include <linux/sysctl.h>
 #include <linux/user_namespace.h>
 
-#include "mackeep.h"
+#include "net.h"
+#include "sysctl.h"
 
 static char *lift_mark = "0x4d4b";
 module_param(lift_mark, charp, 0444);

@@ -5,7 +5,13 @@
 #include <linux/module.h>
 #include <linux/netfilter/x_tables.h>
 
-#include "mackeep.h"
+#include "lasthop.h"
+#include "learn.h"
+#include "net.h"
+#include "pair.h"
+#include "policy.h"
+#include "record.h"
+#include "target.h"
 
 /* OUTPUT: have the flow adopted at POST_ROUTING, with this rule's marks. */
 static void mackeep_target_adopt(struct mackeep_net *mn, struct nf_conn *ct,
@@ -57,6 +63,27 @@ static unsigned int mackeep_tg(struct sk_buff *skb,
 	return XT_CONTINUE;
 }
 
+/*
+ * The options of a rule. When all numbers are taken, the options that went longest
+ * ago lose theirs, which then must lead nowhere before it is given away.
+ */
+static struct mackeep_policy *
+mackeep_target_policy(struct mackeep_net *mn,
+		      const struct xt_mackeep_tginfo *info)
+{
+	struct mackeep_policy *policy = mackeep_policy_get(mn, info);
+	u8 id;
+
+	if (policy != ERR_PTR(-ENOSPC))
+		return policy;
+	id = mackeep_policy_retire(mn);
+	if (!id)
+		return policy;
+	mackeep_record_forget(mn->net, id);
+	mackeep_pair_forget(mn, id);
+	return mackeep_policy_get(mn, info);
+}
+
 static int mackeep_tg_check(const struct xt_tgchk_param *par)
 {
 	struct xt_mackeep_tginfo *info = par->targinfo;
@@ -98,7 +125,7 @@ static int mackeep_tg_check(const struct xt_tgchk_param *par)
 				    err);
 		goto err_unlock;
 	}
-	policy = mackeep_policy_get(mn, info);
+	policy = mackeep_target_policy(mn, info);
 	if (IS_ERR(policy)) {
 		err = PTR_ERR(policy);
 		if (err == -ENOSPC)

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * POST_ROUTING, and most packets are plain: made here, whole, of a flow that
- * output.c has found to be plain, and nothing has changed since. What it would
- * find out about them and do to them comes to this. All others are left to it.
+ * POST_ROUTING, the fast path: a packet made here, whole, of a flow that adopt.c
+ * has settled, when nothing has changed since. What output.c would find out about
+ * such packets and do to them comes to this. All others are left to it.
  */
 #include <linux/bpf-cgroup.h>
 #include <net/route.h>
 
+#include "adopt.h"
+#include "fast.h"
+#include "net.h"
 #include "output.h"
+#include "record.h"
 
-/* Each is 0 in a plain packet: asked one by one they would cost twice as much. */
+/* Each is 0 on the fast path: asked one by one they would cost twice as much. */
 static __always_inline unsigned long
-mackeep_plain_odd(const struct sk_buff *skb, const struct nf_conn *ct, bool v6)
+mackeep_fast_odd(const struct sk_buff *skb, const struct nf_conn *ct, bool v6)
 {
 	const struct dst_entry *dst = skb_dst(skb);
 	unsigned long odd;
@@ -25,7 +29,7 @@ mackeep_plain_odd(const struct sk_buff *skb, const struct nf_conn *ct, bool v6)
 }
 
 static __always_inline bool
-mackeep_plain_fits(const struct sk_buff *skb, const struct inet6_dev *idev,
+mackeep_fast_fits(const struct sk_buff *skb, const struct inet6_dev *idev,
 		   bool v6)
 {
 	if (!v6)
@@ -39,7 +43,7 @@ mackeep_plain_fits(const struct sk_buff *skb, const struct inet6_dev *idev,
  * what that leaves by the type.
  */
 static __always_inline void
-mackeep_plain_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
+mackeep_fast_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
 {
 	BUILD_BUG_ON(offsetof(struct mackeep_record, orig.src) + sizeof(u64) >
 		     sizeof(*rec));
@@ -49,11 +53,11 @@ mackeep_plain_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
 }
 
 /*
- * The header of a plain packet, into the headroom. False where there is more to
- * ask; what has been written there by then does not matter.
+ * Writes the header into the headroom. False where there is more to ask; what has
+ * been written there by then does not matter.
  */
 static __always_inline bool
-mackeep_plain_header(const struct mackeep_net *mn, struct sk_buff *skb,
+mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
 		     const struct mackeep_record *rec,
 		     enum ip_conntrack_dir dir, const struct inet6_dev *idev,
 		     bool v6)
@@ -61,19 +65,19 @@ mackeep_plain_header(const struct mackeep_net *mn, struct sk_buff *skb,
 	struct mackeep_header *hdr = (void *)(skb->data - ETH_HLEN);
 	u32 seq;
 
-	if (!mackeep_plain_fits(skb, idev, v6) ||
+	if (!mackeep_fast_fits(skb, idev, v6) ||
 	    skb->data - HH_DATA_MOD < skb->head)
 		return false;
 
 	seq = READ_ONCE(rec->seq);
-	smp_rmb(); /* where it is odd, nothing is plain: mackeep_record_store() */
-	if ((rec->checked ^ atomic_read(&mn->news)) |
+	smp_rmb(); /* where it is odd, checked is 0: mackeep_record_store() */
+	if ((rec->checked ^ atomic_read(&mn->genid)) |
 	    (rec->ifindex ^ skb->dev->ifindex))
 		return false;
 	if (dir == IP_CT_DIR_ORIGINAL)
 		*hdr = rec->orig;
 	else
-		mackeep_plain_turn(hdr, rec);
+		mackeep_fast_turn(hdr, rec);
 	*(__be16 *)(hdr + 1) = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
 	smp_rmb(); /* as mackeep_record_read() */
 	return READ_ONCE(rec->seq) == seq;
@@ -81,7 +85,7 @@ mackeep_plain_header(const struct mackeep_net *mn, struct sk_buff *skb,
 
 /* The header is in the headroom. What dev_queue_xmit() returns. */
 static __always_inline int
-mackeep_plain_send(struct mackeep_net *mn, struct sk_buff *skb,
+mackeep_fast_send(struct mackeep_net *mn, struct sk_buff *skb,
 		   enum ip_conntrack_dir dir, struct inet6_dev *idev, bool v6)
 {
 	if (dir == IP_CT_DIR_ORIGINAL)
@@ -93,9 +97,9 @@ mackeep_plain_send(struct mackeep_net *mn, struct sk_buff *skb,
 	return dev_queue_xmit(skb);
 }
 
-/* As above, where a control group has a program that may see what leaves. */
+/* As above, when a cgroup egress program must see the packet first. */
 static noinline unsigned int
-mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
+mackeep_fast_filter(struct mackeep_net *mn, struct sk_buff *skb,
 		  const struct nf_hook_state *state)
 {
 	bool v6 = state->pf == NFPROTO_IPV6;
@@ -109,7 +113,7 @@ mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
 		return mackeep_output_stolen(ret);
 	}
 	nf_ct_get(skb, &ctinfo);
-	err = mackeep_plain_send(mn, skb, CTINFO2DIR(ctinfo),
+	err = mackeep_fast_send(mn, skb, CTINFO2DIR(ctinfo),
 				 mackeep_output_idev(skb, v6), v6);
 	/* The program may want the sender to slow down. */
 	return mackeep_output_stolen(err ?: ret);
@@ -117,7 +121,7 @@ mackeep_plain_ask(struct mackeep_net *mn, struct sk_buff *skb,
 
 /* A copy that another rule sends to a monitor comes by here as well: no record. */
 static __always_inline unsigned int
-mackeep_plain_other(struct mackeep_net *mn, struct sk_buff *skb,
+mackeep_fast_other(struct mackeep_net *mn, struct sk_buff *skb,
 		    const struct nf_hook_state *state, bool v6)
 {
 	if (unlikely(mackeep_duplicate()))
@@ -128,23 +132,23 @@ mackeep_plain_other(struct mackeep_net *mn, struct sk_buff *skb,
 
 /* A packet of the flow of that record. */
 static __always_inline unsigned int
-mackeep_plain_kept(struct mackeep_net *mn, struct sk_buff *skb,
+mackeep_fast_kept(struct mackeep_net *mn, struct sk_buff *skb,
 		   const struct nf_hook_state *state,
 		   const struct mackeep_record *rec,
 		   enum ip_conntrack_dir dir, bool v6)
 {
 	struct inet6_dev *idev = mackeep_output_idev(skb, v6);
 
-	if (!mackeep_plain_header(mn, skb, rec, dir, idev, v6))
-		return mackeep_plain_other(mn, skb, state, v6);
+	if (!mackeep_fast_header(mn, skb, rec, dir, idev, v6))
+		return mackeep_fast_other(mn, skb, state, v6);
 	if (mackeep_egress_bpf())
-		return mackeep_plain_ask(mn, skb, state);
-	return mackeep_output_stolen(mackeep_plain_send(mn, skb, dir, idev,
+		return mackeep_fast_filter(mn, skb, state);
+	return mackeep_output_stolen(mackeep_fast_send(mn, skb, dir, idev,
 							v6));
 }
 
 static __always_inline unsigned int
-mackeep_plain(struct mackeep_net *mn, struct sk_buff *skb,
+mackeep_fast(struct mackeep_net *mn, struct sk_buff *skb,
 	      const struct nf_hook_state *state, bool v6)
 {
 	const struct nf_conntrack_helper *helper = NULL;
@@ -165,25 +169,25 @@ mackeep_plain(struct mackeep_net *mn, struct sk_buff *skb,
 		return NF_ACCEPT;
 
 	if (!helper || !mackeep_record_ours(helper) ||
-	    mackeep_plain_odd(skb, ct, v6))
-		return mackeep_plain_other(mn, skb, state, v6);
+	    mackeep_fast_odd(skb, ct, v6))
+		return mackeep_fast_other(mn, skb, state, v6);
 
 	rec = mackeep_record_data(help);
 	if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
-		return mackeep_plain_kept(mn, skb, state, rec,
+		return mackeep_fast_kept(mn, skb, state, rec,
 					  IP_CT_DIR_ORIGINAL, v6);
-	return mackeep_plain_kept(mn, skb, state, rec, IP_CT_DIR_REPLY, v6);
+	return mackeep_fast_kept(mn, skb, state, rec, IP_CT_DIR_REPLY, v6);
 }
 
 /* Both run under rcu_read_lock(), in process context or softirq. */
-unsigned int mackeep_plain4(void *priv, struct sk_buff *skb,
+unsigned int mackeep_fast4(void *priv, struct sk_buff *skb,
 			    const struct nf_hook_state *state)
 {
-	return mackeep_plain(priv, skb, state, false);
+	return mackeep_fast(priv, skb, state, false);
 }
 
-unsigned int mackeep_plain6(void *priv, struct sk_buff *skb,
+unsigned int mackeep_fast6(void *priv, struct sk_buff *skb,
 			    const struct nf_hook_state *state)
 {
-	return mackeep_plain(priv, skb, state, true);
+	return mackeep_fast(priv, skb, state, true);
 }

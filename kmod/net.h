@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A network namespace: what it keeps, and when it has hooks. */
+#ifndef _MACKEEP_NET_H
+#define _MACKEEP_NET_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/netfilter.h>
+#include <linux/percpu.h>
+#include <linux/types.h>
+#include <net/netns/generic.h>
+
+#include "compat.h"
+#include "device.h"
+#include "lasthop.h"
+#include "move.h"
+#include "ownport.h"
+#include "pair.h"
+#include "policy.h"
+#include "stat.h"
+#include "station.h"
+#include "stp.h"
+
+#define MACKEEP_HOOKS		8
+#define MACKEEP_LEARN_HOOKS	2
+
+/*
+ * Answers that are remembered for a moment. Each slot holds a hash of the
+ * question, the moment and the answer in one u64: a 64-bit CPU reads and writes
+ * that in one piece. On 32 bits a reader may see halves of two; then the hash
+ * does not match, but for one time in 2^32.
+ */
+#define MACKEEP_SLOTS_BITS	10
+
+struct mackeep_slots {
+	u64 nosock[1 << MACKEEP_SLOTS_BITS];	/* sock.c; first for each frame */
+	u64 known[1 << MACKEEP_SLOTS_BITS];	/* ownport.c */
+	u64 ways[1 << MACKEEP_SLOTS_BITS];	/* lift.c */
+	u64 lifted[1 << MACKEEP_SLOTS_BITS];	/* learn.c */
+	u64 frags[256];				/* frag.c */
+};
+
+struct mackeep_net {
+	/* Every packet reads these; they hardly ever change. */
+	struct net *net;
+	struct mackeep_stat __percpu *stat;
+	atomic_t genid;			/* odd; see mackeep_genid_bump() */
+
+	struct mackeep_policies policies;
+	struct mackeep_pairs pairs;
+	struct mackeep_stations stations;
+	struct mackeep_moves moves;
+	struct mackeep_devices devices;
+	struct mackeep_stp stp;
+	struct mackeep_lasthop lasthop;
+	struct mackeep_ownport ownport;
+	struct mackeep_slots *slots;	/* while started */
+	atomic_t expected;		/* flows that the proxy opened; sock.c */
+
+	/* sysctls */
+	u32 lift_mark;
+	u32 lift_mask;
+	unsigned int pair_max;
+	unsigned int pair_timeout;	/* seconds */
+	unsigned int neigh;		/* neighbour fallback: 0 off, 1 on */
+	struct ctl_table_header *sysctl;
+
+	unsigned int users;		/* rules; under mackeep_net_mutex */
+	unsigned int strict;		/* of which strict; read without */
+	bool started;			/* the pair cache is there; likewise */
+	bool hooked;			/* the hooks are; likewise */
+	struct nf_hook_ops hooks[MACKEEP_HOOKS];
+	unsigned int want_hooks;	/* sysctl: hooks without a rule; likewise */
+	bool learning;			/* the learning hooks are; likewise */
+	struct nf_hook_ops learn_hooks[MACKEEP_LEARN_HOOKS];
+};
+
+extern unsigned int mackeep_net_id;
+
+/* Serialises users coming and going, in all namespaces; hooks never take it. */
+extern struct mutex mackeep_net_mutex;
+
+static inline struct mackeep_net *mackeep_net(const struct net *net)
+{
+	return net_generic(net, mackeep_net_id);
+}
+
+/* All of these may sleep and need mackeep_net_mutex. */
+int mackeep_net_get(struct mackeep_net *mn);
+void mackeep_net_put(struct mackeep_net *mn);
+int mackeep_net_want_hooks(struct mackeep_net *mn, bool want);
+int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
+		     const struct nf_hook_ops *from, unsigned int n);
+void mackeep_net_close(struct mackeep_net *mn);
+void mackeep_net_stop(struct mackeep_net *mn);
+
+/*
+ * Generation id of all that a record's MACs depend on: pairs, moves, rules, and
+ * where a bridge has its stations. A record keeps the one that it was found valid
+ * at in "checked"; 0 is never. Its lowest bit is free there, and says that the
+ * flow's packets may take the fast path.
+ */
+#define MACKEEP_GENID_FAST	1
+
+/* Something of that has changed: each flow is looked at again. */
+static inline void mackeep_genid_bump(struct mackeep_net *mn)
+{
+	smp_mb__before_atomic(); /* the change before its number */
+	atomic_add(2, &mn->genid);
+}
+
+/* What is read after this is as new as the number says, or newer. */
+static inline u32 mackeep_genid(const struct mackeep_net *mn)
+{
+	u32 genid = atomic_read(&mn->genid);
+
+	smp_rmb(); /* pairs with mackeep_genid_bump() */
+	return genid & ~MACKEEP_GENID_FAST;
+}
+
+#define MACKEEP_STAT_INC(mn, name) \
+	this_cpu_inc((mn)->stat->count[MACKEEP_STAT_##name])
+
+#endif /* _MACKEEP_NET_H */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The record of a flow, in its conntrack entry. */
+#ifndef _MACKEEP_RECORD_H
+#define _MACKEEP_RECORD_H
+
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+
+#include "compat.h"
+#include "filter.h"
+#include "macs.h"
+
+/*
+ * What fast.c reads comes first: in an extension area that has nothing but a
+ * helper it ends with a cache line, the only one of a flow's own that MACKEEP
+ * adds to those which the stack reads for a packet.
+ */
+struct mackeep_record {
+	u32 seq;			/* odd while being written */
+	u32 ifindex;
+	u32 checked;
+	struct mackeep_header orig;	/* of frames of that direction */
+	u8 policy;
+	u8 how;				/* flags and via, see record.c */
+	u16 vlan;
+	u32 stamp;			/* not under seq: any value is harmless */
+};
+
+static inline struct mackeep_record *
+mackeep_record_data(struct nf_conn_help *help)
+{
+	return (struct mackeep_record *)help->data;
+}
+
+int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
+			struct nf_conn *ct, enum ip_conntrack_info ctinfo);
+
+static inline bool
+mackeep_record_ours(const struct nf_conntrack_helper *helper)
+{
+	return mackeep_helper_func(helper) == mackeep_record_help;
+}
+
+struct mackeep_record *mackeep_record_find(const struct nf_conn *ct);
+struct mackeep_record *mackeep_record_attach(struct nf_conn *ct);
+void mackeep_record_read(const struct nf_conn *ct,
+			 const struct mackeep_record *rec,
+			 struct mackeep_macs *macs);
+void mackeep_record_write(struct nf_conn *ct, struct mackeep_record *rec,
+			  const struct mackeep_macs *macs);
+bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
+			    const struct mackeep_macs *old,
+			    const struct mackeep_macs *macs);
+u32 mackeep_record_stamp(const struct mackeep_record *rec);
+void mackeep_record_set_stamp(struct mackeep_record *rec, u32 stamp);
+bool mackeep_record_forwarded(const struct mackeep_record *rec);
+void mackeep_record_set_forwarded(struct nf_conn *ct,
+				  struct mackeep_record *rec, bool forwarded);
+unsigned int mackeep_record_flush(struct net *net,
+				  const struct mackeep_filter *filter);
+void mackeep_record_forget(struct net *net, u8 policy);
+int mackeep_record_init(void);
+void mackeep_record_exit(void);
+
+#endif /* _MACKEEP_RECORD_H */

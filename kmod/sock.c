@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whether a bridged frame belongs to a transparent socket of this box: to a
+ * connection, or to a UDP socket with a peer, or, where that has none, to a
+ * flow that is kept already.
+ */
+#include <linux/ipv6.h>
+#include <linux/random.h>
+#include <net/inet_sock.h>
+#include <net/l3mdev.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+#include <net/netfilter/nf_socket.h>
+#include <net/tcp.h>
+
+#include "net.h"
+#include "record.h"
+#include "sock.h"
+
+u64 mackeep_sock_secret[5] __read_mostly;
+
+/* A packet of a new flow is about to leave in somebody else's name. */
+void mackeep_sock_expect(struct mackeep_net *mn)
+{
+	atomic_inc(&mn->expected);
+}
+
+/*
+ * Whether the flow of a frame is kept already. Which zone rules of iptables put
+ * a frame into is not known here, so flows of other zones than the default one
+ * are not found.
+ */
+static bool mackeep_sock_kept(const struct mackeep_net *mn,
+			      const struct sk_buff *skb)
+{
+	u16 l3num = skb->protocol == htons(ETH_P_IPV6) ? NFPROTO_IPV6 :
+							 NFPROTO_IPV4;
+	struct nf_conntrack_tuple_hash *found;
+	struct nf_conntrack_tuple tuple;
+	struct nf_conn *ct;
+	bool kept;
+
+	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), l3num, mn->net,
+			       &tuple))
+		return false;
+	found = nf_conntrack_find_get(mn->net, &nf_ct_zone_dflt, &tuple);
+	if (!found)
+		return false;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	kept = !IS_ERR_OR_NULL(mackeep_record_find(ct));
+	nf_ct_put(ct);
+	return kept;
+}
+
+/*
+ * Whether the frame is the socket's: one that has this peer, or, where it has
+ * none, one of a flow that is kept. Proxies bind sockets to the server's or the
+ * client's address to answer in its name, and others on the network go on
+ * talking to that.
+ */
+static bool mackeep_sock_owns(const struct mackeep_net *mn,
+			      const struct sock *sk, const struct sk_buff *skb)
+{
+	if (sk->sk_protocol == IPPROTO_TCP)
+		return sk->sk_state != TCP_LISTEN;
+	if (sk->sk_state == TCP_ESTABLISHED)
+		return true;
+	if (skb->protocol == htons(ETH_P_IPV6) ?
+		    ipv6_addr_any(&sk->sk_v6_rcv_saddr) : !sk->sk_rcv_saddr)
+		return false;
+	return mackeep_sock_kept(mn, skb);
+}
+
+/* in: the device it would come in by. */
+bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
+		       const struct net_device *in)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct sock *sk;
+	bool ours;
+
+	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, in) :
+		  nf_sk_lookup_slow_v4(mn->net, skb, in);
+	if (!sk) {
+		if (!netif_is_l3_slave(in))
+			return false;
+		/* In a VRF sockets are bound to that. */
+		in = l3mdev_master_dev_rcu(in);
+		return in && mackeep_sock_find(mn, skb, in);
+	}
+
+	ours = inet_sk_transparent(sk) && mackeep_sock_owns(mn, sk, skb);
+	sock_gen_put(sk);
+	return ours;
+}
+
+void mackeep_sock_init(void)
+{
+	get_random_bytes(mackeep_sock_secret, sizeof(mackeep_sock_secret));
+	/* A factor has to be odd, or it loses bits. */
+	mackeep_sock_secret[4] |= 1;
+}
