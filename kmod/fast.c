@@ -32,9 +32,16 @@ static __always_inline bool
 mackeep_fast_fits(const struct sk_buff *skb, const struct inet6_dev *idev,
 		   bool v6)
 {
+	unsigned int mtu;
+
 	if (!v6)
-		return skb->len <= READ_ONCE(skb->dev->mtu);
-	return idev && skb->len <= READ_ONCE(idev->cnf.mtu6);
+		mtu = READ_ONCE(skb->dev->mtu);
+	else if (idev)
+		mtu = READ_ONCE(idev->cnf.mtu6);
+	else
+		return false;
+	return skb->len <= mtu ||
+	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
 /*

@@ -326,6 +326,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, orig);
 	else
 		MACKEEP_STAT_INC(mn, reply);
+	MACKEEP_STAT_INC(mn, slow);
 
 	if (likely(fits))
 		err = mackeep_output_xmit(mn, skb, &hdr, v6, apart);

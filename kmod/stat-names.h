@@ -22,6 +22,7 @@ MACKEEP_STAT(unknown)		/* packets about which nothing is known */
 /* packets */
 MACKEEP_STAT(orig)		/* rewritten, original direction */
 MACKEEP_STAT(reply)		/* rewritten, reply direction */
+MACKEEP_STAT(slow)		/* of both, those that took the slow path */
 MACKEEP_STAT(rule)		/* kept under another rule: theirs is gone */
 MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */

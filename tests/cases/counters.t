@@ -58,9 +58,11 @@ is ${stat[reply]} "$(frames west 'way == "from"')" \
 is ${stat[orig]} "$(frames east 'way == "from"')" \
 	"orig: the frames to the server"
 cmp_ok ${stat[orig]} -ge $((4 * FLOWS)) "and there were some"
+cmp_ok ${stat[slow]} -ge $((2 * FLOWS)) "slow: each flow's first packet"
+cmp_ok ${stat[slow]} -lt $((stat[orig] + stat[reply])) "slow: and not all"
 for name in $names; do
 	case $name in
-	saved | pair | pairs | lifted | lifted_sock | reply | orig) ;;
+	saved | pair | pairs | lifted | lifted_sock | reply | orig | slow) ;;
 	*) is ${stat[$name]} 0 "$name: none" ;;
 	esac
 done

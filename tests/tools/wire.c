@@ -2,7 +2,7 @@
 /*
  * wire: says which MAC addresses are on a wire.
  *
- *   wire -i IFACE [-p] [-H] [-a ADDR] [-q MS] OUT
+ *   wire -i IFACE [-p] [-H [-I]] [-a ADDR] [-q MS] OUT
  *
  * Captures every frame of IFACE, both ways, and counts alike ones: the same
  * way, MACs, VLAN, ethertype, addresses, protocol and ports. Says "ready" on
@@ -25,6 +25,8 @@
  *   -a ADDR	only frames with this address, or of no address at all
  *   -H		a line per frame instead, in order: WAY LENGTH HASH, over the
  *		whole frame, the VLAN tag included
+ *   -I		likewise, but without an untagged IPv4 header's identification
+ *		and checksum, which are never the same twice
  *
  * Exit 0; 3 when the kernel had to drop frames, which makes OUT worthless.
  */
@@ -84,7 +86,7 @@ enum { NO_PORT = -1, FOLDED = -2 };
 
 static struct flow *table[HASH_SIZE];
 static unsigned long frames, dropped;
-static bool keep_ports, hash_mode, have_only;
+static bool keep_ports, hash_mode, without_id, have_only;
 static uint8_t only[16];
 static FILE *lines;
 static double start;
@@ -191,9 +193,9 @@ static void dissect(struct key *key, const uint8_t *p, size_t len,
 	}
 }
 
-static void frame_line(const struct tpacket2_hdr *hdr, const char *way)
+static void frame_line(struct tpacket2_hdr *hdr, const char *way)
 {
-	const uint8_t *mac = (const uint8_t *)hdr + hdr->tp_mac;
+	uint8_t *mac = (uint8_t *)hdr + hdr->tp_mac;
 	uint64_t hash = FNV_START;
 	uint16_t tag = hdr->tp_vlan_tci;
 
@@ -201,12 +203,17 @@ static void frame_line(const struct tpacket2_hdr *hdr, const char *way)
 		dropped++;
 	if (hdr->tp_status & TP_STATUS_VLAN_VALID)
 		hash = fnv(hash, &tag, sizeof(tag));
+	if (without_id && hdr->tp_snaplen >= ETH_HLEN + 20 &&
+	    get16(mac + 12) == ETH_P_IP) {
+		memset(mac + ETH_HLEN + 4, 0, 2);
+		memset(mac + ETH_HLEN + 10, 0, 2);
+	}
 	hash = fnv(hash, mac, hdr->tp_snaplen);
 	fprintf(lines, "%s %u %016llx\n", way, hdr->tp_len,
 		(unsigned long long)hash);
 }
 
-static void frame_in(const struct tpacket2_hdr *hdr)
+static void frame_in(struct tpacket2_hdr *hdr)
 {
 	const uint8_t *mac = (const uint8_t *)hdr + hdr->tp_mac;
 	const struct sockaddr_ll *ll;
@@ -484,7 +491,7 @@ static void loop(int fd, int sigfd, uint8_t *ring, const char *path, int quiet)
 
 static void usage(void)
 {
-	fputs("usage: wire -i IFACE [-p] [-H] [-a ADDR] [-q MS] OUT\n",
+	fputs("usage: wire -i IFACE [-p] [-H [-I]] [-a ADDR] [-q MS] OUT\n",
 	      stderr);
 	exit(2);
 }
@@ -496,7 +503,7 @@ int main(int argc, char **argv)
 	uint8_t *ring;
 	sigset_t set;
 
-	while ((opt = getopt(argc, argv, "i:pHa:q:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:pHIa:q:")) != -1) {
 		switch (opt) {
 		case 'i':
 			iface = optarg;
@@ -506,6 +513,9 @@ int main(int argc, char **argv)
 			break;
 		case 'H':
 			hash_mode = true;
+			break;
+		case 'I':
+			without_id = true;
 			break;
 		case 'a':
 			have_only = true;
