@@ -38,11 +38,19 @@ retransmits()
 		grep -oE " retrans:[0-9/]*" | xargs
 }
 
-# TCP counts no more than it has.
-stays_untold() # TITLE
+# Connections that nothing has slowed down yet. On a busy machine TCP may have
+# taken something for lost: then others.
+untold_start() # ARGS...
 {
-	nok "$1: nothing has slowed TCP down before" told
-	is "$(retransmits)" "" "$1: and nothing was sent again"
+	local i
+
+	for i in {1..10}; do
+		held_start flow c1 -t 120 "$@" || return
+		told || [ -n "$(retransmits)" ] || return 0
+		held_stop flow
+		proxy_quiet
+	done
+	return 1
 }
 
 # How soon TCP takes what it sent for lost, at the least
@@ -88,20 +96,18 @@ round() # TITLE
 	local before t="$1, IPv$family"
 
 	# --- a program that asks to slow down, and loses nothing
-	must held_start flow c1 -s 20000 -w 20 $S1
-	stays_untold "$t"
+	ok "$t: nothing has slowed TCP down" untold_start -s 20000 -w 20 $S1
 	must spawn_ready egress egress cn $GROUP
-	ok "$t: TCP slows down as the program says" busywait 5 told
+	ok "$t: TCP slows down as the program says" busywait 30 told
 	tap_kill $spawned
 	ok "$t: and the flow goes on" held_grows flow
 	ok "$t: nothing failed" held_stop flow
 
 	# --- a queue that takes nothing
 	ok "$t: the bridge knows all stations" ns c1 load get $L1
-	must held_start flow c1 -s 20000 -w 20 $S1
-	stays_untold "$t"
+	ok "$t: nothing has slowed TCP down, once more" untold_start -s 20000 -w 20 $S1
 	must ns box tc qdisc add dev br0 root pfifo limit 0
-	ok "$t: TCP slows down as the queue drops" busywait 5 told
+	ok "$t: TCP slows down as the queue drops" busywait 30 told
 	pause 3
 	before=$(ns box ss -tinOH state established "( sport = :443 )" | grep -oE "backoff:[0-9]+")
 	is "$before" "" "$t: and goes on trying, twice a second"
@@ -114,10 +120,10 @@ round() # TITLE
 
 	# --- a queue that drops the packet before; what was lost is not missed yet
 	slowly 60s
-	must held_start flow c1 -s 500000 -w 20 $S1
-	stays_untold "$t"
+	# One whose last packet stays in the queue has none to be told of.
+	ok "$t: nothing has slowed TCP down, as before" untold_start -c 4 -s 500000 -w 20 $S1
 	stall
-	ok "$t: TCP slows down as the queue is full" busywait 5 told
+	ok "$t: TCP slows down as the queue is full" busywait 30 told
 	like "$(datagram; datagram)" "failed 0.*failed 0" "$t: a datagram's sender is not bothered"
 	unqueue
 	held_stop flow
