@@ -28,20 +28,14 @@ mackeep_fast_odd(const struct sk_buff *skb, const struct nf_conn *ct, bool v6)
 	return odd | dst_rtable(dst)->rt_pmtu | IPCB(skb)->frag_max_size;
 }
 
-static __always_inline bool
-mackeep_fast_fits(const struct sk_buff *skb, const struct inet6_dev *idev,
-		   bool v6)
+/* That of the device, as neither route nor path has another; 0: not to be told */
+static __always_inline unsigned int
+mackeep_fast_mtu(const struct sk_buff *skb, const struct inet6_dev *idev,
+		 bool v6)
 {
-	unsigned int mtu;
-
 	if (!v6)
-		mtu = READ_ONCE(skb->dev->mtu);
-	else if (idev)
-		mtu = READ_ONCE(idev->cnf.mtu6);
-	else
-		return false;
-	return skb->len <= mtu ||
-	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
+		return READ_ONCE(skb->dev->mtu);
+	return idev ? READ_ONCE(idev->cnf.mtu6) : 0;
 }
 
 /*
@@ -66,14 +60,12 @@ mackeep_fast_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
 static __always_inline bool
 mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
 		     const struct mackeep_record *rec,
-		     enum ip_conntrack_dir dir, const struct inet6_dev *idev,
-		     bool v6)
+		     enum ip_conntrack_dir dir, bool v6)
 {
 	struct mackeep_header *hdr = (void *)(skb->data - ETH_HLEN);
 	u32 seq;
 
-	if (!mackeep_fast_fits(skb, idev, v6) ||
-	    skb->data - HH_DATA_MOD < skb->head)
+	if (skb->data - HH_DATA_MOD < skb->head)
 		return false;
 
 	seq = READ_ONCE(rec->seq);
@@ -137,21 +129,51 @@ mackeep_fast_other(struct mackeep_net *mn, struct sk_buff *skb,
 		    mackeep_output4(mn, skb, state);
 }
 
-/* A packet of the flow of that record. */
+/* A packet of the flow of that record, which fits. */
 static __always_inline unsigned int
 mackeep_fast_kept(struct mackeep_net *mn, struct sk_buff *skb,
-		   const struct nf_hook_state *state,
-		   const struct mackeep_record *rec,
-		   enum ip_conntrack_dir dir, bool v6)
+		  const struct nf_hook_state *state,
+		  const struct mackeep_record *rec, enum ip_conntrack_dir dir,
+		  struct inet6_dev *idev, bool v6)
 {
-	struct inet6_dev *idev = mackeep_output_idev(skb, v6);
-
-	if (!mackeep_fast_header(mn, skb, rec, dir, idev, v6))
+	if (!mackeep_fast_header(mn, skb, rec, dir, v6))
 		return mackeep_fast_other(mn, skb, state, v6);
 	if (mackeep_egress_bpf())
 		return mackeep_fast_filter(mn, skb, state);
 	return mackeep_output_stolen(mackeep_fast_send(mn, skb, dir, idev,
-							v6));
+						       v6));
+}
+
+/* As above, but over the MTU: a super-packet fits if its segments do. */
+static noinline unsigned int
+mackeep_fast_big(struct mackeep_net *mn, struct sk_buff *skb,
+		 const struct nf_hook_state *state)
+{
+	bool v6 = state->pf == NFPROTO_IPV6;
+	struct inet6_dev *idev = mackeep_output_idev(skb, v6);
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct;
+
+	if (!skb_is_gso(skb) ||
+	    !skb_gso_validate_network_len(skb, mackeep_fast_mtu(skb, idev, v6)))
+		return mackeep_fast_other(mn, skb, state, v6);
+	ct = nf_ct_get(skb, &ctinfo);
+	return mackeep_fast_kept(mn, skb, state,
+				 mackeep_record_data(nfct_help(ct)),
+				 CTINFO2DIR(ctinfo), idev, v6);
+}
+
+static __always_inline unsigned int
+mackeep_fast_size(struct mackeep_net *mn, struct sk_buff *skb,
+		  const struct nf_hook_state *state,
+		  const struct mackeep_record *rec, enum ip_conntrack_dir dir,
+		  bool v6)
+{
+	struct inet6_dev *idev = mackeep_output_idev(skb, v6);
+
+	if (skb->len > mackeep_fast_mtu(skb, idev, v6))
+		return mackeep_fast_big(mn, skb, state);
+	return mackeep_fast_kept(mn, skb, state, rec, dir, idev, v6);
 }
 
 static __always_inline unsigned int
@@ -181,9 +203,9 @@ mackeep_fast(struct mackeep_net *mn, struct sk_buff *skb,
 
 	rec = mackeep_record_data(help);
 	if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
-		return mackeep_fast_kept(mn, skb, state, rec,
-					  IP_CT_DIR_ORIGINAL, v6);
-	return mackeep_fast_kept(mn, skb, state, rec, IP_CT_DIR_REPLY, v6);
+		return mackeep_fast_size(mn, skb, state, rec,
+					 IP_CT_DIR_ORIGINAL, v6);
+	return mackeep_fast_size(mn, skb, state, rec, IP_CT_DIR_REPLY, v6);
 }
 
 /* Both run under rcu_read_lock(), in process context or softirq. */
