@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that went, and came back as another: a bridge that is made again has a
- * new ifindex, but who set it up gave it the name it had, and means the same
- * network. Records that name the old one go on with the new one.
+ * Devices that were deleted and made again. The new one has another ifindex; its
+ * name says that it is meant for the same network. Records that have the old
+ * ifindex go on with the new one.
  *
  * The last few are remembered: bridges, VLAN devices and hardware, not what
  * containers come and go with. Written under RTNL, read in hooks.

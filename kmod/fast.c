@@ -39,9 +39,8 @@ mackeep_fast_mtu(const struct sk_buff *skb, const struct inet6_dev *idev,
 }
 
 /*
- * As a frame of the reply direction has it. Each MAC moves in one piece of eight
- * bytes: what the first leaves behind its six is overwritten by the second, and
- * what that leaves by the type.
+ * The header of the reply direction. Each MAC is copied as eight bytes: the two
+ * that are too many are overwritten by the field behind it.
  */
 static __always_inline void
 mackeep_fast_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
@@ -118,7 +117,7 @@ mackeep_fast_filter(struct mackeep_net *mn, struct sk_buff *skb,
 	return mackeep_output_stolen(err ?: ret);
 }
 
-/* A copy that another rule sends to a monitor comes by here as well: no record. */
+/* The copy that TEE or dup makes of a packet passes here too, and is left alone. */
 static __always_inline unsigned int
 mackeep_fast_other(struct mackeep_net *mn, struct sk_buff *skb,
 		    const struct nf_hook_state *state, bool v6)
@@ -192,7 +191,7 @@ mackeep_fast(struct mackeep_net *mn, struct sk_buff *skb,
 		if (help)
 			helper = rcu_dereference(help->helper);
 	}
-	/* A socket may be bound to an address that is nobody's here. */
+	/* IP_FREEBIND is enough to speak for another; --strict asks for that. */
 	if (!helper && !mackeep_adopt_socket(skb) &&
 	    likely(!READ_ONCE(mn->strict)))
 		return NF_ACCEPT;

@@ -77,11 +77,9 @@ static bool mackeep_learn_same(const struct mackeep_macs *a,
 }
 
 /*
- * The stamp tells when the flow last told the pair cache that it lives, in
- * steps of 8 s, and whether it had seen an answer by then; while neither
- * changes, a packet touches nothing but its own record. It is as wide as flows may
- * be idle for: once it came round, a flow would take itself for one that had just
- * told.
+ * The stamp says when the flow last refreshed its pair entries, in steps of 8 s,
+ * and whether it had seen an answer by then. While neither changes, a packet
+ * touches nothing but its own record. 32 bits do not wrap while a flow can be idle.
  */
 static u32 mackeep_learn_stamp(bool proven)
 {
@@ -107,11 +105,10 @@ static void mackeep_learn_count(struct mackeep_net *mn, int err)
 #define MACKEEP_LEARN_OVERDUE	66000
 
 /*
- * Whether a frame of a flow that has seen an answer is one that only the flow's
- * end could have sent, as far as conntrack can tell. It lets more pass than that:
- * a SYN at any time, an RST in answer to whatever comes, and what seems to be
- * long overdue, whatever its numbers. What is ahead of the window it finds invalid,
- * unless it was told not to look.
+ * Whether only the flow's own end can have sent this frame, as far as the numbers
+ * of TCP tell; the flow has seen an answer. conntrack is less strict. It accepts a
+ * SYN at any time, an RST in answer to anything, and a segment that is far behind
+ * the window. It drops what is ahead of the window, unless told to be liberal.
  */
 static bool mackeep_learn_proves(const struct sk_buff *skb,
 				 const struct nf_conn *ct)

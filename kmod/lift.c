@@ -176,7 +176,7 @@ static u64 mackeep_lift_key(const struct sk_buff *skb)
 	return mackeep_lift_secret[2] ^ (uintptr_t)skb;
 }
 
-/* Others may have the frame's buffer, to show it as it came in. */
+/* Packet sockets may share the buffer, and show the frame as it came in. */
 static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 				      struct sk_buff *skb,
 				      const struct net_device *br,

@@ -124,8 +124,8 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 }
 
 /*
- * A fragment carries nothing of the packet it was cut from but its conntrack
- * entry and addresses, so its header comes from there once more.
+ * A fragment has the conntrack entry and the addresses of the packet that it was
+ * cut from, and nothing else: its MACs are looked up once more.
  */
 static int mackeep_output_fragment(struct net *net, struct sock *sk,
 				   struct sk_buff *skb)
@@ -213,7 +213,7 @@ static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
 	return nf_ct_seq_adjust(skb, ct, ctinfo, protoff);
 }
 
-/* What cannot be kept goes the stack's way, or nowhere. */
+/* What cannot be kept is left to the stack, or dropped where --strict says so. */
 static noinline unsigned int
 mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 		     u32 options, bool v6)
@@ -225,8 +225,8 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 }
 
 /*
- * To more than one station. The stack sends one of them, and loops another back,
- * which comes by here as well.
+ * Broadcast or multicast. The stack sends one copy and loops another one back;
+ * both pass here.
  */
 static __always_inline bool mackeep_output_many(const struct sk_buff *skb,
 						bool v6)
@@ -253,7 +253,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (state->out->type != ARPHRD_ETHER)
 		return NF_ACCEPT;
-	/* A frame br_netfilter shows us is bridged; a VRF's comes again. */
+	/* br_netfilter shows what is bridged; a VRF's packet comes once more. */
 	if (unlikely(skb->dev != state->out ||
 		     netif_is_l3_master(state->out)))
 		return NF_ACCEPT;
@@ -286,7 +286,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		return mackeep_output_leave(mn, skb, 0, v6);
 	}
 
-	/* Sent to this box as a router, and forwarded: so are the answers. */
+	/* The client uses this box as its router: the answers are routed, too. */
 	if (dir == IP_CT_DIR_REPLY && mackeep_adopt_forwarded(skb) &&
 	    !(policy->flags & XT_MACKEEP_LAST_HOP) &&
 	    ether_addr_equal(macs.dst, state->out->dev_addr)) {

@@ -38,10 +38,10 @@ mackeep_output_idev(const struct sk_buff *skb, bool v6)
 }
 
 /*
- * Hands the sender what became of its packet: an error, as with NF_DROP_ERR(), or
- * what the qdisc says, as the stack does. Of the latter 1 would mean that the
- * packet may go on. Senders take any value but NET_XMIT_CN as NET_XMIT_DROP. Where
- * nf_hook_slow() does not look at a stolen packet's verdict, all of it is lost.
+ * Tells the sender what became of its packet: an error, as NF_DROP_ERR() does, or
+ * the qdisc's answer, as the stack does. NET_XMIT_DROP is 1, which would mean that
+ * the packet may go on; senders take any value but NET_XMIT_CN for it. Old kernels
+ * do not look at the verdict of a stolen packet: there all of it is lost.
  */
 #define MACKEEP_XMIT_DROP	3
 

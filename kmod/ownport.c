@@ -11,13 +11,13 @@
  * A hook where copies leave drops that one. All that the box sends by any bridge
  * would pay for it, and floods are rare: it is there from the first frame that
  * is flooded, which waits for it, until there was none for a while. Whether it
- * will be flooded is asked of the FDB: for a flow of plain packets when the FDB
+ * will be flooded is asked of the FDB: for a flow on the fast path when the FDB
  * has changed, for other frames between two stations once per jiffy as well.
  *
- * Who may run at once: packets in the hook of plain.c, on any CPU, under
+ * Who may run at once: packets in the hooks of fast.c, on any CPU, under
  * rcu_read_lock(); the work, which alone puts the hook in place and takes it
  * away; whoever starts and stops the namespace, under mackeep_net_mutex; and
- * switchdev's notifiers, which do no more than to tell that there are news.
+ * switchdev's notifiers, which only bump the genid.
  * A packet that has seen "guarded" is sent before the hook goes.
  */
 #include <linux/if_bridge.h>
@@ -286,7 +286,7 @@ static int mackeep_ownport_fdb(struct notifier_block *nb, unsigned long event,
 	return NOTIFY_DONE;
 }
 
-/* A bridge is set up in another way: it may be about its VLANs, or STP. */
+/* A bridge's configuration has changed, its VLANs or STP maybe. */
 static int mackeep_ownport_setup(struct notifier_block *nb, unsigned long event,
 				 void *data)
 {

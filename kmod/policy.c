@@ -7,16 +7,16 @@
  * another rule, the flow is under the options of the rule that was added last.
  *
  * There are as many numbers as fit into a record. When all are taken, the options
- * that went longest ago are given up. Their number must not lead to those that have
- * it next: it is hidden first, and as a number is only ever stored while it is
- * found, and under the same rcu_read_lock(), after a grace period nobody stores it
- * any more. Then it is taken off each record and pair, under the locks that they are
- * stored under. Only an entry that is not confirmed yet is not found so, which takes
- * a packet that waits in user space all the while; its flow's next frame that passes
- * a rule puts that right.
+ * that went longest ago are retired, and their number is used again. By then no
+ * record and no pair may have it. So the number is hidden first. A packet stores a
+ * number only while it finds it, under the same rcu_read_lock(): after a grace
+ * period nobody stores it any more. Then target.c clears it in all records and
+ * pairs, under their locks. This misses entries that are not confirmed yet, whose
+ * packet waits in user space all the while; their flow's next frame that passes a
+ * rule puts that right.
  *
- * Packets read newest and rules without a lock: after a change of either they are
- * told that there are news, so that none goes on as it was found in order before.
+ * Packets read newest and rules without a lock. A change of either bumps the
+ * genid, so that every flow is looked at again.
  */
 #include <linux/netfilter/xt_MACKEEP.h>
 #include <linux/slab.h>

@@ -5,7 +5,7 @@
  * the bridge as well, not lifted.
  *
  * The bridge tells that only to holders of RTNL. So a work asks it about all
- * ports whenever the bridge is set up in another way, and hooks read what it
+ * ports whenever the configuration of a bridge changes, and hooks read what it
  * found, under RCU. It never waits for RTNL: who waits for the work may hold it.
  */
 #include <linux/if_bridge.h>
@@ -108,7 +108,7 @@ static void mackeep_stp_work(struct work_struct *work)
 		kvfree_rcu(old, rcu);
 }
 
-/* A bridge is set up in another way. */
+/* The configuration of a bridge has changed. */
 void mackeep_stp_changed(struct mackeep_net *mn)
 {
 	if (READ_ONCE(mn->stp.running))

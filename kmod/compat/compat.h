@@ -42,10 +42,10 @@
 	register_net_sysctl(net, path, table)
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-#define MACKEEP_CTL_CONST
-#else
+#ifdef HAVE_ctl_table_const
 #define MACKEEP_CTL_CONST const
+#else
+#define MACKEEP_CTL_CONST
 #endif
 
 /* --- conntrack helpers ---------------------------------------------------- */
@@ -123,10 +123,12 @@ struct nf_ct_iter_data {
 
 #ifndef CONFIG_CGROUP_BPF
 #define mackeep_egress_bpf()	false
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
-#define mackeep_egress_bpf()	cgroup_bpf_enabled
-#else
+#elif defined(HAVE_CGROUP_INET_EGRESS)
 #define mackeep_egress_bpf()	cgroup_bpf_enabled(CGROUP_INET_EGRESS)
+#elif defined(HAVE_cgroup_bpf_enabled_type)
+#define mackeep_egress_bpf()	cgroup_bpf_enabled(BPF_CGROUP_INET_EGRESS)
+#else
+#define mackeep_egress_bpf()	cgroup_bpf_enabled
 #endif
 
 /* --- packets -------------------------------------------------------------- */
@@ -206,7 +208,7 @@ static inline int mackeep_fdb_get(const struct net_device *dev, const u8 *mac,
  * another switch: hardware has sent it there. The bridge takes it off where it
  * passes the frame up. Old kernels ask which hardware it was.
  */
-#if defined(CONFIG_NET_SWITCHDEV) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+#if defined(CONFIG_NET_SWITCHDEV) && defined(HAVE_switchdev_bridge_port_offload)
 #define MACKEEP_OFF_PORTS		true
 #define mackeep_skb_off_ports(skb)	((skb)->offload_fwd_mark = 1)
 #else
@@ -343,7 +345,11 @@ static inline bool mackeep_vlan_has(const struct net_device *port, u16 vid)
  * Where IP counts OutTransmits and OutOctets: before POST_ROUTING, or after it
  * in ip_finish_output2(), which packets we transmit ourselves do not reach.
  */
-#define MACKEEP_OUT_COUNTED	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0))
+#ifdef HAVE_IPSTATS_MIB_OUTREQUESTS
+#define MACKEEP_OUT_COUNTED	false
+#else
+#define MACKEEP_OUT_COUNTED	true
+#endif
 
 #ifdef HAVE_ipv6_stub
 #include <net/ipv6_stubs.h>
@@ -393,7 +399,7 @@ static inline bool mackeep_ip6_output(struct dst_entry *dst)
 #define container_of_const(ptr, type, member)	container_of(ptr, type, member)
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#ifndef HAVE_inet_test_bit
 #define MACKEEP_INET_TRANSPARENT	transparent
 #define inet_test_bit(nr, sk)	(inet_sk(sk)->MACKEEP_INET_##nr)
 #endif
