@@ -8,6 +8,7 @@
 #define _MACKEEP_COMPAT_H
 
 #include <linux/if_bridge.h>
+#include <linux/if_vlan.h>
 #include <linux/neighbour.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>

@@ -156,8 +156,15 @@ topo_box_remembers
 
 # --- datagrams -----------------------------------------------------------------------
 
+# Before 5.19 conntrack keeps events for every flow, whether or not anybody follows.
+old_events()
+{
+	! printf '%s\n' 5.19 "$(uname -r)" | sort -CV
+}
+
 follow_events()
 {
+	! old_events || topo_sysctl box net.netfilter.nf_conntrack_events=1
 	spawn events ns box conntrack -E
 	events=$spawned
 	# It says nothing before the first event: have some until it shows one.
@@ -171,6 +178,12 @@ event_seen()
 	grep -q 'dport=9 ' "$TMP/events.out"
 }
 
+follow_no_more()
+{
+	tap_kill $events
+	! old_events || topo_sysctl box net.netfilter.nf_conntrack_events=0
+}
+
 fast() # TITLE
 {
 	cmp_ok $sent -ge $((4 * N)) "$1: $sent packets have left"
@@ -182,6 +195,8 @@ slow() # TITLE
 	cmp_ok $sent -ge $((4 * N)) "$1: $sent packets have left"
 	is $slow $sent "$1: all by the slow path"
 }
+
+! old_events || topo_sysctl box net.netfilter.nf_conntrack_events=0
 
 # Learned once, or the first run would show what others need not.
 datagrams first "known" -H -- -n 2
@@ -197,7 +212,7 @@ for program in "" program; do
 	stat_begin
 	datagrams slow "slow${program:+, $program}" -H -I -- -n $N
 	stat_end
-	tap_kill $events
+	follow_no_more
 	slow "slow${program:+, $program}"
 
 	is "$(grep -c . "$TMP/frames-fast")" $((4 * N)) "${program:+$program: }each is on the wire"
@@ -216,7 +231,7 @@ program=
 datagrams pieces-fast "fragments, nobody follows" -p -- -n 5 -s 4000
 follow_events
 datagrams pieces-slow "fragments, somebody does" -p -- -n 5 -s 4000
-tap_kill $events
+follow_no_more
 cmp_ok "$(wire_sum east 'way == "from" && (proto == "44" || dport == "-")')" -ge 10 \
 	"fragments are on the wire"
 same frames pieces-slow pieces-fast "fragments: as many, as long, with the same MACs"
@@ -247,7 +262,7 @@ transfers() # TITLE
 	follow_events
 	transfer tcp-slow "$1, slow"
 	slow "$1, slow"
-	tap_kill $events
+	follow_no_more
 	same frames tcp-slow tcp-fast "$1: the same MACs, addresses and ports"
 }
 
