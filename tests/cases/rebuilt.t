@@ -57,7 +57,8 @@ idle()
 rebuild()
 {
 	must ip -n mk-box link del br0
-	must topo_bridge box $MAC_BR port0 port1
+	must ip -batch - <<<"$(topo_bridge box $MAC_BR)"
+	must topo_ports box port0 port1
 	must topo_ip box <<-LINES
 	route add default dev br0
 	route add ::/0 dev br0

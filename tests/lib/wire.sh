@@ -59,6 +59,13 @@ wire_sum() # NAME CONDITION [FIELD, frames unless given]
 	END { printf \"%d\\n\", seen ? n : -1 }" "$TMP/$1"
 }
 
+# The capture, which goes on, has frames for which CONDITION holds.
+wire_has() # NAME CONDITION
+{
+	kill -USR1 "${wire_pid[$1]}"
+	[ -e "$TMP/$1" ] && [ "$(wire_sum "$1" "$2")" -gt 0 ]
+}
+
 # Whose MACs the box's frames of one leg carry: every one of them SOURCE and
 # DEST, and at least MINIMUM of them, the opening and the end among them.
 wire_leg() # NAME SADDR DADDR SOURCE DEST MINIMUM DESCRIPTION
