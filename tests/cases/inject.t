@@ -8,7 +8,6 @@
 #  c1 ..:c1 -- west -- [ port0 br0 port1 ] -- east -- rt ..:f1 -- srv
 #                         ^ ctnetlink: helper=mackeep, with a record or without
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2153,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/record.sh" || exit 1
 need socat

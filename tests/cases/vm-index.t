@@ -10,7 +10,6 @@
 #                                                        +--> layer: modules.dep
 #  layer/usr/lib/modules/KVER/updates    ours -----------+
 
-# shellcheck disable=SC1091,SC2154 # sourced; of tap.sh
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 need depmod modinfo nm strip python3
 

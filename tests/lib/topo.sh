@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2034,SC2086 # for those who source it; lists of words
 #
 # The network of the tests, all in network namespaces.
 #
@@ -84,7 +83,6 @@ topo_sysctl() # NAME KEY=VALUE...
 	for key; do
 		keys+=("/proc/sys/${key//.//}")
 	done
-	# shellcheck disable=SC2016 # for the inner shell
 	ns "$name" sh -c 'for key; do
 		file=${key%%=*}
 		[ ! -e "$file" ] || echo "${key#*=}" >"$file"

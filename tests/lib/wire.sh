@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2016,SC2154 # awk; of tap.sh
 #
 # Captures at the far ends of the box's cables, and questions about them.
 
