@@ -12,7 +12,6 @@
 #
 # Control: with the service stopped a connection does not go through the proxy.
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 service() # NAME NAMESPACE COMMAND...; lives longer than this

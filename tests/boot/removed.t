@@ -5,7 +5,6 @@
 #
 # Control: before that a connection goes through the proxy.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; for eval; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 remove()

@@ -6,7 +6,6 @@
 #
 # Control: the kernel loads modules of its own, so that it is not for them.
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; more than one word; of tap.sh
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 . "$(dirname "$0")/../lib/doctor.sh" || exit 1
 

@@ -10,7 +10,6 @@
 #             |              (-j MACKEEP)           +-- rt ..:f1 -- srv .73
 #   at w0: hash of each frame  ---- the same ----  at e0: hash of each frame
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame udp

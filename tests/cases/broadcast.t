@@ -11,7 +11,6 @@
 # Others have had each packet to a group twice that they put back where the stack
 # loops it: WinDivert issue 364.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp

@@ -5,7 +5,6 @@
 #
 #  c1 ..:c1 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv .73
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 FLOWS=12

@@ -12,7 +12,6 @@
 # People mirror what a box sends just so: udp-broadcast-relay-redux issue 12,
 # Entware-ng issue 794.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp

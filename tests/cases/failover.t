@@ -17,7 +17,6 @@
 # stood still for as long as ARP caches lived), and 160, "No gratuitous arp on
 # recovery"; metallb issue 123, on failover with and without virtual MACs.
 
-# shellcheck disable=SC1091,SC2015,SC2016,SC2034,SC2086,SC2119,SC2153,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame udp
@@ -332,7 +331,8 @@ for turn in 1 2 3 4 5 6 7 8 9 10; do
 	announce rt lan $mac 192.0.2.1 2001:db8:1::1
 	[ $turn -lt 10 ] || { pause 1; wire_both; }
 	next_part
-	busywait 15 parts_there $((turn + 1)) && busywait 15 acknowledged srv || break
+	busywait 15 parts_there $((turn + 1)) || break
+	busywait 15 acknowledged srv || break
 done
 if is $turn 10 "swaps: after each the server's next part arrives and is acknowledged"; then
 	flows_end swaps

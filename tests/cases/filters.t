@@ -16,7 +16,6 @@
 # bridge's prerouting chain filters before the FDB is asked: nftables wiki,
 # "Bridge filtering".
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp

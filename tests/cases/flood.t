@@ -13,7 +13,6 @@
 #
 # Control: with a limit higher than the flood the cache does grow by it.
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame
 

@@ -17,7 +17,6 @@
 # invalid conntrack packets", and spr-networks/super issue 375, "conntrack
 # hardening": what conntrack calls INVALID goes on through the stack.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2153,SC2154 # sourced; awk; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame

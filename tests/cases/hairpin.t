@@ -12,7 +12,6 @@
 # The field: openwrt/luci #7567, wireless ports are in hairpin mode unless
 # clients are isolated; netflector #173, a hairpin port echoes what is sent.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge

@@ -12,7 +12,6 @@
 # The field: mirage-tcpip #113, every host hears all once ageing is 0; xmodulo,
 # "How to disable MAC learning in a Linux bridge", tells people to do that.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge

@@ -9,7 +9,6 @@
 #
 # Control: today's way does not bring ICMP to the box; uploads never end.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 V6=1

@@ -14,7 +14,6 @@
 # Clocks that came round too soon made idle connections misbehave elsewhere:
 # qmk_firmware pull request 126, HPCC-Platform pull request 18203.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 [ "${MACKEEP_CLOCK-}" = fast ] || skip_all "it would take hours by a real clock"

@@ -8,7 +8,6 @@
 #  c1 ..:c1 -- west -- [ port0 br0 port1 ] -- east -- rt ..:f1 -- srv
 #                         ^ ctnetlink: helper=mackeep, with a record or without
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2153,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/record.sh" || exit 1
 need socat
@@ -22,7 +21,8 @@ EMPTY="1 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00"
 FRAME="1 3 1 0 0 br0 $MAC_C1 $MAC_R"
 GIVEN="1 3 6 0 0 br0 $MAC_X $MAC_Y"
 
-# The box speaks for both ends of the flows with the client's ports PORT.
+# The box speaks for both ends of the flows with the client's ports PORT, until
+# both sides have heard it: the stack may have to ask for their MACs first.
 speak() # PORT...
 {
 	local port
@@ -30,6 +30,8 @@ speak() # PORT...
 	for port; do
 		must ns box socat -u STDIN UDP4-DATAGRAM:$S1:443,bind=$C1:$port,ip-transparent <<<up
 		must ns box socat -u STDIN UDP4-DATAGRAM:$C1:$port,bind=$S1:443,ip-transparent <<<down
+		busywait 10 wire_has east "way == \"from\" && sport == $port"
+		busywait 10 wire_has west "way == \"from\" && dport == $port"
 	done
 }
 
@@ -40,22 +42,27 @@ macs() # PORT
 	awk -v port=$1 '$1 == "from" && $10 == port { print $2, $3 }' "$TMP/west"
 }
 
-# A frame of the client for each port
+# A frame of the client for each port, and it is in the records
 knock() # PORT...
 {
 	local port before
 
-	before=$(mackeep_stat box lifted)
+	before=$(learned)
 	for port; do
 		frame make udp $MAC_C1 $MAC_R $C1 $S1 $port 443
 	done >"$TMP/frames"
 	ns c1 frame send -i eth0 <"$TMP/frames"
-	must busywait 10 lifted_past $((before + $#))
+	must busywait 10 learned_past $((before + $#))
 }
 
-lifted_past() # COUNT
+learned()
 {
-	[ "$(mackeep_stat box lifted)" -ge $1 ]
+	echo $(($(mackeep_stat box saved) + $(mackeep_stat box refreshed)))
+}
+
+learned_past() # COUNT
+{
+	[ "$(learned)" -ge $1 ]
 }
 
 must topo_up
@@ -64,6 +71,7 @@ must topo_up
 
 topo_box_addressed
 must ns box iptables -t mangle -A PREROUTING -m conntrack --ctstate INVALID
+topo_box_remembers
 is "$(ctnl <<<"create udp $C1 $S1 1000 443")" OK "no module: an entry is made"
 wire_both
 speak 1000

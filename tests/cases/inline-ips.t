@@ -14,7 +14,6 @@
 # The field: Proxmox pve-devel "add ips (like suricata) support through nfqueues",
 # Mirantis "IPS mode using NFQ" ("to scan bridged packets").
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools queue udp

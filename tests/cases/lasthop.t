@@ -11,7 +11,6 @@
 #                              wg0 ================= wg0          tunnel's end
 #                                                                 203.0.113.73
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need wg
 tools udp

@@ -15,7 +15,6 @@
 # Control: frames that are taken before the bridge sees them, as people do it
 # today. It forgets the stations, and each answer leaves by the third port too.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge
 

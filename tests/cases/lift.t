@@ -10,7 +10,6 @@
 #
 # A frame for an unknown MAC would be flooded to port1 and port2.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame udp
 

@@ -10,7 +10,6 @@
 #
 # Controls: before a provocation the finding is not there.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/doctor.sh" || exit 1
 need mackeep python3

@@ -9,7 +9,6 @@
 #
 # Control: what was killed left something.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1
 need mackeep

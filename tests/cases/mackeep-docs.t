@@ -5,7 +5,6 @@
 # the manual page and the completion agree. The examples of README and page are
 # accepted as they are.
 
-# shellcheck disable=SC1091,SC2016,SC2046,SC2086,SC2154 # sourced; words
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 need mackeep man mandoc haproxy
 
@@ -84,8 +83,16 @@ is "$(mackeep --version)" "mackeep $(sed -n 's/^#define MACKEEP_VERSION[[:space:
 
 # --- examples ----------------------------------------------------------------------------
 
-# What up would do, for its words
-dry() # WORD...
+# What "mackeep up" would do with the options in one line of text
+dry_line() # OPTIONS
+{
+	local words
+
+	read -ra words <<<"$1"
+	dry "${words[@]}"
+}
+
+dry() # OPTION...
 {
 	unshare -n sh -c 'ip link add br0 type bridge && mackeep up --dry-run "$@"' sh "$@"
 }
@@ -99,7 +106,7 @@ is "$(sed -n 1p "$TMP/readme")" "modprobe mackeep" "README begins with modprobe"
 like "$(sed -n 2p "$TMP/readme")" "^mackeep up " "then up"
 like "$(sed -n 3p "$TMP/readme")" "^haproxy .*haproxy.cfg$" "then the proxy"
 is "$(sed -n '4,5p' "$TMP/readme" | head -c 7)" "listen " "and nothing else"
-ok "README's up works" dry $(sed -n '2s/^mackeep up //p' "$TMP/readme")
+ok "README's up works" dry_line "$(sed -n '2s/^mackeep up //p' "$TMP/readme")"
 sed -n '/^listen/,/server/p' "$TMP/readme" >"$TMP/haproxy.cfg"
 printf 'defaults\n\ttimeout connect 5s\n\ttimeout client 5s\n\ttimeout server 5s\n' |
 	cat - "$TMP/haproxy.cfg" >"$TMP/whole.cfg"
@@ -109,9 +116,9 @@ is "$(grep -o ':[0-9]* transparent' "$TMP/haproxy.cfg" | tr -dc 0-9)" \
 
 # The page
 sed -n '/^EXAMPLE/,/^SEE/p' "$TMP/page" | sed 's/^ *//' >"$TMP/example"
-ok "the page's up works" dry $(sed -n 's/^mackeep up //p' "$TMP/example")
+ok "the page's up works" dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")"
 grep -E '^(bridge|tcp|to) ' "$TMP/example" >"$TMP/br0.conf"
-is "$(dry --config "$TMP/br0.conf")" "$(dry $(sed -n 's/^mackeep up //p' "$TMP/example"))" \
+is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")")" \
 	"and its file says the same"
 ok "the page's flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"
 like "$(sed "s/\\\\//g" "$top/xtables-ext/xt_MACKEEP.8.in")" "nft add rule bridge .*iptables -t mangle .*ip rule add " \

@@ -7,7 +7,6 @@
 #
 #  [ box: br0 with an odd rp_filter and group_fwd_mask ]
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1
 need mackeep

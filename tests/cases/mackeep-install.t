@@ -4,7 +4,6 @@
 # make install puts the tool, its page, its completion and its unit where they
 # are looked for, and make uninstall takes all of it away.
 
-# shellcheck disable=SC1091,SC2016,SC2154 # sourced; for eval
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 need make pkg-config man
 

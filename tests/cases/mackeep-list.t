@@ -7,7 +7,6 @@
 #
 # Control: without the module there is nothing that it lists.
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep python3
 tools ctinfo

@@ -9,7 +9,6 @@
 #
 # Control: before it is provoked nothing is found.
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/doctor.sh" || exit 1
 need mackeep socat ebtables

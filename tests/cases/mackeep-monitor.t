@@ -7,7 +7,6 @@
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep python3
 tools udp ctinfo

@@ -10,7 +10,6 @@
 #
 # Control: the memory that it takes to list none.
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep
 tools ctinfo

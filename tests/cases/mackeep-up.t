@@ -10,7 +10,6 @@
 # The same in VLAN 100: c1 198.51.100.31, l1 198.51.100.80. Control: without
 # "up" requests pass the bridge, and the proxy does not see them.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep ebtables socat

@@ -10,7 +10,6 @@
 # Control: the box as people run it today. Then the module: the box without
 # address, gateway and ARP, and the box with all of them.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119 # sourced; words without spaces
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 V6=1

@@ -11,7 +11,6 @@
 # upstream leg in the ORIGINAL direction. The box has an address, routes and
 # ARP, so that the plain stack can send.
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 N=5

@@ -15,7 +15,6 @@
 # minutes", where connections without traffic for so long get stuck; opnsense
 # core issue 6445, "More favorable/natural handling of stale TCP connections".
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; awk; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

@@ -7,7 +7,6 @@
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt 192.0.2.1 --- srv .73
 #     ..:c1                 box 192.0.2.5 ..:b0                   ..:f1
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

@@ -10,7 +10,6 @@
 # where no errno comes back, the record has to stay as it was, and the refusal
 # has to be counted.
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/record.sh" || exit 1
 

@@ -7,7 +7,6 @@
 #
 #  [ box: br0, -j MACKEEP ]      [ rt: no rule ]      [ c1: a rule for a while ]
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 # Whether packets of a namespace meet MACKEEP's hooks: a probe counts the calls

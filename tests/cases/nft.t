@@ -10,7 +10,6 @@
 # Control: the same rules without the sysctl. Nothing is lifted then, and the
 # proxy sees no connection.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp

@@ -11,7 +11,6 @@
 # Its answers to UDP come from the address that the client asked and the port it
 # listens on, which therefore is the server's.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need nginx

@@ -12,7 +12,6 @@
 # The field: SagerNet/sing-box #3646 and zfl9/ipt2socks #32, who keep such
 # sockets and meet others there.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp

@@ -13,7 +13,6 @@
 # The field: hellt/netdevops.me #6, a wire made of tc mirred; cilium #1155, XDP
 # hands metadata on to the stack.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need tc bridge

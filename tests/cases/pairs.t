@@ -9,7 +9,6 @@
 #             +-- west -- [ port0 br0 port1 ] -- east -- l2 192.0.2.81 ..:81
 #  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73, .74
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 REQUESTS=6

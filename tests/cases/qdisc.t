@@ -10,7 +10,6 @@
 # A full queue is taken for a broken socket where a sender sees ENOBUFS that Linux
 # does not report by itself: libuv issue 5194, liboping issue 28.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need tc ss

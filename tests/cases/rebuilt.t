@@ -14,7 +14,6 @@
 # devices (bridged network)"; shakenfist issue 289, "Recreating bridges does not
 # reconnect VM's"; incus-os issue 687, where a change of VLANs does the same.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; awk; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
@@ -57,7 +56,8 @@ idle()
 rebuild()
 {
 	must ip -n mk-box link del br0
-	must topo_bridge box $MAC_BR port0 port1
+	must ip -batch - <<<"$(topo_bridge box $MAC_BR)"
+	must topo_ports box port0 port1
 	must topo_ip box <<-LINES
 	route add default dev br0
 	route add ::/0 dev br0

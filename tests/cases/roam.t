@@ -10,7 +10,6 @@
 # Who moves says so with a gratuitous ARP reply and an unsolicited neighbour
 # advertisement, as a router does that takes over.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2153,SC2154 # sourced; awk; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

@@ -9,7 +9,6 @@
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt --- srv
 #     ..:c1                        ..:b0,b1,b2                 ..:f1
 
-# shellcheck disable=SC1091,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 BULK=50000000

@@ -9,7 +9,6 @@
 #
 # Control: what leaves without the module has the box's own MAC.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need ethtool
 tools udp

@@ -10,7 +10,6 @@
 #
 # UDP, as each datagram is one packet wherever it is counted.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need tc
 tools udp egress

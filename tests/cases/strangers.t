@@ -12,7 +12,6 @@
 # The field: google/gopacket #860 and #864, addresses with a structure that
 # cancel each other in a hash of their words.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need python3

@@ -13,7 +13,6 @@
 # The kernel log is judged by who runs this. The control, what happens to flows
 # when the module is away, is part of each: no frame of theirs is lifted then.
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools ctinfo
 

@@ -8,7 +8,6 @@
 #  c1 ..:00:c1 -- [ port0 br0 port1 ] -- rt ..:00:f1 -- srv .73
 #  c1 ..:03:c1 -- [ port0 br0 port1 ] -- rt ..:03:f1 -- srv .73
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

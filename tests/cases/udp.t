@@ -9,7 +9,6 @@
 #             +-- west -- [ port0 br0 port1 ] -- east
 #  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp
 

@@ -6,7 +6,6 @@
 # Control: without that file it goes on to the bridge's module, and they are gone;
 # not where the bridge is built in, as in the kernel of "make check-debug".
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 conf=$(readlink -f "$(dirname "$0")/../../kmod/mackeep.conf")

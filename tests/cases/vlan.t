@@ -8,7 +8,6 @@
 #                                 +-- west -- box -- east --+
 #  c2 eth0.200 192.0.2.31 ..:c2 --+      br0.100, br0.200   +-- l2 eth0.200 192.0.2.80 ..:81
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge

@@ -10,7 +10,6 @@
 # That local addresses of a VRF are not in table local has misled others: FRR
 # pull request 8741, sonic-swss pull request 1557.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2119,SC2120,SC2154 # for those who source it; of tap.sh
 #
 # What mackeep check finds on the box, and that its remedies mend it.
 

@@ -3,7 +3,6 @@
 #
 # What a test of the network sources: all the others.
 
-# shellcheck disable=SC1091
 net_lib=${BASH_SOURCE[0]%/*}
 . "$net_lib/tap.sh" || exit 1
 . "$net_lib/topo.sh" || exit 1

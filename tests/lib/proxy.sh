@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2016,SC2086,SC2154 # awk; words without spaces; of tap.sh
 #
 # The module, the proxy and the servers of the tests.
 

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2086,SC2154 # one word each; set by record() itself
 #
 # Records, read and written through ctnetlink.
 

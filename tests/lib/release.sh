@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2154 # of tap.sh
 #
 # A copy of a release's root directory with the packages of "make deb", for
 # those who have a mount namespace of their own.

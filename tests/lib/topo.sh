@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2034,SC2086 # for those who source it; lists of words
 #
 # The network of the tests, all in network namespaces.
 #
@@ -84,7 +83,6 @@ topo_sysctl() # NAME KEY=VALUE...
 	for key; do
 		keys+=("/proc/sys/${key//.//}")
 	done
-	# shellcheck disable=SC2016 # for the inner shell
 	ns "$name" sh -c 'for key; do
 		file=${key%%=*}
 		[ ! -e "$file" ] || echo "${key#*=}" >"$file"
@@ -139,7 +137,13 @@ topo_up()
 	done
 	must topo_all
 
+	# Bridges first: the two ends of a cable get different numbers that way.
+	# Where they are the same, Linux takes the end for a device without a
+	# peer, and may act on its carrier a second late.
 	must ip -batch - <<-LINES
+	$(topo_bridge west 02:00:00:00:02:b1)
+	$(topo_bridge east 02:00:00:00:02:b2)
+	$(topo_bridge box $MAC_BR)
 	$(topo_link c1 eth0 $MAC_C1 west c1 02:00:00:00:01:c1)
 	$(topo_link c2 eth0 $MAC_C2 west c2 02:00:00:00:01:c2)
 	$(topo_link box port0 $MAC_PORT0 west w0 02:00:00:00:01:b1)
@@ -150,9 +154,9 @@ topo_up()
 	$(topo_link srv eth0 $MAC_S rt wan 02:00:00:00:00:f2)
 	LINES
 
-	topo_bridge west 02:00:00:00:02:b1 w0 c1 c2 & topo_also
-	topo_bridge east 02:00:00:00:02:b2 e0 l1 l2 rt & topo_also
-	topo_bridge box $MAC_BR port0 port1 & topo_also
+	topo_ports west w0 c1 c2 & topo_also
+	topo_ports east e0 l1 l2 rt & topo_also
+	topo_ports box port0 port1 & topo_also
 	topo_host c1 $C1 31 & topo_also
 	topo_host c2 $C2 32 & topo_also
 	topo_host l1 $L1 80 & topo_also
@@ -161,6 +165,20 @@ topo_up()
 	topo_router & topo_also
 	must topo_all
 	topo_box_bare
+	must busywait 10 topo_forwards
+}
+
+# Every port of every bridge forwards. It starts when the kernel has noticed the
+# carrier, which is after "ip link set up" has returned.
+topo_forwards()
+{
+	local name
+
+	for name in west box east; do
+		bridge -n $TOPO-$name link |
+			awk '/ state forwarding / { n++ } END { exit !n || n != NR }' ||
+			return
+	done
 }
 
 # Children that make a part of the topology each, and whether all could
@@ -212,14 +230,19 @@ topo_router()
 		net.ipv4.conf.lan.send_redirects=0
 }
 
-topo_bridge() # NS MAC PORT...
+topo_bridge() # NS MAC
 {
-	local name=$1 mac=$2 port
+	echo "link add br0 address $2 netns $TOPO-$1 type bridge" \
+	     "stp_state 0 mcast_snooping 0"
+}
 
-	shift 2
+topo_ports() # NS PORT...
+{
+	local name=$1 port
+
+	shift
 	topo_ip "$name" <<-LINES
 	link set lo up
-	link add br0 address $mac type bridge stp_state 0 mcast_snooping 0
 	$(for port; do echo "link set $port master br0 up"; done)
 	link set br0 up
 	LINES

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2034,SC2086,SC2119,SC2120,SC2154 # words; for those who source it
 #
 # A box alone, what mackeep up could change there, and up and down.
 

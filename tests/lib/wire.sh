@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC2016,SC2154 # awk; of tap.sh
 #
 # Captures at the far ends of the box's cables, and questions about them.
 
@@ -57,6 +56,13 @@ wire_sum() # NAME CONDITION [FIELD, frames unless given]
 	/^#/ { seen = 1; next }
 	$2 { n += ${3:-frames} }
 	END { printf \"%d\\n\", seen ? n : -1 }" "$TMP/$1"
+}
+
+# The capture, which goes on, has frames for which CONDITION holds.
+wire_has() # NAME CONDITION
+{
+	kill -USR1 "${wire_pid[$1]}"
+	[ -e "$TMP/$1" ] && [ "$(wire_sum "$1" "$2")" -gt 0 ]
 }
 
 # Whose MACs the box's frames of one leg carry: every one of them SOURCE and

@@ -3,7 +3,6 @@
 #
 # A rule that comes and goes: enough for each of the seeded faults to happen.
 
-# shellcheck disable=SC1091 # sourced
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 
 ok "a rule" iptables-legacy -t mangle -A PREROUTING -j MACKEEP --orig-mark 1
