@@ -27,8 +27,10 @@ moddir	= $(BUILD)/$(KVER)
 modinst	= $(DESTDIR)/lib/modules/$(KVER)/updates
 
 # blob.c is a plugin; its test builds it.
-tools	= $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(filter-out %/blob.c,$(wildcard tests/tools/*.c)))
-man	= $(addprefix $(BUILD)/,$(if $(wildcard xtables-ext/mk.inc),xt_MACKEEP.8))
+test_tools = $(patsubst tests/tools/%.c,$(BUILD)/test-tools/%,$(filter-out %/blob.c,$(wildcard tests/tools/*.c)))
+tool_objects = $(patsubst tools/%.c,$(BUILD)/tool/%.o,$(wildcard tools/*.c))
+tool_libraries = libmnl libnetfilter_conntrack jansson libkmod
+man	= $(BUILD)/xt_MACKEEP.8
 
 bindir	= $(DESTDIR)$(PREFIX)/sbin
 incdir	= $(DESTDIR)$(PREFIX)/include/linux
@@ -39,7 +41,7 @@ confdir	= $(DESTDIR)/etc/mackeep
 modconf	= $(DESTDIR)$(PREFIX)/lib/modprobe.d
 
 all: module user
-user: plugin command $(man)
+user: plugin tool $(man)
 
 help:
 	@echo 'make              build the module for KVER ($(KVER)), the iptables plugin'
@@ -58,7 +60,8 @@ help:
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
 	@echo 'make clean        remove build/'
-	@echo 'Also: module user tools, install-user (no module). Variables: KVER KDIR DESTDIR PREFIX V=1'
+	@echo 'Also: module user plugin tool test-tools, install-user (no module).'
+	@echo 'Variables: KVER KDIR DESTDIR PREFIX V=1'
 
 # Kbuild writes its objects beside the sources: it gets a tree of links. That
 # leaves time stamps, and so incremental builds, as they are.
@@ -81,15 +84,20 @@ $(BUILD)/libxt_MACKEEP.so: xtables-ext/libxt_MACKEEP.c include/linux/netfilter/x
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG_CONFIG) --cflags xtables) -fPIC -shared \
 		$(LDFLAGS) -o $@ $<
 
-command: $(BUILD)/mackeep
+tool: $(BUILD)/mackeep
 
-$(BUILD)/mackeep: $(wildcard tools/*.[ch]) $(BUILD)/stat-meanings.h \
-		  include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h
-	@$(PKG_CONFIG) --exists libmnl libnetfilter_conntrack jansson libkmod || { \
+$(BUILD)/mackeep: $(tool_objects)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) \
+		$(shell $(PKG_CONFIG) --libs $(tool_libraries))
+
+$(BUILD)/tool/%.o: tools/%.c $(wildcard tools/*.h) $(BUILD)/stat-meanings.h \
+		   include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h
+	@mkdir -p $(@D)
+	@$(PKG_CONFIG) --exists $(tool_libraries) || { \
 		echo 'Libraries are missing: install the packages libmnl-dev, libnetfilter-conntrack-dev, libjansson-dev and libkmod-dev.' >&2; \
 		exit 1; }
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -o $@ $(filter %.c,$^) $(LDFLAGS) \
-		$(shell $(PKG_CONFIG) --cflags --libs libmnl libnetfilter_conntrack jansson libkmod)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -c -o $@ $< \
+		$(shell $(PKG_CONFIG) --cflags $(tool_libraries))
 
 # What the counters mean is told once, beside their names.
 $(BUILD)/stat-meanings.h: kmod/stat-names.h
@@ -97,12 +105,15 @@ $(BUILD)/stat-meanings.h: kmod/stat-names.h
 	$(Q)sed -n -e 's|^MACKEEP_STAT(\(.*\))[[:space:]]*/\* \(.*\) \*/|COUNTER("\1", "\2")|p' \
 		-e 's|^/\* \([a-z].*\) \*/|GROUP("\1")|p' $< >$@
 
-# The manual page
--include xtables-ext/mk.inc
+# The fragment for iptables-extensions(8) is the description of the page.
+$(BUILD)/xt_MACKEEP.8: xtables-ext/xt_MACKEEP.8.in xtables-ext/libxt_MACKEEP.man
+	@mkdir -p $(@D)
+	$(Q)sed -e '/^@FRAGMENT@$$/{' -e 'r $(word 2,$^)' -e 'd' -e '}' $< >$@.tmp
+	$(Q)mv $@.tmp $@
 
-tools: $(tools)
+test-tools: $(test_tools)
 
-$(BUILD)/tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
+$(BUILD)/test-tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) \
 		-Wl,--as-needed -lmnl -lnetfilter_conntrack
@@ -184,4 +195,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug check-matrix bench bench-check demo vm lint clean
+.PHONY: all help module user plugin tool test-tools install install-user uninstall deb check check-debug check-matrix bench bench-check demo vm lint clean

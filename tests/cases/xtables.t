@@ -258,7 +258,7 @@ fi
 # --- documents -------------------------------------------------------------
 
 page=$TMP/xt_MACKEEP.8
-must make -s -f xtables-ext/mk.inc BUILD="$TMP" "$page"
+must make -s BUILD="$TMP" "$page"
 
 options=$(sed -n 's/^\t{\.name = "\([a-z-]*\)".*/\1/p' xtables-ext/libxt_MACKEEP.c)
 is "$(wc -w <<<"$options")" 6 "the plugin's options, to be found elsewhere"
