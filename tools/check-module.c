@@ -39,10 +39,10 @@ static struct file file_of_module(void)
 	const char *path;
 
 	if (!ctx)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	kmod_set_log_priority(ctx, 0);
 	if (kmod_module_new_from_name(ctx, MODULE, &module) < 0)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	path = kmod_module_get_path(module);
 	if (path) {
 		file.path = format("%s", path);

@@ -162,7 +162,7 @@ static bool saved_covers(const struct saved *rule, const struct saved *other)
 	bool covers = true;
 
 	if (!copy)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	strtok_r(copy, " ", &rest); /* the chain */
 	while (covers && (word = strtok_r(NULL, " ", &rest)) &&
 	       strcmp(word, "-j")) {

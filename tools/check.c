@@ -24,18 +24,6 @@ struct finding {
 static struct finding findings[128];
 static unsigned int found_count;
 
-char *format(const char *format, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		die(FAILED, "memory: none left");
-	va_end(args);
-	return text;
-}
-
 void found(enum rank rank, const char *id, char *text, char *remedy)
 {
 	if (found_count == 128)
@@ -109,9 +97,7 @@ static int report(const struct args *args)
 	}
 	if (args->out & OUT_JSON)
 		json_end();
-	fflush(stdout);
-	fprintf(stderr, "mackeep v%s: %u findings.\n", MACKEEP_VERSION,
-		found_count);
+	note("%u findings.", found_count);
 	return found_count ? FAILED : DONE;
 }
 

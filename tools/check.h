@@ -11,7 +11,6 @@
 /* Worst first */
 enum rank { BROKEN, WRONG, DOUBTFUL };
 
-char *format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Takes both texts. */
 void found(enum rank rank, const char *id, char *text, char *remedy);
 /* The device that rules of a remedy are for */

@@ -115,16 +115,6 @@ static bool is_plain(const struct nf_conntrack *ct)
 	       !(nfct_get_attr_u32(ct, ATTR_STATUS) & OFFLOADED);
 }
 
-const char *tcp_text(unsigned int state)
-{
-	static const char *const text[] = {
-		"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
-		"CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2",
-	};
-
-	return state < sizeof(text) / sizeof(*text) ? text[state] : NULL;
-}
-
 unsigned int line_conntrack(char *line, const struct nf_conntrack *ct)
 {
 	bool v6 = nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6;

@@ -27,8 +27,6 @@ int cmd_list(struct args *args)
 	flow_dump(args->family, list_one, &list);
 	if (args->out & OUT_JSON)
 		json_end();
-	fflush(stdout);
-	fprintf(stderr, "mackeep v%s: %lu flow entries have been shown.\n",
-		MACKEEP_VERSION, list.shown);
+	note("%lu flow entries have been shown.", list.shown);
 	return DONE;
 }

@@ -9,10 +9,8 @@
 #include <limits.h>
 #include <netinet/ether.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "mackeep.h"
@@ -93,41 +91,6 @@ static const struct option_text {
 
 #define OPTIONS		(sizeof(options) / sizeof(*options))
 
-const char *command_name;
-
-const char *bold = "", *red = "", *green = "", *yellow = "", *cyan = "";
-const char *plain = "";
-bool terminal;
-unsigned int columns = 80;
-
-static void say(const char *format, va_list args)
-{
-	fflush(stdout);
-	fprintf(stderr, "mackeep: %s%s", command_name ?: "",
-		command_name ? ": " : "");
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-}
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-}
-
-void die(int status, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-	exit(status);
-}
-
 /* --- help ------------------------------------------------------------------------ */
 
 static void usage_all(void)
@@ -178,7 +141,7 @@ static unsigned int output(const char *text, unsigned int bit)
 	unsigned int out = 0, i;
 
 	if (!copy)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	for (word = strtok_r(copy, ",", &save); word;
 	     word = strtok_r(NULL, ",", &save)) {
 		for (i = 0; i < 4; i++)
@@ -416,7 +379,7 @@ static void parse_options(struct args *args, const struct command *command,
 		if (command->bit == UP && !args->to && !config_name &&
 		    asprintf((char **)&config_name, "/etc/mackeep/%s.conf",
 			     args->bridge) < 0)
-			die(FAILED, "memory: none left");
+			out_of_memory();
 		optind++;
 	}
 	if (optind < argc)
@@ -429,26 +392,6 @@ static void parse_options(struct args *args, const struct command *command,
 	if (given && strcmp(given, args->bridge))
 		die(BAD_ARGS, "%s: it is for bridge %s, not %s; give one of the two only",
 		    config_name, args->bridge, given);
-}
-
-static void screen(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	struct winsize size;
-
-	terminal = isatty(STDOUT_FILENO);
-	if (!terminal)
-		return;
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 40)
-		columns = size.ws_col;
-	if (no_color && *no_color)
-		return;
-	bold = "\033[1m";
-	red = "\033[31m";
-	green = "\033[32m";
-	yellow = "\033[33m";
-	cyan = "\033[36m";
-	plain = "\033[m";
 }
 
 int main(int argc, char **argv)

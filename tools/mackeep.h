@@ -27,8 +27,9 @@
 #include <linux/mackeep.h>
 #include <linux/netfilter/xt_MACKEEP.h>
 
-/* Exit status */
-enum { DONE = 0, FAILED = 1, BAD_ARGS = 2 };
+#include "run.h"
+#include "say.h"
+#include "text.h"
 
 /* -o */
 enum {
@@ -89,20 +90,8 @@ struct args {
 
 /* --- mackeep.c -------------------------------------------------------------- */
 
-/* "mackeep: COMMAND: thing: reason; remedy" */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void die(int status, const char *format, ...)
-	__attribute__((noreturn, format(printf, 2, 3)));
-
-/* Colours, "" where they are not wanted */
-extern const char *bold, *red, *green, *yellow, *cyan, *plain;
-extern bool terminal;			/* stdout is one */
-extern unsigned int columns;
-
 /* Reads /etc/mackeep/BRIDGE.conf, or FILE, as options of up. */
 void config_read(struct args *args, const char *name);
-
-extern const char *command_name;
 
 /* --- values.c: the value of an option, or the end with what is wrong with it --- */
 
@@ -151,24 +140,12 @@ void flow_print(const struct args *args, const struct flow *flow);
 void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
 	       void *data);
 
-const char *mac_text(const uint8_t *mac);	/* of the last four calls */
-const char *device_text(unsigned int ifindex);	/* "if7" when it is gone */
-const char *via_text(unsigned int via);
-/* Prints a line; on a terminal folded, values of MACs coloured. */
-void print_line(char *line);
-void json_int(json_t *object, const char *key, json_int_t value);
-void json_text(json_t *object, const char *key, const char *value);
-void json_print(json_t *object);		/* of a list, or one a line */
-void json_begin(void);				/* "[" */
-void json_end(void);
-
 /* --- line.c --------------------------------------------------------------------- */
 
 /* As conntrack -L has it, or 0 when there is something that only that knows */
 unsigned int line_conntrack(char *line, const struct nf_conntrack *ct);
 /* Appends " smac=.." and so on; returns the end. */
 char *line_record(char *at, const struct mackeep_info *info);
-const char *tcp_text(unsigned int state);	/* NULL: unknown */
 
 /* --- commands ------------------------------------------------------------------- */
 
@@ -183,23 +160,6 @@ int cmd_check(struct args *args);
 
 /* stat.c: a counter of this namespace, all processors together */
 uint64_t stat_value(const char *name);
-
-/* --- run.c ----------------------------------------------------------------------- */
-
-struct result {
-	int status;		/* exit status; 127: no such program */
-	char *out;		/* stdout, ends in NUL; run_free() */
-	char *err;
-};
-
-/* argv ends in NULL; input may be NULL */
-struct result run(const char *const *argv, const char *input);
-void run_free(struct result *result);
-/* Its JSON, or NULL */
-json_t *run_json(const char *const *argv);
-
-#define RUN(...)	run((const char *const[]){ __VA_ARGS__, NULL }, NULL)
-#define RUN_JSON(...)	run_json((const char *const[]){ __VA_ARGS__, NULL })
 
 /* --- plan.c ----------------------------------------------------------------------- */
 

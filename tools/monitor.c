@@ -57,7 +57,7 @@ static void remember(struct monitor *monitor, const struct flow *flow)
 	if (!*at) {
 		*at = calloc(1, sizeof(**at));
 		if (!*at)
-			die(FAILED, "memory: none left for the flows seen");
+			out_of_memory();
 		(*at)->id = id;
 	}
 	(*at)->info = flow->info;
@@ -99,7 +99,7 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 
 	ct = nfct_new();
 	if (!ct)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	flow.ct = ct;
 	if (nfct_nlmsg_parse(nlh, ct) < 0)
 		goto out;
@@ -156,7 +156,7 @@ int cmd_monitor(struct args *args)
 	int len;
 
 	if (!monitor)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	monitor->args = args;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -164,7 +164,7 @@ int cmd_monitor(struct args *args)
 	nl = subscribe(args);
 	flow_dump(AF_UNSPEC, seen_before, monitor);
 	/* Somebody may wait for it. */
-	fprintf(stderr, "mackeep v%s: waiting for events.\n", MACKEEP_VERSION);
+	note("waiting for events.");
 
 	while (!stopped) {
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
@@ -179,7 +179,6 @@ int cmd_monitor(struct args *args)
 		if (ferror(stdout))
 			break;
 	}
-	fprintf(stderr, "mackeep v%s: %lu flow events have been shown, %lu times some were lost.\n",
-		MACKEEP_VERSION, monitor->shown, monitor->overruns);
+	note("%lu flow events have been shown, %lu times some were lost.", monitor->shown, monitor->overruns);
 	return DONE;
 }

@@ -143,9 +143,7 @@ int cmd_pairs(struct args *args)
 		  &pairs);
 	if (args->out & OUT_JSON)
 		json_end();
-	fflush(stdout);
-	fprintf(stderr, "mackeep v%s: %lu pairs have been shown.\n",
-		MACKEEP_VERSION, pairs.shown);
+	note("%lu pairs have been shown.", pairs.shown);
 	mnl_socket_close(nl);
 	return DONE;
 }
@@ -193,7 +191,6 @@ int cmd_flush(struct args *args)
 		json_print(json_pack("{s:i, s:i}", "records", forgotten.records,
 				     "pairs", forgotten.pairs));
 	else
-		fprintf(stderr, "mackeep v%s: %u records and %u pairs have been forgotten.\n",
-			MACKEEP_VERSION, forgotten.records, forgotten.pairs);
+		note("%u records and %u pairs have been forgotten.", forgotten.records, forgotten.pairs);
 	return DONE;
 }

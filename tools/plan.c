@@ -37,7 +37,7 @@ static FILE *text_open(struct text *text)
 {
 	text->file = open_memstream(&text->text, &text->size);
 	if (!text->file)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	return text->file;
 }
 
@@ -98,24 +98,19 @@ bool step_there(const json_t *step)
 	const char *expect = json_string_value(json_object_get(step, "expect"));
 	const char *want = json_string_value(json_object_get(step, "value"));
 	const char *file = json_string_value(json_object_get(step, "file"));
-	const char *argv[32];
 	struct module module;
 	struct result result;
 	char value[128];
 	bool there;
-	size_t i;
 
 	if (json_object_get(step, "module"))
 		return !genl_module(&module);
 	if (file)
 		return read_file(file, value, sizeof(value)) && want &&
 		       !strcmp(value, want);
-	for (i = 0; i < json_array_size(test) && i < 31; i++)
-		argv[i] = json_string_value(json_array_get(test, i));
-	argv[i] = NULL;
-	if (!i)
+	if (!test)
 		return false;
-	result = run(argv, NULL);
+	result = run_words(test, NULL);
 	there = !result.status && *result.out &&
 		(!expect || strstr(result.out, expect));
 	run_free(&result);

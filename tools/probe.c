@@ -162,7 +162,7 @@ static void saved_add(struct probe *probe, const char *program,
 	probe->saved = realloc(probe->saved,
 			       (probe->rules + 1) * sizeof(*probe->saved));
 	if (!probe->saved)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	one = &probe->saved[probe->rules++];
 	one->program = program;
 	snprintf(one->table, sizeof(one->table), "%s", table);

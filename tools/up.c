@@ -194,16 +194,9 @@ static int perform(const json_t *step, const char *command, const char *input)
 {
 	const char *text = json_string_value(json_object_get(step, input));
 	const json_t *words = json_object_get(step, command);
-	const char *argv[40];
-	struct result result;
-	int status;
-	size_t i;
+	struct result result = run_words(words, text);
+	int status = result.status;
 
-	for (i = 0; i < json_array_size(words) && i < 39; i++)
-		argv[i] = json_string_value(json_array_get(words, i));
-	argv[i] = NULL;
-	result = run(argv, text);
-	status = result.status;
 	if (status) {
 		fprintf(stderr, "mackeep: this failed: ");
 		command_print(stderr, words, text);

@@ -70,7 +70,7 @@ struct ports value_ports(const char *option, const char *text)
 	char *copy = strdup(text), *word, *save, *dash;
 
 	if (!copy)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	for (word = strtok_r(copy, ",", &save); word;
 	     word = strtok_r(NULL, ",", &save)) {
 		if (ports.n == PORTS_MAX)
