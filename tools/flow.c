@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A conntrack entry with the record that the module keeps in it. ctnetlink
- * hands the record out with each entry, so all that is here is stock.
- */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -13,7 +9,11 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "mackeep.h"
+#include "flow.h"
+#include "line.h"
+#include "netlink.h"
+#include "say.h"
+#include "text.h"
 
 static bool has_helper(const struct nf_conntrack *ct)
 {
@@ -220,7 +220,7 @@ void flow_print(const struct args *args, const struct flow *flow)
 	used = flags || flow->type != NFCT_T_UNKNOWN ? 0 :
 	       line_conntrack(line + n, flow->ct);
 	if (!used)
-		/* What is appended below takes less than 256. */
+		/* line_record() takes less than 256. */
 		used = nfct_snprintf(line + n, sizeof(line) - n - 256, flow->ct,
 				     flow->type, NFCT_O_DEFAULT, flags);
 	n += used;
@@ -249,7 +249,7 @@ static int on_answer(enum nf_conntrack_msg_type type, struct nf_conntrack *ct,
 	return NFCT_CB_CONTINUE;
 }
 
-/* false: it has gone meanwhile */
+/* False: the entry has gone meanwhile. */
 static bool ask_for(const struct nf_conntrack *ct, struct dump *dump)
 {
 	static struct nfct_handle *handle;
@@ -264,8 +264,8 @@ static bool ask_for(const struct nf_conntrack *ct, struct dump *dump)
 }
 
 /*
- * The kernel leaves the record out of an entry that fits into the block but
- * for it. By itself the entry has room.
+ * An entry may fit into what is left of a block only without its record; the
+ * kernel then leaves the record out. Asked for by itself the entry is whole.
  */
 static int on_entry(const struct nlmsghdr *nlh, void *data)
 {
@@ -284,8 +284,8 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 }
 
 /*
- * Kernels from 5.17 on leave out themselves what has no helper; entries come
- * in blocks, and none is held longer than it takes to print it.
+ * From 5.17 on the kernel filters: it dumps only entries that have a helper.
+ * Each entry is freed before the next one is read.
  */
 void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
 	       void *data)

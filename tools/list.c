@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mackeep list: the flows that have a record */
-#include "mackeep.h"
+#include "commands.h"
+#include "flow.h"
+#include "say.h"
+#include "text.h"
 
 struct list {
 	const struct args *args;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mackeep: see it, set it up, find what is wrong. Options and commands. */
+/* Options and commands of mackeep(8) */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -7,13 +7,19 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <netinet/ether.h>
+#include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
+
+#include "args.h"
+#include "commands.h"
+#include "numbers.h"
+#include "say.h"
 
 enum {
 	LIST	= 1 << 0,
@@ -78,8 +84,10 @@ static const struct option_text {
 	{ OPT_TO, "to", "PORT", UP, "the port that the proxy listens on" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
-	{ OPT_FWMARK, "fwmark", "MARK", UP, "mark for policy routing; 0x4d4c if not given" },
-	{ OPT_TABLE, "table", "TABLE", UP, "routing table for it; 19788 if not given" },
+	{ OPT_FWMARK, "fwmark", "MARK", UP,
+	  "mark for policy routing; " NUMBER_TEXT(FWMARK) " if not given" },
+	{ OPT_TABLE, "table", "TABLE", UP,
+	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
 	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
@@ -288,11 +296,8 @@ static void set_option(struct args *args, int key, const char *value,
 	}
 }
 
-/*
- * A line is an option of up, without its dashes, and its value; # begins a
- * comment.
- */
-void config_read(struct args *args, const char *name)
+/* A line is an option of up, without its dashes, and its value; # begins a comment. */
+static void config_read(struct args *args, const char *name)
 {
 	FILE *file = fopen(name, "r");
 	char *line = NULL, *word, *value, *save;
@@ -397,7 +402,7 @@ static void parse_options(struct args *args, const struct command *command,
 int main(int argc, char **argv)
 {
 	struct args args = {
-		.zone = -1, .fwmark = 0x4d4c, .table = 19788,
+		.zone = -1, .fwmark = FWMARK, .table = TABLE,
 	};
 	unsigned int i;
 	int status;

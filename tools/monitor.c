@@ -2,10 +2,12 @@
 /*
  * mackeep monitor: what happens to the flows that have a record.
  *
- * The kernel's "destroy" has no record in it, so those that go by are kept
- * here by the entry's id, beginning with those that are there at the start.
+ * The kernel's "destroy" event has no record in it. So the records of all flows
+ * are kept here by the entry's id, first those of the flows that exist at the
+ * start.
  */
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_compat.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -15,7 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mackeep.h"
+#include "commands.h"
+#include "flow.h"
+#include "say.h"
+#include "text.h"
 
 #define SLOTS	65536
 
@@ -163,7 +168,7 @@ int cmd_monitor(struct args *args)
 
 	nl = subscribe(args);
 	flow_dump(AF_UNSPEC, seen_before, monitor);
-	/* Somebody may wait for it. */
+	/* Scripts wait for this line. */
 	note("waiting for events.");
 
 	while (!stopped) {
@@ -179,6 +184,7 @@ int cmd_monitor(struct args *args)
 		if (ferror(stdout))
 			break;
 	}
-	note("%lu flow events have been shown, %lu times some were lost.", monitor->shown, monitor->overruns);
+	note("%lu flow events have been shown, %lu times some were lost.",
+	     monitor->shown, monitor->overruns);
 	return DONE;
 }

@@ -65,11 +65,6 @@ void die(int status, const char *format, ...)
 	exit(status);
 }
 
-void out_of_memory(void)
-{
-	die(FAILED, "memory: none left");
-}
-
 void note(const char *format, ...)
 {
 	va_list args;

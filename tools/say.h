@@ -23,7 +23,7 @@ void screen(void);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void die(int status, const char *format, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
-void out_of_memory(void) __attribute__((noreturn));
+#define out_of_memory()	die(FAILED, "memory: none left")
 
 /* No error: "mackeep vVERSION: text" */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));

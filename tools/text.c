@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <net/if.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,6 +129,16 @@ void json_int(json_t *object, const char *key, json_int_t value)
 void json_text(json_t *object, const char *key, const char *value)
 {
 	json_object_set_new(object, key, json_string(value));
+}
+
+const char *json_get_text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+bool json_is(const json_t *object, const char *key, const char *value)
+{
+	return !strcmp(json_get_text(object, key), value);
 }
 
 static bool json_list;			/* inside of an array */

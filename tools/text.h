@@ -4,6 +4,7 @@
 #define _TOOLS_TEXT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Allocated; dies when there is no memory. */
@@ -19,6 +20,10 @@ void print_line(char *line);
 
 void json_int(json_t *object, const char *key, json_int_t value);
 void json_text(json_t *object, const char *key, const char *value);
+
+/* The text of a key; "" when it has none */
+const char *json_get_text(const json_t *object, const char *key);
+bool json_is(const json_t *object, const char *key, const char *value);
 
 /*
  * Prints an object and frees it. Between json_begin() and json_end() it is an
