@@ -65,7 +65,7 @@ static bool table_local(int family, const char *table)
 
 void check_tproxy(const struct probe *probe)
 {
-	uint32_t mark = 1;
+	uint32_t mark = FWMARK;
 	uint16_t port;
 
 	if (probe->tproxies)
@@ -122,7 +122,7 @@ void check_divert(const struct probe *probe)
 			if (probe->tproxy[i].family != family[j])
 				continue;
 			if (!diverts(probe, family[j]))
-				divert_missing(j, probe->tproxy[i].mark ?: 1);
+				divert_missing(j, probe->tproxy[i].mark ?: FWMARK);
 			break;
 		}
 }
@@ -185,8 +185,8 @@ void check_policy(const struct probe *probe)
 			found(BROKEN, "policy",
 			      format("packets with TPROXY's mark 0x%x are not routed to this machine",
 				     one->mark),
-			      format("%s rule add fwmark 0x%x lookup 100 && %s route replace local default dev lo table 100",
-				     ip, one->mark, ip));
+			      format("%s rule add fwmark 0x%x lookup %u && %s route replace local default dev lo table %u",
+				     ip, one->mark, TABLE, ip, TABLE));
 		else if (!table_local(one->family, table))
 			found(BROKEN, "policy",
 			      format("table %s, for TPROXY's mark 0x%x, has no local route",
