@@ -18,6 +18,7 @@
 
 #include "args.h"
 #include "commands.h"
+#include "genl.h"
 #include "numbers.h"
 #include "say.h"
 
@@ -94,7 +95,7 @@ static const struct option_text {
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
 	{ 'h', "help", NULL, ALL, "print this" },
-	{ 'V', "version", NULL, ALL, "print the version" },
+	{ 'V', "version", NULL, ALL, "print the versions of tool and module" },
 };
 
 #define OPTIONS		(sizeof(options) / sizeof(*options))
@@ -132,6 +133,14 @@ static void usage(const struct command *command)
 	}
 	if (command->bit == UP)
 		puts("\nWith BRIDGE alone the options come from /etc/mackeep/BRIDGE.conf.");
+}
+
+static void versions(void)
+{
+	struct module module;
+
+	printf("mackeep %s (module %s)\n", MACKEEP_VERSION,
+	       genl_module(&module) ? module.version : "not loaded");
 }
 
 /* --- options that are more than a value ------------------------------------------- */
@@ -364,7 +373,7 @@ static void parse_options(struct args *args, const struct command *command,
 			usage(command);
 			exit(DONE);
 		case 'V':
-			printf("mackeep %s\n", MACKEEP_VERSION);
+			versions();
 			exit(DONE);
 		case ':':
 			die(BAD_ARGS, "%s: it needs a value; see mackeep %s --help",
@@ -427,7 +436,7 @@ int main(int argc, char **argv)
 		return DONE;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("mackeep %s\n", MACKEEP_VERSION);
+		versions();
 		return DONE;
 	}
 	for (i = 0; i < COMMANDS; i++)

@@ -55,6 +55,7 @@ done
 version=$(mackeep --version | cut -d ' ' -f 2)
 sed "s/\<${version//./\\.}\>/9${version#?}/g" "$(modinfo -n $MODULE)" >"$TMP/other.ko"
 must insmod "$TMP/other.ko"
+is "$(ns box mackeep -V)" "mackeep $version (module 9${version#?})" "-V tells both versions"
 look
 finds version
 grep '^version:' "$TMP/found" >"$TMP/one" && mv "$TMP/one" "$TMP/found"
