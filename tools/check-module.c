@@ -6,6 +6,7 @@
  * with an unknown key in the same words. The file and /proc/keys tell which it is.
  */
 #define _GNU_SOURCE
+#include <glob.h>
 #include <libkmod.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,16 @@ static char *sign(const char *release, const char *path)
 		      packing->pack, len, path);
 }
 
+/* True if DKMS has our source; of which version does not matter. */
+static bool in_dkms(void)
+{
+	glob_t found;
+	bool any = !glob("/usr/src/mackeep-*", 0, NULL, &found);
+
+	globfree(&found);
+	return any;
+}
+
 void check_not_loaded(void)
 {
 	struct module_file file = file_of_module();
@@ -146,8 +157,7 @@ void check_not_loaded(void)
 		      format("there is no kernel module for the kernel that runs, %s",
 			     kernel.release),
 		      format("apt install linux-headers-%s && %s", kernel.release,
-			     access("/usr/src/mackeep-" MACKEEP_VERSION, F_OK) ?
-				     "make install" : "dkms autoinstall"));
+			     in_dkms() ? "dkms autoinstall" : "make install"));
 	else if (only_signed() && !file.signer)
 		found(BROKEN, "signature",
 		      format("the kernel only takes signed modules, %s has no signature",
