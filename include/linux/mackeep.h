@@ -10,8 +10,8 @@
 #ifndef _LINUX_MACKEEP_H
 #define _LINUX_MACKEEP_H
 
-/* Of module and tool, which belong together. */
-#define MACKEEP_VERSION		"0.1.0"
+/* Of module, tool and packages, which belong together. */
+#define MACKEEP_VERSION		"0.10.0"
 
 #define MACKEEP_GENL_NAME	"mackeep"
 #define MACKEEP_GENL_VERSION	1
