@@ -6,7 +6,7 @@
 #
 # Control: the kernel loads modules of its own, so that it is not for them.
 
-# shellcheck disable=SC1091,SC2086,SC2154 # sourced; more than one word; of tap.sh
+# shellcheck disable=SC1091,SC2016,SC2086,SC2154 # sourced; for sh; more than one word; of tap.sh
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 . "$(dirname "$0")/../lib/doctor.sh" || exit 1
 
@@ -38,9 +38,21 @@ is "$(modinfo -F signer $NAME)" "" "a module without a signature"
 rm -f $key
 refused "no signature"
 like "$(cat "$TMP/found")" "has no signature; mend: .*sign-file" "no signature: that is found"
+like "$(cat "$TMP/found")" "openssl req .* -keyout $key " "no signature: nor is there a key"
 mend
 is "$(modinfo -F signer $NAME)" "DKMS module signing key" "it is signed now"
+
+must $pack "$TMP/plain.ko" >"$file"
+refused "no signature again"
+unlike "$(cat "$TMP/found")" "openssl req" "no signature again: DKMS's key is taken"
+mend
+is "$(modinfo -F signer $NAME)" "DKMS module signing key" "it is signed with that"
+
 refused "unknown key"
-like "$(cat "$TMP/found")" "is signed with \"DKMS module signing key\"; mend: " \
-	"unknown key: that is found"
+like "$(cat "$TMP/found")" "is signed with \"DKMS module signing key\"; mend: sed .*grub" \
+	"unknown key: without UEFI the kernel has to ask for none"
+like "$(unshare -m sh -c 'mount -t tmpfs none /sys/firmware && mkdir /sys/firmware/efi &&
+	exec mackeep check' 2>/dev/null)" \
+	"mend: apt install mokutil && mokutil --import /var/lib/dkms/mok.pub && reboot" \
+	"unknown key: with UEFI it is enrolled"
 done_testing
