@@ -73,7 +73,7 @@ out:
 	json_decref(routes);
 }
 
-/* For IPv6 only if a TPROXY rule takes it */
+/* IPv6 needs a route only if a TPROXY rule takes it. */
 void check_upstream(const struct probe *probe)
 {
 	bool v4 = !probe->tproxies, v6 = false;

@@ -103,10 +103,10 @@ void check_flows(const struct probe *probe)
 }
 
 /*
- * A packet leaves with this machine's MAC when nothing is known about it, or while
- * its next hop is being resolved, unless a rule with --strict drops it. Counters
- * only grow: a finding is what was counted since the last check. They are 0
- * again when the module is loaded again.
+ * A packet leaves with this machine's MAC when nothing is known about it or its
+ * next hop is still being resolved, unless a rule with --strict drops it. Counters
+ * only grow, so a finding is what was counted since the last check. A new module
+ * begins at 0.
  */
 void check_own(const struct probe *probe)
 {

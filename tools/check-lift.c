@@ -12,7 +12,7 @@
 /* br_netfilter's priority in the bridge's PREROUTING: it needs the mark there. */
 #define BRNF_PRIORITY	0
 
-/* True if a base chain sees frames before they are lifted; others may. */
+/* True if a chain sees frames before they are lifted; without a hook it may. */
 static bool in_time(const json_t *chain)
 {
 	if (!json_object_get(chain, "hook"))

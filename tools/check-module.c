@@ -2,8 +2,8 @@
 /*
  * Findings about the kernel module: module, signature, version.
  *
- * A kernel that only takes signed modules refuses one without a signature and one
- * with an unknown key in the same words. The file and /proc/keys tell which it is.
+ * A kernel that only takes signed modules gives the same error for one without a
+ * signature and for one with an unknown key. The file and /proc/keys tell which.
  */
 #define _GNU_SOURCE
 #include <glob.h>
@@ -136,7 +136,7 @@ static char *sign(const char *release, const char *path)
 		      packing->pack, len, path);
 }
 
-/* True if DKMS has our source; of which version does not matter. */
+/* True if DKMS has the source, of any version: it builds what it has. */
 static bool in_dkms(void)
 {
 	glob_t found;

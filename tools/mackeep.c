@@ -145,7 +145,7 @@ static void versions(void)
 
 /* --- options that are more than a value ------------------------------------------- */
 
-/* "a,b" out of the words given; returns their bits */
+/* The formats in "a,b", as bits */
 static unsigned int output(const char *text, unsigned int bit)
 {
 	static const struct { const char *word; unsigned int bit, commands; } words[] = {
@@ -192,7 +192,7 @@ static void in_namespace(const char *name)
 	close(fd);
 }
 
-/* In the namespace, so after all options */
+/* For the namespace that -n names: call it after in_namespace(). */
 static unsigned int device(const char *name)
 {
 	unsigned int ifindex = if_nametoindex(name);
@@ -417,7 +417,7 @@ int main(int argc, char **argv)
 	int status;
 
 	screen();
-	/* Where ip(8) has it; among a command's options it is as good. */
+	/* -n may come before the command, as with ip(8), or behind it. */
 	while (argc > 1 && (!strcmp(argv[1], "-n") || !strcmp(argv[1], "--netns"))) {
 		if (argc == 2)
 			die(BAD_ARGS, "%s: it needs a value; see mackeep --help",

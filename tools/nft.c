@@ -58,7 +58,7 @@ const json_t *nft_chain(json_t *ruleset, json_t *rule)
 	return NULL;
 }
 
-/* True for a statement; what is none is a match, and takes only some packets. */
+/* A statement takes all packets; anything else is a match and takes some. */
 static bool is_statement(json_t *one)
 {
 	static const char *const names[] = {

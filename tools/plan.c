@@ -23,7 +23,7 @@ struct text {
 	FILE *file;
 };
 
-/* The stream writes to where text is: it may not be copied. */
+/* The stream keeps pointers to the struct: do not copy it. */
 static FILE *text_open(struct text *text)
 {
 	text->file = open_memstream(&text->text, &text->size);
@@ -32,7 +32,7 @@ static FILE *text_open(struct text *text)
 	return text->file;
 }
 
-/* Makes it what the command of a step reads. */
+/* Closes the text; a step's command is to read it. */
 static void text_close(struct text *text, json_t *step, const char *key)
 {
 	fclose(text->file);
@@ -54,7 +54,7 @@ static const char *plan_device(const struct args *args)
 	return name;
 }
 
-/* What nft, iptables and ebtables call what is ours */
+/* The name of our tables and chains */
 static const char *plan_name(const struct args *args)
 {
 	static char name[IF_NAMESIZE + 16];
@@ -125,8 +125,8 @@ static void plan_links(json_t *plan, const struct args *args)
 }
 
 /*
- * The filter in force is the stricter of "all" and the device's, but 2, which
- * is loose, wins over 1.
+ * The kernel takes the larger rp_filter of "all" and the device: 2, which is
+ * loose, wins over 1, which is strict.
  */
 static void plan_sysctls(json_t *plan, const struct args *args)
 {
@@ -149,7 +149,7 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 		plan_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
 }
 
-/* 802.1X between the ports; the bridge's other link-local groups stay. */
+/* Lets 802.1X frames pass between the ports; other groups stay as they are. */
 static void plan_eapol(json_t *plan, const struct args *args)
 {
 	json_t *links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev",
@@ -318,7 +318,7 @@ static void plan_iptables(json_t *plan, const struct args *args, bool v6)
 	text_close(&text, one, "undo_input");
 }
 
-/* In the chain first, and called last: nothing is lifted by half of it. */
+/* The call of the chain comes last, so that half of the rules lift nothing. */
 static void plan_ebtables(json_t *plan, const struct args *args)
 {
 	static const char *const option[2][3] = {

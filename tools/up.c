@@ -97,7 +97,7 @@ static void set_prefix(const struct args *args)
 	prefix = text;
 }
 
-/* One step of up; 0 or failed */
+/* Does a step of up, unless it is done; 0, or it has failed */
 static int up_step(const struct args *args, json_t *state, json_t *step)
 {
 	json_t *known = state_find(state, step), *other;
