@@ -54,7 +54,7 @@ help:
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
 	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
 	@echo 'make check-matrix all tests, packages and boot on Debian 11 to sid, R=sid: one'
-	@echo 'make bench        what a packet costs, with MACKEEP and with what else there is'
+	@echo 'make bench        what a packet costs, with MACKEEP and with the alternatives'
 	@echo 'make bench-check  the same, and fail when a target is missed'
 	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
@@ -63,8 +63,8 @@ help:
 	@echo 'Also: module user plugin tool test-tools, install-user (no module).'
 	@echo 'Variables: KVER KDIR DESTDIR PREFIX V=1'
 
-# Kbuild writes its objects beside the sources: it gets a tree of links. That
-# leaves time stamps, and so incremental builds, as they are.
+# Kbuild writes its objects beside the sources, so it gets a tree of links. Links
+# keep the time stamps, and with them incremental builds.
 module:
 	@test -e '$(KDIR)/Makefile' || { \
 		echo 'No kernel headers in $(KDIR): install the package linux-headers-$(KVER), or set KVER and KDIR.' >&2; \
@@ -99,7 +99,7 @@ $(BUILD)/tool/%.o: tools/%.c $(wildcard tools/*.h) $(BUILD)/stat-meanings.h \
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -c -o $@ $< \
 		$(shell $(PKG_CONFIG) --cflags $(tool_libraries))
 
-# What the counters mean is told once, beside their names.
+# The meaning of each counter is the comment beside its name.
 $(BUILD)/stat-meanings.h: kmod/stat-names.h
 	@mkdir -p $(@D)
 	$(Q)sed -n -e 's|^MACKEEP_STAT(\(.*\))[[:space:]]*/\* \(.*\) \*/|COUNTER("\1", "\2")|p' \
@@ -148,7 +148,7 @@ ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif
 
-# From a copy, of what is not built: nothing is written beside the sources.
+# Built from a copy: nothing is written beside the sources.
 deb:
 	$(if $(filter -d,$(DEB_ARGS)),,@tests/vm/deps deb)
 	$(Q)rm -rf $(BUILD)/deb
@@ -167,7 +167,7 @@ check-debug:
 check-matrix:
 	@tests/vm/check-matrix
 
-# REACHED=1: a target that no code can meet is only missed by more than before.
+# REACHED=1: for targets that no code can meet, what was reached stands in.
 # The README shows tests/bench/packet.svg: make bench SVG=tests/bench/packet.svg
 SVG	= $(BUILD)/bench.svg
 
