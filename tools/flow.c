@@ -4,8 +4,6 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <netdb.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 

@@ -7,7 +7,6 @@
 #include "file.h"
 #include "genl.h"
 #include "run.h"
-#include "say.h"
 #include "step.h"
 
 json_t *words(const char *first, ...)
