@@ -27,8 +27,10 @@ moddir	= $(BUILD)/$(KVER)
 modinst	= $(DESTDIR)/lib/modules/$(KVER)/updates
 
 # blob.c is a plugin; its test builds it.
-tools	= $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(filter-out %/blob.c,$(wildcard tests/tools/*.c)))
-man	= $(addprefix $(BUILD)/,$(if $(wildcard xtables-ext/mk.inc),xt_MACKEEP.8))
+test_tools = $(patsubst tests/tools/%.c,$(BUILD)/test-tools/%,$(filter-out %/blob.c,$(wildcard tests/tools/*.c)))
+tool_objects = $(patsubst tools/%.c,$(BUILD)/tool/%.o,$(wildcard tools/*.c))
+tool_libraries = libmnl libnetfilter_conntrack jansson libkmod
+man	= $(BUILD)/xt_MACKEEP.8
 
 bindir	= $(DESTDIR)$(PREFIX)/sbin
 incdir	= $(DESTDIR)$(PREFIX)/include/linux
@@ -39,7 +41,7 @@ confdir	= $(DESTDIR)/etc/mackeep
 modconf	= $(DESTDIR)$(PREFIX)/lib/modprobe.d
 
 all: module user
-user: plugin command $(man)
+user: plugin tool $(man)
 
 help:
 	@echo 'make              build the module for KVER ($(KVER)), the iptables plugin'
@@ -52,16 +54,17 @@ help:
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
 	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
 	@echo 'make check-matrix all tests, packages and boot on Debian 11 to sid, R=sid: one'
-	@echo 'make bench        what a packet costs, with MACKEEP and with what else there is'
+	@echo 'make bench        what a packet costs, with MACKEEP and with the alternatives'
 	@echo 'make bench-check  the same, and fail when a target is missed'
 	@echo 'make demo         watch a transparent proxy that keeps the MACs, in a guest; K=6.12'
 	@echo 'make vm           a shell in a guest with the module loaded; K=6.12'
 	@echo 'make lint         check the sources'
 	@echo 'make clean        remove build/'
-	@echo 'Also: module user tools, install-user (no module). Variables: KVER KDIR DESTDIR PREFIX V=1'
+	@echo 'Also: module user plugin tool test-tools, install-user (no module).'
+	@echo 'Variables: KVER KDIR DESTDIR PREFIX V=1'
 
-# Kbuild writes its objects beside the sources: it gets a tree of links. That
-# leaves time stamps, and so incremental builds, as they are.
+# Kbuild writes its objects beside the sources, so it gets a tree of links. Links
+# keep the time stamps, and with them incremental builds.
 module:
 	@test -e '$(KDIR)/Makefile' || { \
 		echo 'No kernel headers in $(KDIR): install the package linux-headers-$(KVER), or set KVER and KDIR.' >&2; \
@@ -81,28 +84,36 @@ $(BUILD)/libxt_MACKEEP.so: xtables-ext/libxt_MACKEEP.c include/linux/netfilter/x
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(shell $(PKG_CONFIG) --cflags xtables) -fPIC -shared \
 		$(LDFLAGS) -o $@ $<
 
-command: $(BUILD)/mackeep
+tool: $(BUILD)/mackeep
 
-$(BUILD)/mackeep: $(wildcard tools/*.[ch]) $(BUILD)/stat-meanings.h \
-		  include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h
-	@$(PKG_CONFIG) --exists libmnl libnetfilter_conntrack jansson libkmod || { \
+$(BUILD)/mackeep: $(tool_objects)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) \
+		$(shell $(PKG_CONFIG) --libs $(tool_libraries))
+
+$(BUILD)/tool/%.o: tools/%.c $(wildcard tools/*.h) $(BUILD)/stat-meanings.h \
+		   include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h
+	@mkdir -p $(@D)
+	@$(PKG_CONFIG) --exists $(tool_libraries) || { \
 		echo 'Libraries are missing: install the packages libmnl-dev, libnetfilter-conntrack-dev, libjansson-dev and libkmod-dev.' >&2; \
 		exit 1; }
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -o $@ $(filter %.c,$^) $(LDFLAGS) \
-		$(shell $(PKG_CONFIG) --cflags --libs libmnl libnetfilter_conntrack jansson libkmod)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -I$(BUILD) -c -o $@ $< \
+		$(shell $(PKG_CONFIG) --cflags $(tool_libraries))
 
-# What the counters mean is told once, beside their names.
+# The meaning of each counter is the comment beside its name.
 $(BUILD)/stat-meanings.h: kmod/stat-names.h
 	@mkdir -p $(@D)
 	$(Q)sed -n -e 's|^MACKEEP_STAT(\(.*\))[[:space:]]*/\* \(.*\) \*/|COUNTER("\1", "\2")|p' \
 		-e 's|^/\* \([a-z].*\) \*/|GROUP("\1")|p' $< >$@
 
-# The manual page
--include xtables-ext/mk.inc
+# The fragment for iptables-extensions(8) is the description of the page.
+$(BUILD)/xt_MACKEEP.8: xtables-ext/xt_MACKEEP.8.in xtables-ext/libxt_MACKEEP.man
+	@mkdir -p $(@D)
+	$(Q)sed -e '/^@FRAGMENT@$$/{' -e 'r $(word 2,$^)' -e 'd' -e '}' $< >$@.tmp
+	$(Q)mv $@.tmp $@
 
-tools: $(tools)
+test-tools: $(test_tools)
 
-$(BUILD)/tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
+$(BUILD)/test-tools/%: tests/tools/%.c include/linux/netfilter/xt_MACKEEP.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDFLAGS) \
 		-Wl,--as-needed -lmnl -lnetfilter_conntrack
@@ -137,7 +148,7 @@ ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif
 
-# From a copy, of what is not built: nothing is written beside the sources.
+# Built from a copy: nothing is written beside the sources.
 deb:
 	$(if $(filter -d,$(DEB_ARGS)),,@tests/vm/deps deb)
 	$(Q)rm -rf $(BUILD)/deb
@@ -156,7 +167,7 @@ check-debug:
 check-matrix:
 	@tests/vm/check-matrix
 
-# REACHED=1: a target that no code can meet is only missed by more than before.
+# REACHED=1: for targets that no code can meet, what was reached stands in.
 # The README shows tests/bench/packet.svg: make bench SVG=tests/bench/packet.svg
 SVG	= $(BUILD)/bench.svg
 
@@ -184,4 +195,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module user plugin command tools install install-user uninstall deb check check-debug check-matrix bench bench-check demo vm lint clean
+.PHONY: all help module user plugin tool test-tools install install-user uninstall deb check check-debug check-matrix bench bench-check demo vm lint clean

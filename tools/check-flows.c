@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the doctor looks for in flows and counters. */
-#define _GNU_SOURCE
+/* Findings in flows and counters: helper, device-gone, own-mac. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "check.h"
+#include "checks.h"
+#include "counters.h"
+#include "finding.h"
+#include "flow.h"
+#include "nft.h"
+#include "state.h"
+#include "text.h"
 
 struct flows {
 	const struct probe *probe;
@@ -13,8 +19,8 @@ struct flows {
 	char helper[32];
 	int proto;
 	uint16_t port;
-	unsigned int gone;		/* ifindex of a device that is not there */
-	unsigned long orphans;
+	unsigned int gone;		/* ifindex of a device that is gone */
+	unsigned long orphans;		/* records with that ifindex */
 };
 
 static void flows_one(struct nf_conntrack *ct, void *data)
@@ -47,7 +53,7 @@ static void flows_one(struct nf_conntrack *ct, void *data)
 		 (const char *)nfct_get_attr(ct, ATTR_HELPER_NAME));
 }
 
-/* The rule that gives flows this helper, as the command that deletes it */
+/* The command that deletes the rule that gives flows this helper, or NULL */
 static char *helper_rule(const struct probe *probe, const char *helper)
 {
 	json_t *one, *object;
@@ -57,27 +63,19 @@ static char *helper_rule(const struct probe *probe, const char *helper)
 
 	for (k = 0; k < probe->rules; k++)
 		if (!strcmp(saved_option(&probe->saved[k], "--helper"), helper))
-			return format("%s -t %s -D %s && ",
-				      probe->saved[k].program,
-				      probe->saved[k].table,
-				      probe->saved[k].text);
+			return saved_delete(&probe->saved[k]);
 	json_array_foreach(probe->nft, i, one) {
 		name = json_string_value(nft_expression(nft_rule(one), "ct helper"));
 		if (!name)
 			continue;
 		json_array_foreach(probe->nft, j, object) {
 			object = json_object_get(object, "ct helper");
-			if (nft_is(object, "name", name) &&
-			    nft_is(object, "type", helper)) {
-				char *delete = nft_delete(nft_rule(one));
-				char *both = format("%s && ", delete);
-
-				free(delete);
-				return both;
-			}
+			if (json_is(object, "name", name) &&
+			    json_is(object, "type", helper))
+				return nft_delete(nft_rule(one));
 		}
 	}
-	return format("%s", "");
+	return NULL;
 }
 
 void check_flows(const struct probe *probe)
@@ -91,7 +89,8 @@ void check_flows(const struct probe *probe)
 		found(WRONG, "helper",
 		      format("%lu proxied flows have the conntrack helper %s and no room for a record",
 			     flows.helped, flows.helper),
-		      format("%sconntrack -D -p %s --orig-port-dst %u", rule,
+		      format("%s%sconntrack -D -p %s --orig-port-dst %u",
+			     rule ?: "", rule ? " && " : "",
 			     flows.proto == IPPROTO_UDP ? "udp" : "tcp",
 			     flows.port));
 		free(rule);
@@ -104,17 +103,17 @@ void check_flows(const struct probe *probe)
 }
 
 /*
- * What is left to the stack while nothing is known of it, or while its next
- * hop is being resolved, leaves with this machine's MAC, except for what a rule
- * with --strict drops. Counters only grow, so what counts is what came since
- * the last check. They begin anew with the module.
+ * A packet leaves with this machine's MAC when nothing is known about it or its
+ * next hop is still being resolved, unless a rule with --strict drops it. Counters
+ * only grow, so a finding is what was counted since the last check. A new module
+ * begins at 0.
  */
 void check_own(const struct probe *probe)
 {
-	const char *path = "/run/mackeep/counters.seen";
+	const char *path = STATE_DIRECTORY "/counters.seen";
 	const char *name = namespace_suffix();
-	uint64_t left = stat_value("unknown") + stat_value("noneigh") +
-			stat_value("own"), dropped = stat_value("strict");
+	uint64_t left = counter_value("unknown") + counter_value("noneigh") +
+			counter_value("own"), dropped = counter_value("strict");
 	json_t *seen = json_load_file(path, 0, NULL);
 	uint64_t before, n;
 
@@ -124,7 +123,7 @@ void check_own(const struct probe *probe)
 	before = json_integer_value(json_object_get(seen, name));
 	n = left >= before ? left - before : left;
 	json_object_set_new(seen, name, json_integer(left));
-	mkdir("/run/mackeep", 0755);
+	mkdir(STATE_DIRECTORY, 0755);
 	json_dump_file(seen, path, 0);
 	json_decref(seen);
 	if (!n)
@@ -135,6 +134,6 @@ void check_own(const struct probe *probe)
 		     (unsigned long long)n),
 	      probe_sysctl("net/netfilter/mackeep_neigh") ?
 	      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP --strict",
-		     our_device(probe)) :
+		     probe_device(probe)) :
 	      format("sysctl -w net/netfilter/mackeep_neigh=1"));
 }

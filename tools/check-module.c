@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel module: why it is not loaded, or which one is. Where only signed
- * modules may be loaded, the kernel's answer is the same for one that has no
- * signature and for one whose key it does not know; the file and /proc/keys tell.
+ * Findings about the kernel module: module, signature, version.
+ *
+ * A kernel that only takes signed modules gives the same error for one without a
+ * signature and for one with an unknown key. The file and /proc/keys tell which.
  */
 #define _GNU_SOURCE
+#include <glob.h>
+#include <libkmod.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <libkmod.h>
+#include <linux/mackeep.h>
 
-#include "check.h"
+#include "checks.h"
+#include "finding.h"
+#include "say.h"
+#include "text.h"
 
 #define MODULE		"xt_MACKEEP"
-/* Where DKMS has them, and makes them when there are none */
+/* DKMS signs with these, and makes them when there are none. */
 #define MOK_KEY		"/var/lib/dkms/mok.key"
 #define MOK_CERT	"/var/lib/dkms/mok.pub"
 #define NEW_KEY		"mkdir -p /var/lib/dkms && openssl req -new -x509" \
@@ -25,24 +31,24 @@
 			" -outform DER -out " MOK_CERT
 #define SIGN_FILE	"build/scripts/sign-file sha256 " MOK_KEY " " MOK_CERT
 
-struct file {
+struct module_file {
 	char *path;		/* NULL: there is none for this kernel */
 	char *signer;		/* NULL: it has no signature */
 };
 
-static struct file file_of_module(void)
+static struct module_file file_of_module(void)
 {
-	struct file file = { 0 };
+	struct module_file file = { 0 };
 	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
 	struct kmod_list *info = NULL, *one;
 	struct kmod_module *module;
 	const char *path;
 
 	if (!ctx)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	kmod_set_log_priority(ctx, 0);
 	if (kmod_module_new_from_name(ctx, MODULE, &module) < 0)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	path = kmod_module_get_path(module);
 	if (path) {
 		file.path = format("%s", path);
@@ -58,7 +64,7 @@ static struct file file_of_module(void)
 	return file;
 }
 
-/* Whether a line has both texts; not so when the file cannot be read. */
+/* True if a line has both texts; false as well if the file cannot be read. */
 static bool file_says(const char *path, const char *text, const char *also)
 {
 	FILE *file = fopen(path, "re");
@@ -83,7 +89,7 @@ static bool only_signed(void)
 	       file_says(lockdown, "[confidentiality]", "");
 }
 
-/* Without shim, which only UEFI starts, nobody enrolls a key. */
+/* Only shim enrolls keys, and only UEFI starts shim. */
 static char *enroll(void)
 {
 	if (access("/sys/firmware/efi", F_OK))
@@ -91,7 +97,7 @@ static char *enroll(void)
 	return format("apt install mokutil && mokutil --import " MOK_CERT " && reboot");
 }
 
-/* A signature is the module's own, not that of what the module is packed into. */
+/* The signature belongs to the module, not to the archive that it is packed into. */
 static const struct packing {
 	const char *suffix;
 	const char *unpack;
@@ -130,9 +136,19 @@ static char *sign(const char *release, const char *path)
 		      packing->pack, len, path);
 }
 
+/* True if DKMS has the source, of any version: it builds what it has. */
+static bool in_dkms(void)
+{
+	glob_t found;
+	bool any = !glob("/usr/src/mackeep-*", 0, NULL, &found);
+
+	globfree(&found);
+	return any;
+}
+
 void check_not_loaded(void)
 {
-	struct file file = file_of_module();
+	struct module_file file = file_of_module();
 	struct utsname kernel;
 
 	uname(&kernel);
@@ -141,8 +157,7 @@ void check_not_loaded(void)
 		      format("there is no kernel module for the kernel that runs, %s",
 			     kernel.release),
 		      format("apt install linux-headers-%s && %s", kernel.release,
-			     access("/usr/src/mackeep-" MACKEEP_VERSION, F_OK) ?
-				     "make install" : "dkms autoinstall"));
+			     in_dkms() ? "dkms autoinstall" : "make install"));
 	else if (only_signed() && !file.signer)
 		found(BROKEN, "signature",
 		      format("the kernel only takes signed modules, %s has no signature",
@@ -161,7 +176,7 @@ void check_not_loaded(void)
 	free(file.signer);
 }
 
-/* modprobe -r may take the bridge's module along, and every bridge with it. */
+/* rmmod: modprobe -r may remove the bridge's module as well, and every bridge. */
 void check_version(const struct module *module)
 {
 	if (strcmp(module->version, MACKEEP_VERSION))

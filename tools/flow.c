@@ -1,67 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A conntrack entry with the record that the module keeps in it. ctnetlink
- * hands the record out with each entry, so all that is here is stock.
- */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <netdb.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
-#include "mackeep.h"
-
-const char *mac_text(const uint8_t *mac)
-{
-	static const char digit[] = "0123456789abcdef";
-	static char text[4][18];
-	static unsigned int turn;
-	char *s = text[turn++ % 4];
-	int i;
-
-	for (i = 0; i < 6; i++) {
-		s[i * 3] = digit[mac[i] >> 4];
-		s[i * 3 + 1] = digit[mac[i] & 15];
-		s[i * 3 + 2] = i < 5 ? ':' : '\0';
-	}
-	return s;
-}
-
-/* The kernel is asked once for each; a million flows have a few devices. */
-const char *device_text(unsigned int ifindex)
-{
-	static struct { unsigned int ifindex; char name[IF_NAMESIZE]; } cache[64];
-	unsigned int slot = ifindex % 64;
-
-	if (!ifindex)
-		return "any";
-	if (cache[slot].ifindex != ifindex) {
-		cache[slot].ifindex = ifindex;
-		if (!if_indextoname(ifindex, cache[slot].name))
-			snprintf(cache[slot].name, sizeof(cache[slot].name),
-				 "if%u", ifindex);
-	}
-	return cache[slot].name;
-}
-
-const char *via_text(unsigned int via)
-{
-	static const char *const text[] = {
-		[MACKEEP_VIA_NONE]	= "none",
-		[MACKEEP_VIA_LEARNED]	= "learned",
-		[MACKEEP_VIA_PAIR]	= "pair",
-		[MACKEEP_VIA_REVERSE]	= "reverse",
-		[MACKEEP_VIA_CLIENT]	= "client",
-		[MACKEEP_VIA_NEIGH]	= "neigh",
-		[MACKEEP_VIA_RESTORED]	= "restored",
-	};
-
-	return via <= MACKEEP_VIA_MAX ? text[via] : "unknown";
-}
+#include "flow.h"
+#include "line.h"
+#include "netlink.h"
+#include "say.h"
+#include "text.h"
 
 static bool has_helper(const struct nf_conntrack *ct)
 {
@@ -139,78 +89,6 @@ bool flow_match(const struct args *args, const struct flow *flow)
 }
 
 /* --- printing ------------------------------------------------------------------ */
-
-/* A word of the line; the values that matter in colour */
-static void print_word(const char *word)
-{
-	const char *equal = strchr(word, '=');
-
-	if (equal && (!strncmp(word, "smac=", 5) || !strncmp(word, "dmac=", 5)))
-		printf("%.*s%s%s%s", (int)(equal + 1 - word), word, green,
-		       equal + 1, plain);
-	else if (equal && (!strncmp(word, "via=", 4) || !strncmp(word, "dev=", 4)))
-		printf("%.*s%s%s%s", (int)(equal + 1 - word), word, cyan,
-		       equal + 1, plain);
-	else
-		fputs(word, stdout);
-}
-
-void print_line(char *line)
-{
-	unsigned int at = 0, len;
-	char *word, *save;
-
-	if (!terminal) {
-		puts(line);
-		return;
-	}
-	for (word = strtok_r(line, " ", &save); word;
-	     word = strtok_r(NULL, " ", &save)) {
-		len = strlen(word);
-		if (at && at + 1 + len > columns)
-			at = printf("\n    ") - 1;
-		else if (at)
-			at += printf(" ");
-		print_word(word);
-		at += len;
-	}
-	putchar('\n');
-}
-
-void json_int(json_t *object, const char *key, json_int_t value)
-{
-	json_object_set_new(object, key, json_integer(value));
-}
-
-void json_text(json_t *object, const char *key, const char *value)
-{
-	json_object_set_new(object, key, json_string(value));
-}
-
-static bool json_list, json_first;
-
-void json_begin(void)
-{
-	putchar('[');
-	json_list = true;
-	json_first = true;
-}
-
-void json_print(json_t *object)
-{
-	if (json_list)
-		puts(json_first ? "" : ",");
-	json_first = false;
-	json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	if (!json_list)
-		putchar('\n');
-	json_decref(object);
-}
-
-void json_end(void)
-{
-	puts(json_first ? "]" : "\n]");
-}
 
 static json_t *json_direction(const struct flow *flow, bool reply)
 {
@@ -340,7 +218,7 @@ void flow_print(const struct args *args, const struct flow *flow)
 	used = flags || flow->type != NFCT_T_UNKNOWN ? 0 :
 	       line_conntrack(line + n, flow->ct);
 	if (!used)
-		/* What is appended below takes less than 256. */
+		/* line_record() takes less than 256. */
 		used = nfct_snprintf(line + n, sizeof(line) - n - 256, flow->ct,
 				     flow->type, NFCT_O_DEFAULT, flags);
 	n += used;
@@ -369,7 +247,7 @@ static int on_answer(enum nf_conntrack_msg_type type, struct nf_conntrack *ct,
 	return NFCT_CB_CONTINUE;
 }
 
-/* false: it has gone meanwhile */
+/* False: the entry has gone meanwhile. */
 static bool ask_for(const struct nf_conntrack *ct, struct dump *dump)
 {
 	static struct nfct_handle *handle;
@@ -384,8 +262,8 @@ static bool ask_for(const struct nf_conntrack *ct, struct dump *dump)
 }
 
 /*
- * The kernel leaves the record out of an entry that fits into the block but
- * for it. By itself the entry has room.
+ * An entry may fit into what is left of a block only without its record; the
+ * kernel then leaves the record out. Asked for by itself the entry is whole.
  */
 static int on_entry(const struct nlmsghdr *nlh, void *data)
 {
@@ -393,7 +271,7 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 	struct nf_conntrack *ct = nfct_new();
 
 	if (!ct)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	if (nfct_nlmsg_parse(nlh, ct) < 0)
 		complain("conntrack table: an entry that cannot be read");
 	else if (!has_helper(ct) || nfct_attr_is_set(ct, ATTR_HELPER_INFO) > 0 ||
@@ -404,8 +282,8 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 }
 
 /*
- * Kernels from 5.17 on leave out themselves what has no helper; entries come
- * in blocks, and none is held longer than it takes to print it.
+ * From 5.17 on the kernel filters: it dumps only entries that have a helper.
+ * Each entry is freed before the next one is read.
  */
 void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
 	       void *data)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kernel module's generic netlink family. */
 #include <errno.h>
 #include <linux/genetlink.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
 
-#define BUFFER	(128 * 1024)
+#include "genl.h"
+#include "netlink.h"
+#include "say.h"
 
 static uint16_t family_id;
 
@@ -47,7 +49,7 @@ struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags)
 	return message(buf, family_id, cmd, MACKEEP_GENL_VERSION, flags);
 }
 
-/* NULL: no such family */
+/* NULL: the kernel has no such family */
 static struct mnl_socket *open_family(void)
 {
 	struct mnl_socket *nl = mnl_socket_open(NETLINK_GENERIC);
@@ -58,7 +60,7 @@ static struct mnl_socket *open_family(void)
 	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
 		die(FAILED, "generic netlink: %s; is it in the kernel?",
 		    strerror(errno));
-	/* The kernel says what is wrong, not only that. */
+	/* Errors then come with the kernel's own words. */
 	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on));
 
 	nlh = message(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
@@ -90,73 +92,6 @@ struct mnl_socket *genl_open(void)
 	return nl;
 }
 
-/* The kernel's own words about an error, or NULL */
-static const char *extack(const struct nlmsghdr *nlh)
-{
-	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
-	size_t offset = sizeof(*err);
-	const struct nlattr *attr;
-
-	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
-		return NULL;
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
-		offset += err->msg.nlmsg_len - sizeof(struct nlmsghdr);
-	mnl_attr_for_each(attr, nlh, offset)
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			return mnl_attr_get_str(attr);
-	return NULL;
-}
-
-static void refused(const struct nlmsghdr *nlh)
-{
-	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
-	const char *words = extack(nlh);
-
-	errno = -err->error;
-	if (errno == EPERM || errno == EACCES)
-		die(FAILED, "kernel: permission denied; run it as root of the namespace");
-	die(FAILED, "kernel: %s%s%s", strerror(errno), words ? ": " : "",
-	    words ? words : "");
-}
-
-/* mnl_cb_run() would give up on messages with NLM_F_DUMP_INTR. */
-bool netlink_receive(struct mnl_socket *nl, unsigned int seq, mnl_cb_t cb,
-		     void *data)
-{
-	static char buf[BUFFER];
-	struct nlmsghdr *nlh;
-	bool intact = true;
-	int len;
-
-	for (;;) {
-		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (len < 0 && errno == EINTR)
-			continue;
-		if (len < 0)
-			die(FAILED, "netlink: %s; try again", strerror(errno));
-		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
-		     nlh = mnl_nlmsg_next(nlh, &len)) {
-			if (nlh->nlmsg_seq != seq)
-				continue;
-			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-				intact = false;
-			if (nlh->nlmsg_type == NLMSG_DONE)
-				return intact;
-			if (nlh->nlmsg_type == NLMSG_ERROR) {
-				const struct nlmsgerr *err =
-					mnl_nlmsg_get_payload(nlh);
-
-				if (err->error)
-					refused(nlh);
-				return intact;
-			}
-			if (nlh->nlmsg_type >= NLMSG_MIN_TYPE)
-				cb(nlh, data);
-		}
-	}
-}
-
 void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 	       void *data)
 {
@@ -183,29 +118,21 @@ static int on_module(const struct nlmsghdr *nlh, void *data)
 			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 				module->rules = mnl_attr_get_u32(attr);
 			break;
-		case MACKEEP_A_PAIRS:
-			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-				module->pairs = mnl_attr_get_u32(attr);
-			break;
-		case MACKEEP_A_PAIR_MAX:
-			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-				module->pair_max = mnl_attr_get_u32(attr);
-			break;
 		}
 	}
 	return MNL_CB_OK;
 }
 
-int genl_module(struct module *module)
+bool genl_module(struct module *module)
 {
 	struct mnl_socket *nl = open_family();
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 
 	memset(module, 0, sizeof(*module));
 	if (!nl)
-		return -ENOENT;
+		return false;
 	genl_talk(nl, genl_message(buf, MACKEEP_CMD_GET, NLM_F_ACK), on_module,
 		  module);
 	mnl_socket_close(nl);
-	return 0;
+	return true;
 }

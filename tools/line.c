@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The line that conntrack -L prints. libnetfilter_conntrack has it, too, by way
- * of some forty calls of snprintf(), which is most of the time that it takes to
- * list a million flows; so what nearly all entries have is written here, and
- * those with more are left to the library. A test compares the two.
+ * libnetfilter_conntrack prints the same line with some forty calls of
+ * snprintf(), which is most of the time that it takes to list a million flows.
+ * So this file prints what nearly all entries have, and leaves entries with more
+ * to the library. A test compares the two.
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "mackeep.h"
+#include "line.h"
+#include "text.h"
 
-/* IPS_OFFLOAD and IPS_HW_OFFLOAD, which not all headers have */
+/* IPS_OFFLOAD and IPS_HW_OFFLOAD; older headers lack them. */
 #define OFFLOADED	0xc000
 
 static char *put(char *at, const char *text)
@@ -82,7 +85,7 @@ static char *put_direction(char *at, const struct nf_conntrack *ct, bool reply,
 	return at;
 }
 
-/* Whether there is nothing in it that is not printed here */
+/* True if this file prints all that the entry has. */
 static bool is_plain(const struct nf_conntrack *ct)
 {
 	static const enum nf_conntrack_attr more[] = {
@@ -113,16 +116,6 @@ static bool is_plain(const struct nf_conntrack *ct)
 	       (proto == IPPROTO_UDP ||
 		(proto == IPPROTO_TCP && nfct_attr_is_set(ct, ATTR_TCP_STATE) > 0)) &&
 	       !(nfct_get_attr_u32(ct, ATTR_STATUS) & OFFLOADED);
-}
-
-const char *tcp_text(unsigned int state)
-{
-	static const char *const text[] = {
-		"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
-		"CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2",
-	};
-
-	return state < sizeof(text) / sizeof(*text) ? text[state] : NULL;
 }
 
 unsigned int line_conntrack(char *line, const struct nf_conntrack *ct)

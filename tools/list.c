@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mackeep list: the flows that have a record */
-#include "mackeep.h"
+#include "commands.h"
+#include "flow.h"
+#include "say.h"
+#include "text.h"
 
 struct list {
 	const struct args *args;
@@ -27,8 +30,6 @@ int cmd_list(struct args *args)
 	flow_dump(args->family, list_one, &list);
 	if (args->out & OUT_JSON)
 		json_end();
-	fflush(stdout);
-	fprintf(stderr, "mackeep v%s: %lu flow entries have been shown.\n",
-		MACKEEP_VERSION, list.shown);
+	note("%lu flow entries have been shown.", list.shown);
 	return DONE;
 }

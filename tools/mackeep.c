@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mackeep: see it, set it up, find what is wrong. Options and commands. */
+/* Options and commands of mackeep(8) */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <netinet/ether.h>
+#include <net/if.h>
 #include <sched.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
+
+#include "args.h"
+#include "commands.h"
+#include "genl.h"
+#include "numbers.h"
+#include "say.h"
 
 enum {
 	LIST	= 1 << 0,
@@ -80,53 +84,20 @@ static const struct option_text {
 	{ OPT_TO, "to", "PORT", UP, "the port that the proxy listens on" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
-	{ OPT_FWMARK, "fwmark", "MARK", UP, "mark for policy routing; 0x4d4c if not given" },
-	{ OPT_TABLE, "table", "TABLE", UP, "routing table for it; 19788 if not given" },
+	{ OPT_FWMARK, "fwmark", "MARK", UP,
+	  "mark for policy routing; " NUMBER_TEXT(FWMARK) " if not given" },
+	{ OPT_TABLE, "table", "TABLE", UP,
+	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
 	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
 	{ 'h', "help", NULL, ALL, "print this" },
-	{ 'V', "version", NULL, ALL, "print the version" },
+	{ 'V', "version", NULL, ALL, "print the versions of tool and module" },
 };
 
 #define OPTIONS		(sizeof(options) / sizeof(*options))
-
-const char *command_name;
-
-const char *bold = "", *red = "", *green = "", *yellow = "", *cyan = "";
-const char *plain = "";
-bool terminal;
-unsigned int columns = 80;
-
-static void say(const char *format, va_list args)
-{
-	fflush(stdout);
-	fprintf(stderr, "mackeep: %s%s", command_name ?: "",
-		command_name ? ": " : "");
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-}
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-}
-
-void die(int status, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-	exit(status);
-}
 
 /* --- help ------------------------------------------------------------------------ */
 
@@ -163,9 +134,17 @@ static void usage(const struct command *command)
 		puts("\nWith BRIDGE alone the options come from /etc/mackeep/BRIDGE.conf.");
 }
 
+static void versions(void)
+{
+	struct module module;
+
+	printf("mackeep %s (module %s)\n", MACKEEP_VERSION,
+	       genl_module(&module) ? module.version : "not loaded");
+}
+
 /* --- options that are more than a value ------------------------------------------- */
 
-/* "a,b" out of the words given; returns their bits */
+/* The formats in "a,b", as bits */
 static unsigned int output(const char *text, unsigned int bit)
 {
 	static const struct { const char *word; unsigned int bit, commands; } words[] = {
@@ -178,7 +157,7 @@ static unsigned int output(const char *text, unsigned int bit)
 	unsigned int out = 0, i;
 
 	if (!copy)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	for (word = strtok_r(copy, ",", &save); word;
 	     word = strtok_r(NULL, ",", &save)) {
 		for (i = 0; i < 4; i++)
@@ -212,7 +191,7 @@ static void in_namespace(const char *name)
 	close(fd);
 }
 
-/* In the namespace, so after all options */
+/* For the namespace that -n names: call it after in_namespace(). */
 static unsigned int device(const char *name)
 {
 	unsigned int ifindex = if_nametoindex(name);
@@ -325,11 +304,8 @@ static void set_option(struct args *args, int key, const char *value,
 	}
 }
 
-/*
- * A line is an option of up, without its dashes, and its value; # begins a
- * comment.
- */
-void config_read(struct args *args, const char *name)
+/* A line is an option of up, without its dashes, and its value; # begins a comment. */
+static void config_read(struct args *args, const char *name)
 {
 	FILE *file = fopen(name, "r");
 	char *line = NULL, *word, *value, *save;
@@ -396,7 +372,7 @@ static void parse_options(struct args *args, const struct command *command,
 			usage(command);
 			exit(DONE);
 		case 'V':
-			printf("mackeep %s\n", MACKEEP_VERSION);
+			versions();
 			exit(DONE);
 		case ':':
 			die(BAD_ARGS, "%s: it needs a value; see mackeep %s --help",
@@ -416,7 +392,7 @@ static void parse_options(struct args *args, const struct command *command,
 		if (command->bit == UP && !args->to && !config_name &&
 		    asprintf((char **)&config_name, "/etc/mackeep/%s.conf",
 			     args->bridge) < 0)
-			die(FAILED, "memory: none left");
+			out_of_memory();
 		optind++;
 	}
 	if (optind < argc)
@@ -431,36 +407,16 @@ static void parse_options(struct args *args, const struct command *command,
 		    config_name, args->bridge, given);
 }
 
-static void screen(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	struct winsize size;
-
-	terminal = isatty(STDOUT_FILENO);
-	if (!terminal)
-		return;
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 40)
-		columns = size.ws_col;
-	if (no_color && *no_color)
-		return;
-	bold = "\033[1m";
-	red = "\033[31m";
-	green = "\033[32m";
-	yellow = "\033[33m";
-	cyan = "\033[36m";
-	plain = "\033[m";
-}
-
 int main(int argc, char **argv)
 {
 	struct args args = {
-		.zone = -1, .fwmark = 0x4d4c, .table = 19788,
+		.zone = -1, .fwmark = FWMARK, .table = TABLE,
 	};
 	unsigned int i;
 	int status;
 
 	screen();
-	/* Where ip(8) has it; among a command's options it is as good. */
+	/* -n may come before the command, as with ip(8), or behind it. */
 	while (argc > 1 && (!strcmp(argv[1], "-n") || !strcmp(argv[1], "--netns"))) {
 		if (argc == 2)
 			die(BAD_ARGS, "%s: it needs a value; see mackeep --help",
@@ -479,7 +435,7 @@ int main(int argc, char **argv)
 		return DONE;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		printf("mackeep %s\n", MACKEEP_VERSION);
+		versions();
 		return DONE;
 	}
 	for (i = 0; i < COMMANDS; i++)

@@ -2,10 +2,12 @@
 /*
  * mackeep monitor: what happens to the flows that have a record.
  *
- * The kernel's "destroy" has no record in it, so those that go by are kept
- * here by the entry's id, beginning with those that are there at the start.
+ * The kernel's "destroy" event has no record in it. So the records of all flows
+ * are kept here by the entry's id, first those of the flows that exist at the
+ * start.
  */
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_compat.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -13,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "mackeep.h"
+#include "commands.h"
+#include "flow.h"
+#include "say.h"
+#include "text.h"
 
 #define SLOTS	65536
 
@@ -57,7 +61,7 @@ static void remember(struct monitor *monitor, const struct flow *flow)
 	if (!*at) {
 		*at = calloc(1, sizeof(**at));
 		if (!*at)
-			die(FAILED, "memory: none left for the flows seen");
+			out_of_memory();
 		(*at)->id = id;
 	}
 	(*at)->info = flow->info;
@@ -99,7 +103,7 @@ static int on_event(const struct nlmsghdr *nlh, void *data)
 
 	ct = nfct_new();
 	if (!ct)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	flow.ct = ct;
 	if (nfct_nlmsg_parse(nlh, ct) < 0)
 		goto out;
@@ -156,15 +160,15 @@ int cmd_monitor(struct args *args)
 	int len;
 
 	if (!monitor)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	monitor->args = args;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 
 	nl = subscribe(args);
 	flow_dump(AF_UNSPEC, seen_before, monitor);
-	/* Somebody may wait for it. */
-	fprintf(stderr, "mackeep v%s: waiting for events.\n", MACKEEP_VERSION);
+	/* Scripts wait for this line. */
+	note("waiting for events.");
 
 	while (!stopped) {
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
@@ -179,7 +183,7 @@ int cmd_monitor(struct args *args)
 		if (ferror(stdout))
 			break;
 	}
-	fprintf(stderr, "mackeep v%s: %lu flow events have been shown, %lu times some were lost.\n",
-		MACKEEP_VERSION, monitor->shown, monitor->overruns);
+	note("%lu flow events have been shown, %lu times some were lost.",
+	     monitor->shown, monitor->overruns);
 	return DONE;
 }

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mackeep pairs, mackeep flush: the pair cache, and forgetting */
+/* mackeep pairs, mackeep flush: the pair cache, and how to forget MACs */
 #include <arpa/inet.h>
 #include <linux/genetlink.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
+
+#include "args.h"
+#include "commands.h"
+#include "genl.h"
+#include "say.h"
+#include "text.h"
 
 struct pairs {
 	const struct args *args;
 	unsigned long shown;
 };
 
-/* The attributes of a message that are as long as they have to be */
+/* Takes the attributes of a message, but not those that are too short. */
 static void parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 {
 	static const uint8_t size[MACKEEP_A_MAX + 1] = {
@@ -143,9 +149,7 @@ int cmd_pairs(struct args *args)
 		  &pairs);
 	if (args->out & OUT_JSON)
 		json_end();
-	fflush(stdout);
-	fprintf(stderr, "mackeep v%s: %lu pairs have been shown.\n",
-		MACKEEP_VERSION, pairs.shown);
+	note("%lu pairs have been shown.", pairs.shown);
 	mnl_socket_close(nl);
 	return DONE;
 }
@@ -193,7 +197,7 @@ int cmd_flush(struct args *args)
 		json_print(json_pack("{s:i, s:i}", "records", forgotten.records,
 				     "pairs", forgotten.pairs));
 	else
-		fprintf(stderr, "mackeep v%s: %u records and %u pairs have been forgotten.\n",
-			MACKEEP_VERSION, forgotten.records, forgotten.pairs);
+		note("%u records and %u pairs have been forgotten.",
+		     forgotten.records, forgotten.pairs);
 	return DONE;
 }

@@ -1,29 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a bridge takes for a transparent proxy, as steps. Each is an object:
- *
- *   do, undo		a command, as an array of words; undo may be missing
- *   do_input, undo_input  what it reads, if anything
- *   test		a command that prints "expect", or anything when there is
- *			no "expect", when the step is done
- *   file, value	instead of test: the file reads so when it is done
- *   module		instead of test: done when the kernel module is there
- *
- * The rules that lift frames off the bridge come last, so that nothing leaves
- * it before the rest is in place; undoing goes backwards.
+ * The rules that lift frames off the bridge come last, so that nothing leaves it
+ * before the rest is in place; undoing goes backwards.
  */
-#include <ctype.h>
-#include <errno.h>
-#include <stdarg.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "mackeep.h"
-
-#define LIFT_MARK	0x4d4b
-#define METRIC		"19788"		/* behind every other default route */
-#define EAPOL		0x8		/* 01:80:c2:00:00:03 */
+#include "file.h"
+#include "numbers.h"
+#include "plan.h"
+#include "run.h"
+#include "say.h"
+#include "step.h"
+#include "text.h"
 
 /* Text that grows */
 struct text {
@@ -32,16 +23,16 @@ struct text {
 	FILE *file;
 };
 
-/* The stream writes to where text is: it may not be copied. */
+/* The stream keeps pointers to the struct: do not copy it. */
 static FILE *text_open(struct text *text)
 {
 	text->file = open_memstream(&text->text, &text->size);
 	if (!text->file)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	return text->file;
 }
 
-/* Makes it what the command of a step reads. */
+/* Closes the text; a step's command is to read it. */
 static void text_close(struct text *text, json_t *step, const char *key)
 {
 	fclose(text->file);
@@ -49,118 +40,8 @@ static void text_close(struct text *text, json_t *step, const char *key)
 	free(text->text);
 }
 
-static json_t *words(const char *first, ...)
-{
-	json_t *array = json_array();
-	const char *word;
-	va_list args;
-
-	va_start(args, first);
-	for (word = first; word; word = va_arg(args, const char *))
-		json_array_append_new(array, json_string(word));
-	va_end(args);
-	return array;
-}
-
-#define WORDS(...)	words(__VA_ARGS__, (char *)NULL)
-
-static json_t *step(json_t *plan, json_t *todo, json_t *undo, json_t *test)
-{
-	json_t *step = json_object();
-
-	json_object_set_new(step, "do", todo);
-	if (undo)
-		json_object_set_new(step, "undo", undo);
-	if (test)
-		json_object_set_new(step, "test", test);
-	json_array_append_new(plan, step);
-	return step;
-}
-
-static char *read_file(const char *name, char *text, size_t size)
-{
-	FILE *file = fopen(name, "r");
-
-	if (!file)
-		return NULL;
-	if (!fgets(text, size, file))
-		*text = '\0';
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	return text;
-}
-
-/* --- doing ----------------------------------------------------------------------- */
-
-bool step_there(const json_t *step)
-{
-	const json_t *test = json_object_get(step, "test");
-	const char *expect = json_string_value(json_object_get(step, "expect"));
-	const char *want = json_string_value(json_object_get(step, "value"));
-	const char *file = json_string_value(json_object_get(step, "file"));
-	const char *argv[32];
-	struct module module;
-	struct result result;
-	char value[128];
-	bool there;
-	size_t i;
-
-	if (json_object_get(step, "module"))
-		return !genl_module(&module);
-	if (file)
-		return read_file(file, value, sizeof(value)) && want &&
-		       !strcmp(value, want);
-	for (i = 0; i < json_array_size(test) && i < 31; i++)
-		argv[i] = json_string_value(json_array_get(test, i));
-	argv[i] = NULL;
-	if (!i)
-		return false;
-	result = run(argv, NULL);
-	there = !result.status && *result.out &&
-		(!expect || strstr(result.out, expect));
-	run_free(&result);
-	return there;
-}
-
-static void word_print(FILE *file, const char *word)
-{
-	static const char plain_chars[] = "_-./:=,@%+";
-	const char *c;
-
-	for (c = word; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr(plain_chars, *c))
-			break;
-	if (*word && !*c) {
-		fputs(word, file);
-		return;
-	}
-	putc('\'', file);
-	for (c = word; *c; c++)
-		if (*c == '\'')
-			fputs("'\\''", file);
-		else
-			putc(*c, file);
-	putc('\'', file);
-}
-
-void command_print(FILE *file, const json_t *argv, const char *input)
-{
-	const json_t *word;
-	size_t i;
-
-	json_array_foreach(argv, i, word) {
-		if (i)
-			putc(' ', file);
-		word_print(file, json_string_value(word));
-	}
-	if (input)
-		fprintf(file, " <<'END'\n%sEND", input);
-	putc('\n', file);
-}
-
-/* --- what it takes --------------------------------------------------------------- */
-
-const char *plan_device(const struct args *args)
+/* The device that packets of the proxied flows come in by */
+static const char *plan_device(const struct args *args)
 {
 	static char name[IF_NAMESIZE + 8];
 
@@ -173,7 +54,7 @@ const char *plan_device(const struct args *args)
 	return name;
 }
 
-/* What nft, iptables and ebtables call what is ours */
+/* The name of our tables and chains */
 static const char *plan_name(const struct args *args)
 {
 	static char name[IF_NAMESIZE + 16];
@@ -196,25 +77,9 @@ static const char *number(const char *format, unsigned int value)
 	return s;
 }
 
-/* "80, 8000-8010" */
-const char *ports_text(const struct ports *ports, char dash)
-{
-	static char text[PORTS_MAX * 13];
-	unsigned int i;
-	int n = 0;
-
-	for (i = 0; i < ports->n; i++) {
-		n += sprintf(text + n, "%s%u", i ? ", " : "",
-			     ports->range[i].first);
-		if (ports->range[i].last != ports->range[i].first)
-			n += sprintf(text + n, "%c%u", dash,
-				     ports->range[i].last);
-	}
-	return text;
-}
-
 /*
- * missing: what it has before it is there, NULL when it then does not matter
+ * missing: the value to go back to when there is no such file yet; NULL: leave
+ * the step out then
  */
 static void plan_sysctl(json_t *plan, const char *key, const char *value,
 			const char *missing)
@@ -223,24 +88,24 @@ static void plan_sysctl(json_t *plan, const char *key, const char *value,
 	json_t *one;
 
 	snprintf(file, sizeof(file), "/proc/sys/%s", key);
-	if (!read_file(file, old, sizeof(old))) {
+	if (!file_line(file, old, sizeof(old))) {
 		if (!missing)
 			return;
 		snprintf(old, sizeof(old), "%s", missing);
 	}
 	snprintf(set, sizeof(set), "%s=%s", key, value);
 	snprintf(reset, sizeof(reset), "%s=%s", key, old);
-	one = step(plan, WORDS("sysctl", "-q", "-w", set),
-		   WORDS("sysctl", "-q", "-w", reset), NULL);
+	one = step_add(plan, WORDS("sysctl", "-q", "-w", set),
+		       WORDS("sysctl", "-q", "-w", reset), NULL);
 	json_text(one, "file", file);
 	json_text(one, "value", value);
 }
 
 static void plan_up(json_t *plan, const char *device)
 {
-	step(plan, WORDS("ip", "link", "set", "dev", device, "up"),
-	     WORDS("ip", "link", "set", "dev", device, "down"),
-	     WORDS("ip", "-o", "link", "show", "dev", device, "up"));
+	step_add(plan, WORDS("ip", "link", "set", "dev", device, "up"),
+		 WORDS("ip", "link", "set", "dev", device, "down"),
+		 WORDS("ip", "-o", "link", "show", "dev", device, "up"));
 }
 
 static void plan_links(json_t *plan, const struct args *args)
@@ -252,16 +117,16 @@ static void plan_links(json_t *plan, const struct args *args)
 	plan_up(plan, args->bridge);
 	if (!args->vlan)
 		return;
-	step(plan, WORDS("ip", "link", "add", "link", args->bridge, "name",
-			 device, "type", "vlan", "id", id),
-	     WORDS("ip", "link", "del", "dev", device),
-	     WORDS("ip", "-o", "link", "show", "dev", device));
+	step_add(plan, WORDS("ip", "link", "add", "link", args->bridge, "name",
+			     device, "type", "vlan", "id", id),
+		 WORDS("ip", "link", "del", "dev", device),
+		 WORDS("ip", "-o", "link", "show", "dev", device));
 	plan_up(plan, device);
 }
 
 /*
- * The filter in force is the stricter of "all" and the device's, but 2, which
- * is loose, wins over 1.
+ * The kernel takes the larger rp_filter of "all" and the device: 2, which is
+ * loose, wins over 1, which is strict.
  */
 static void plan_sysctls(json_t *plan, const struct args *args)
 {
@@ -269,7 +134,7 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	char key[128], all[8];
 
 	snprintf(key, sizeof(key), "net/ipv4/conf/%s/rp_filter", device);
-	read_file("/proc/sys/net/ipv4/conf/all/rp_filter", all, sizeof(all));
+	file_line("/proc/sys/net/ipv4/conf/all/rp_filter", all, sizeof(all));
 	plan_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
 		    args->vlan ? "0" : NULL);
 	plan_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
@@ -284,7 +149,7 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 		plan_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
 }
 
-/* 802.1X between the ports; the bridge's other link-local groups stay. */
+/* Lets 802.1X frames pass between the ports; other groups stay as they are. */
 static void plan_eapol(json_t *plan, const struct args *args)
 {
 	json_t *links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev",
@@ -302,13 +167,13 @@ static void plan_eapol(json_t *plan, const struct args *args)
 	info = json_object_get(info, "info_data");
 	mask = json_string_value(json_object_get(info, "group_fwd_mask"));
 	now = mask ? strtoul(mask, NULL, 0) : 0;
-	one = step(plan, WORDS("ip", "link", "set", "dev", args->bridge, "type",
-			       "bridge", "group_fwd_mask",
-			       number("0x%x", now | EAPOL)),
-		   WORDS("ip", "link", "set", "dev", args->bridge, "type",
-			 "bridge", "group_fwd_mask", number("0x%x", now)),
-		   WORDS("ip", "-d", "-o", "link", "show", "dev",
-			 args->bridge));
+	one = step_add(plan, WORDS("ip", "link", "set", "dev", args->bridge, "type",
+				   "bridge", "group_fwd_mask",
+				   number("0x%x", now | EAPOL)),
+		       WORDS("ip", "link", "set", "dev", args->bridge, "type",
+			     "bridge", "group_fwd_mask", number("0x%x", now)),
+		       WORDS("ip", "-d", "-o", "link", "show", "dev",
+			     args->bridge));
 	snprintf(expect, sizeof(expect), "group_fwd_mask 0x%x ", now | EAPOL);
 	json_text(one, "expect", expect);
 	json_decref(links);
@@ -321,21 +186,21 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 	const char *table = number("%u", args->table);
 	json_t *one;
 
-	step(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table),
-	     WORDS("ip", ip, "rule", "del", "fwmark", mark, "lookup", table),
-	     WORDS("ip", ip, "rule", "show", "fwmark", mark, "lookup", table));
-	one = step(plan, WORDS("ip", ip, "route", "add", "local", "default",
-			       "dev", "lo", "table", table),
-		   WORDS("ip", ip, "route", "del", "local", "default", "dev",
-			 "lo", "table", table),
-		   WORDS("ip", ip, "route", "show", "table", table));
+	step_add(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table),
+		 WORDS("ip", ip, "rule", "del", "fwmark", mark, "lookup", table),
+		 WORDS("ip", ip, "rule", "show", "fwmark", mark, "lookup", table));
+	one = step_add(plan, WORDS("ip", ip, "route", "add", "local", "default",
+				   "dev", "lo", "table", table),
+		       WORDS("ip", ip, "route", "del", "local", "default", "dev",
+			     "lo", "table", table),
+		       WORDS("ip", ip, "route", "show", "table", table));
 	json_text(one, "expect", "local default dev lo");
-	one = step(plan, WORDS("ip", ip, "route", "add", "default", "dev",
-			       device, "metric", METRIC),
-		   WORDS("ip", ip, "route", "del", "default", "dev", device,
-			 "metric", METRIC),
-		   WORDS("ip", ip, "route", "show", "default", "dev", device));
-	json_text(one, "expect", "metric " METRIC);
+	one = step_add(plan, WORDS("ip", ip, "route", "add", "default", "dev",
+				   device, "metric", NUMBER_TEXT(METRIC)),
+		       WORDS("ip", ip, "route", "del", "default", "dev", device,
+			     "metric", NUMBER_TEXT(METRIC)),
+		       WORDS("ip", ip, "route", "show", "default", "dev", device));
+	json_text(one, "expect", "metric " NUMBER_TEXT(METRIC));
 }
 
 /* --- nft ------------------------------------------------------------------------- */
@@ -343,9 +208,9 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 static void plan_nft(json_t *plan, const char *family, const char *name,
 		     struct text *text)
 {
-	json_t *one = step(plan, WORDS("nft", "-f", "-"),
-			   WORDS("nft", "delete", "table", family, name),
-			   WORDS("nft", "list", "table", family, name));
+	json_t *one = step_add(plan, WORDS("nft", "-f", "-"),
+			       WORDS("nft", "delete", "table", family, name),
+			       WORDS("nft", "list", "table", family, name));
 
 	text_close(text, one, "do_input");
 }
@@ -377,7 +242,7 @@ static void plan_nft_rules(json_t *plan, const struct args *args,
 		if (protos[i].ports->n)
 			fprintf(text.file, "\t\tiifname \"%s\" %s dport { %s } tproxy to :%u meta mark set 0x%x accept\n",
 				device, protos[i].name,
-				ports_text(protos[i].ports, '-'), args->to,
+				ports_text(protos[i].ports), args->to,
 				args->fwmark);
 	fputs("\t}\n}\n", text.file);
 	plan_nft(plan, family, name, &text);
@@ -405,7 +270,7 @@ static void plan_nft_lift(json_t *plan, const struct args *args)
 					 v6 ? "ip6" : "ip");
 			fprintf(text.file, "\t\tmeta ibrname \"%s\" %s %s dport { %s } meta mark set 0x%x\n",
 				args->bridge, link, udp ? "udp" : "tcp",
-				ports_text(ports, '-'), LIFT_MARK);
+				ports_text(ports), LIFT_MARK);
 		}
 	fputs("\t}\n}\n", text.file);
 	plan_nft(plan, "bridge", plan_name(args), &text);
@@ -440,12 +305,12 @@ static void plan_iptables(json_t *plan, const struct args *args, bool v6)
 				ports->range[i].last, args->to, args->fwmark);
 	}
 	fprintf(text.file, "-A PREROUTING -i %s -j %s\nCOMMIT\n", device, name);
-	one = step(plan, WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
-			       "--noflush"),
-		   WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
-			 "--noflush"),
-		   WORDS(v6 ? "ip6tables" : "iptables", "-t", "mangle", "-S",
-			 name));
+	one = step_add(plan, WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
+				   "--noflush"),
+		       WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
+			     "--noflush"),
+		       WORDS(v6 ? "ip6tables" : "iptables", "-t", "mangle", "-S",
+			     name));
 	text_close(&text, one, "do_input");
 
 	fprintf(text_open(&text), "*mangle\n-D PREROUTING -i %s -j %s\n-F %s\n-X %s\nCOMMIT\n",
@@ -453,7 +318,7 @@ static void plan_iptables(json_t *plan, const struct args *args, bool v6)
 	text_close(&text, one, "undo_input");
 }
 
-/* In the chain first, and called last: nothing is lifted by half of it. */
+/* The call of the chain comes last, so that half of the rules lift nothing. */
 static void plan_ebtables(json_t *plan, const struct args *args)
 {
 	static const char *const option[2][3] = {
@@ -467,8 +332,8 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 	json_t *one;
 	int families = args->ipv6 ? 2 : 1, v6, udp;
 
-	step(plan, WORDS("ebtables", "-t", "nat", "-N", name, "-P", "RETURN"),
-	     WORDS("ebtables", "-t", "nat", "-X", name), json_incref(list));
+	step_add(plan, WORDS("ebtables", "-t", "nat", "-N", name, "-P", "RETURN"),
+		 WORDS("ebtables", "-t", "nat", "-X", name), json_incref(list));
 	for (v6 = 0; v6 < families; v6++)
 		for (udp = 0; udp < 2; udp++) {
 			const struct ports *ports = udp ? &args->udp : &args->tcp;
@@ -481,16 +346,16 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 					snprintf(range, sizeof(range), "%u:%u",
 						 ports->range[i].first,
 						 ports->range[i].last);
-				one = step(plan, WORDS("ebtables", "-t", "nat",
-						       "-A", name, "-p",
-						       option[v6][0],
-						       option[v6][1],
-						       udp ? "udp" : "tcp",
-						       option[v6][2], range,
-						       "-j", "mark",
-						       "--mark-set", mark),
-					   WORDS("ebtables", "-t", "nat", "-F",
-						 name), json_incref(list));
+				one = step_add(plan, WORDS("ebtables", "-t", "nat",
+							   "-A", name, "-p",
+							   option[v6][0],
+							   option[v6][1],
+							   udp ? "udp" : "tcp",
+							   option[v6][2], range,
+							   "-j", "mark",
+							   "--mark-set", mark),
+					       WORDS("ebtables", "-t", "nat", "-F",
+						     name), json_incref(list));
 				snprintf(expect, sizeof(expect),
 					 "-p %s %s %s %s %s ", option[v6][0],
 					 option[v6][1], udp ? "udp" : "tcp",
@@ -498,11 +363,11 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 				json_text(one, "expect", expect);
 			}
 		}
-	one = step(plan, WORDS("ebtables", "-t", "nat", "-A", "PREROUTING",
-			       "--logical-in", args->bridge, "-j", name),
-		   WORDS("ebtables", "-t", "nat", "-D", "PREROUTING",
-			 "--logical-in", args->bridge, "-j", name),
-		   WORDS("ebtables", "-t", "nat", "-L", "PREROUTING"));
+	one = step_add(plan, WORDS("ebtables", "-t", "nat", "-A", "PREROUTING",
+				   "--logical-in", args->bridge, "-j", name),
+		       WORDS("ebtables", "-t", "nat", "-D", "PREROUTING",
+			     "--logical-in", args->bridge, "-j", name),
+		       WORDS("ebtables", "-t", "nat", "-L", "PREROUTING"));
 	snprintf(expect, sizeof(expect), "-j %s", name);
 	json_text(one, "expect", expect);
 	json_decref(list);
@@ -515,7 +380,7 @@ json_t *plan_make(const struct args *args)
 	if (!if_nametoindex(args->bridge))
 		die(FAILED, "bridge %s: no such device; make it: ip link add %s type bridge",
 		    args->bridge, args->bridge);
-	one = step(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
+	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
 	plan_links(plan, args);
 	plan_sysctls(plan, args);

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What check.c looks at: the rules, routes, devices and sockets that are. */
+/* What the checks look at: the bridges, the devices and the rules that exist. */
 #ifndef _TOOLS_PROBE_H
 #define _TOOLS_PROBE_H
 
-#include "mackeep.h"
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "saved.h"
+#include "values.h"
 
 #define MANY	64
 
@@ -14,13 +20,6 @@ struct tproxy {
 	struct ports dports;		/* none: any */
 	uint16_t to;
 	uint32_t mark;			/* 0: sets none */
-};
-
-/* A rule of iptables or ebtables as the tool saves it, without "-A" */
-struct saved {
-	const char *program;		/* that can delete it */
-	char table[16];
-	char *text;
 };
 
 struct bridge {
@@ -42,25 +41,15 @@ struct probe {
 	uint32_t lift_mark, lift_mask;
 };
 
+/* bridge: look at this one. NULL: at those that are up, or all with ports. */
 void probe_make(struct probe *probe, const char *bridge);
-/* A device of the bridges: itself, a port, a VLAN */
+/* The device that the rules of a remedy are for */
+const char *probe_device(const struct probe *probe);
+/* True for a bridge, a VLAN on it or a port of it. */
 bool probe_is_ours(const struct probe *probe, const char *device);
-/* Whether a port is one of those that TPROXY rules name */
+/* True if a TPROXY rule names the port. */
 bool probe_is_proxied(const struct probe *probe, int proto, uint16_t port);
-/* The text of /proc/sys/KEY as a number; -1: there is none */
+/* A file below /proc/sys as a number; -1: there is none. */
 long probe_sysctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* 0: nobody listens there; 1: not with IP_TRANSPARENT; 2: with it */
-int probe_listener(int family, int proto, uint16_t port);
-/* The port of any transparent listener, or 0 */
-uint16_t probe_any_listener(void);
-
-/* In the text of a rule, what follows an option; "" when it is not there */
-const char *saved_option(const struct saved *rule, const char *option);
-json_t *nft_rule(json_t *object);	/* NULL: something else */
-json_t *nft_expression(json_t *rule, const char *name);
-/* What it sets the packet's mark to; false when it does not */
-bool nft_mark(json_t *rule, uint32_t *mark);
-bool nft_is(json_t *object, const char *key, const char *value);
 
 #endif /* _TOOLS_PROBE_H */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs, started without a shell. What they say goes to memory files. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -9,8 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mackeep.h"
+#include "run.h"
+#include "say.h"
 
+/*
+ * Output goes to files in memory and not to pipes: a program that prints much to
+ * both streams would have to be read from both at a time.
+ */
 static int memory_file(const char *content)
 {
 	size_t len = content ? strlen(content) : 0;
@@ -32,7 +36,7 @@ static char *slurp(int fd)
 		stat.st_size = 0;
 	text = malloc(stat.st_size + 1);
 	if (!text)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	if (stat.st_size)
 		len = pread(fd, text, stat.st_size, 0);
 	text[len > 0 ? len : 0] = '\0';
@@ -71,6 +75,21 @@ struct result run(const char *const *argv, const char *input)
 	return result;
 }
 
+struct result run_words(const json_t *words, const char *input)
+{
+	size_t i, n = json_array_size(words);
+	const char **argv = calloc(n + 1, sizeof(*argv));
+	struct result result;
+
+	if (!argv)
+		out_of_memory();
+	for (i = 0; i < n; i++)
+		argv[i] = json_string_value(json_array_get(words, i));
+	result = run(argv, input);
+	free(argv);
+	return result;
+}
+
 void run_free(struct result *result)
 {
 	free(result->out);
@@ -84,7 +103,7 @@ json_t *run_json(const char *const *argv)
 	const char *text = result.out;
 	json_t *json = NULL;
 
-	/* The nft of Debian 11 says there what it has no JSON for. */
+	/* The nft of Debian 11 warns on stdout of what it has no JSON for. */
 	while (!strncmp(text, warning, strlen(warning))) {
 		text = strchrnul(text, '\n');
 		text += *text == '\n';

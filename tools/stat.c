@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mackeep stat: the counters and what each means, from the comments in
- * kmod/stat-names.h, which the Makefile turns into stat-meanings.h.
+ * mackeep stat: the counters and what each means. The Makefile makes
+ * stat-meanings.h from the comments in kmod/stat-names.h.
  */
 #include <errno.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "mackeep.h"
-
-#define FILE_NAME	"/proc/thread-self/net/stat/mackeep"
-#define COUNTERS_MAX	128
+#include "args.h"
+#include "commands.h"
+#include "counters.h"
+#include "say.h"
+#include "text.h"
 
 static const struct meaning {
 	const char *name;		/* NULL: a heading */
@@ -27,65 +28,6 @@ static const struct meaning {
 
 #define MEANINGS	(sizeof(meanings) / sizeof(*meanings))
 
-struct counters {
-	unsigned int n;
-	char name[COUNTERS_MAX][32];
-	uint64_t value[COUNTERS_MAX];
-};
-
-/* -1: the module is not there */
-static int counters_read(struct counters *counters)
-{
-	FILE *file = fopen(FILE_NAME, "r");
-	char *line = NULL, *word, *save;
-	size_t size = 0;
-	unsigned int i;
-
-	counters->n = 0;
-	if (!file)
-		return -1;
-	if (getline(&line, &size, file) > 0)
-		for (word = strtok_r(line, " \n", &save);
-		     word && counters->n < COUNTERS_MAX;
-		     word = strtok_r(NULL, " \n", &save)) {
-			i = counters->n++;
-			snprintf(counters->name[i], sizeof(counters->name[i]),
-				 "%s", word);
-			counters->value[i] = 0;
-		}
-	while (getline(&line, &size, file) > 0)
-		for (i = 0, word = strtok_r(line, " \n", &save);
-		     word && i < counters->n;
-		     i++, word = strtok_r(NULL, " \n", &save))
-			counters->value[i] += strtoull(word, NULL, 10);
-	free(line);
-	fclose(file);
-	return 0;
-}
-
-uint64_t stat_value(const char *name)
-{
-	static struct counters counters;
-	unsigned int i;
-
-	if (!counters.n)
-		counters_read(&counters);
-	for (i = 0; i < counters.n; i++)
-		if (!strcmp(counters.name[i], name))
-			return counters.value[i];
-	return 0;
-}
-
-static int find(const struct counters *counters, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < counters->n; i++)
-		if (!strcmp(counters->name[i], name))
-			return i;
-	return -1;
-}
-
 static bool known(const char *name)
 {
 	unsigned int i;
@@ -96,7 +38,7 @@ static bool known(const char *name)
 	return false;
 }
 
-/* What was counted a second since then */
+/* How much was counted since then, per second */
 static double rate(const struct counters *now, const struct counters *then,
 		   int i, double seconds)
 {
@@ -126,7 +68,7 @@ static void print_text(const struct counters *now, const struct counters *then,
 			printf("%s%s%s\n", bold, meanings[i].text, plain);
 			continue;
 		}
-		at = find(now, meanings[i].name);
+		at = counters_find(now, meanings[i].name);
 		if (at >= 0)
 			print_counter(now, then, at, seconds, meanings[i].text);
 	}
@@ -169,7 +111,7 @@ static void wait_seconds(double seconds)
 	nanosleep(&pause, NULL);
 }
 
-/* With -w a first block of totals, then blocks with what came to them */
+/* With -w: first the totals, then totals with rates, again and again */
 int cmd_stat(struct args *args)
 {
 	struct counters now, then = { .n = 0 };
@@ -177,8 +119,8 @@ int cmd_stat(struct args *args)
 
 	for (;;) {
 		if (counters_read(&now) < 0)
-			die(FAILED, "counters: %s: %s; run: modprobe mackeep",
-			    "/proc/net/stat/mackeep", strerror(errno));
+			die(FAILED, "counters: /proc/net/stat/mackeep: %s; run: modprobe mackeep",
+			    strerror(errno));
 		at = clock_now();
 		if (args->out & OUT_JSON) {
 			print_json(&now, &then, before ? at - before : 0);

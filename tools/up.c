@@ -1,239 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * mackeep up, mackeep down.
- *
- * The state of a bridge is the steps that were begun, each written down before
- * it is done, with the command that undoes it: whatever becomes of us, down
- * finds all of it, and nothing that was there before. A namespace other than
- * the first has its cookie in the file's name, which no later one ever gets.
- */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+/* mackeep up, mackeep down */
 #include <limits.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "mackeep.h"
+#include <linux/mackeep.h>
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE	71
-#endif
+#include "args.h"
+#include "commands.h"
+#include "plan.h"
+#include "say.h"
+#include "state.h"
+#include "step.h"
 
-#define DIRECTORY	"/run/mackeep"
+static const char *prefix = "";		/* of commands that are printed */
 
-static const char *prefix = "";		/* of commands printed */
-
-/* --- state ----------------------------------------------------------------------- */
-
-/* Since Linux 5.14; before, the inode has to do. */
-static uint64_t namespace_cookie(ino_t inode)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint64_t cookie = inode;
-	socklen_t len = sizeof(cookie);
-
-	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len);
-	close(fd);
-	return cookie;
-}
-
-const char *namespace_suffix(void)
-{
-	static char suffix[32];
-	struct stat ours, first;
-
-	if (stat("/proc/self/ns/net", &ours) < 0)
-		die(FAILED, "/proc/self/ns/net: %s; mount /proc", strerror(errno));
-	if (stat("/proc/1/ns/net", &first) < 0 || first.st_ino == ours.st_ino)
-		return "";
-	snprintf(suffix, sizeof(suffix), "@%llu",
-		 (unsigned long long)namespace_cookie(ours.st_ino));
-	return suffix;
-}
-
-static const char *state_path(const char *bridge, const char *end)
-{
-	static char path[2][PATH_MAX];
-	static int turn;
-	char *s = path[turn++ % 2];
-
-	snprintf(s, PATH_MAX, DIRECTORY "/%s%s%s", bridge, namespace_suffix(), end);
-	return s;
-}
-
-/* Until we are gone: no two work at once. */
-static void state_lock(void)
-{
-	int fd;
-
-	if (mkdir(DIRECTORY, 0755) < 0 && errno != EEXIST)
-		die(FAILED, DIRECTORY ": %s; run it as root", strerror(errno));
-	fd = open(DIRECTORY "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		die(FAILED, DIRECTORY "/lock: %s; run it as root",
-		    strerror(errno));
-}
-
-static json_t *state_load(const char *bridge)
-{
-	const char *path = state_path(bridge, ".json");
-	json_error_t error;
-	json_t *state;
-
-	if (access(path, F_OK) < 0)
-		return NULL;
-	state = json_load_file(path, 0, &error);
-	if (!state || !json_is_array(json_object_get(state, "steps")))
-		die(FAILED, "%s: it is damaged: %s; undo what is up by hand and remove the file",
-		    path, state ? "no steps" : error.text);
-	return state;
-}
-
-/* Whole or not at all */
-static void state_save(const char *bridge, const json_t *state)
-{
-	const char *path = state_path(bridge, ".json");
-	const char *new = state_path(bridge, ".new");
-	FILE *file = fopen(new, "w");
-
-	if (!file || json_dumpf(state, file, JSON_INDENT(1)) < 0 ||
-	    fflush(file) || fsync(fileno(file)) < 0 || fclose(file) ||
-	    rename(new, path) < 0)
-		die(FAILED, "%s: %s; what is up so far is undone by: mackeep down %s",
-		    path, strerror(errno), bridge);
-}
-
-void state_each(void (*each)(const char *, json_t *, void *), void *data)
-{
-	const char *suffix = namespace_suffix();
-	DIR *dir = opendir(DIRECTORY);
-	struct dirent *entry;
-	char bridge[NAME_MAX + 1], *at, *end;
-	json_t *state;
-
-	while (dir && (entry = readdir(dir))) {
-		snprintf(bridge, sizeof(bridge), "%s", entry->d_name);
-		end = strstr(bridge, ".json");
-		if (!end || end[5])
-			continue;
-		*end = '\0';
-		at = strchr(bridge, '@');
-		if (strcmp(at ?: "", suffix))
-			continue;
-		if (at)
-			*at = '\0';
-		state = state_load(bridge);
-		each(bridge, state, data);
-		json_decref(state);
-	}
-	if (dir)
-		closedir(dir);
-}
-
-struct search {
-	const char *besides;
-	const json_t *step;
-	json_t *found;
-};
-
-static bool same(const json_t *a, const json_t *b, const char *key)
-{
-	return json_equal(json_object_get(a, key), json_object_get(b, key));
-}
-
-/* A step is known by what it does. */
-static json_t *find(const json_t *state, const json_t *step)
-{
-	json_t *other;
-	size_t i;
-
-	json_array_foreach(json_object_get(state, "steps"), i, other)
-		if (same(step, other, "do") && same(step, other, "do_input"))
-			return other;
-	return NULL;
-}
-
-static void search_one(const char *bridge, json_t *state, void *data)
-{
-	struct search *search = data;
-	json_t *found;
-
-	if (!strcmp(bridge, search->besides) || search->found)
-		return;
-	found = find(state, search->step);
-	if (found)
-		search->found = json_incref(found);
-}
-
-/* The same step, if another bridge needs it as well */
-static json_t *shared(const char *bridge, const json_t *step)
-{
-	struct search search = { bridge, step, NULL };
-
-	state_each(search_one, &search);
-	return search.found;
-}
-
-/* --- doing and undoing ------------------------------------------------------------- */
-
-static void print(const json_t *step, const char *command, const char *input)
-{
-	fputs(prefix, stdout);
-	command_print(stdout, json_object_get(step, command),
-		      json_string_value(json_object_get(step, input)));
-}
-
-/* 0, or it has been told what was wrong */
-static int perform(const json_t *step, const char *command, const char *input)
-{
-	const char *text = json_string_value(json_object_get(step, input));
-	const json_t *words = json_object_get(step, command);
-	const char *argv[40];
-	struct result result;
-	int status;
-	size_t i;
-
-	for (i = 0; i < json_array_size(words) && i < 39; i++)
-		argv[i] = json_string_value(json_array_get(words, i));
-	argv[i] = NULL;
-	result = run(argv, text);
-	status = result.status;
-	if (status) {
-		fprintf(stderr, "mackeep: this failed: ");
-		command_print(stderr, words, text);
-		fputs(*result.err ? result.err : result.out, stderr);
-	}
-	run_free(&result);
-	return status;
-}
-
-/* Undoes a step, the other way when nobody else needs it */
+/* Undoes a step, unless another bridge needs it. */
 static int undo(const char *bridge, const json_t *step, bool dry_run)
 {
 	json_t *other;
 
 	if (!json_object_get(step, "undo"))
 		return 0;
-	other = shared(bridge, step);
+	other = state_shared(bridge, step);
 	if (other) {
 		json_decref(other);
 		return 0;
 	}
-	if (!step_there(step))
+	if (!step_done(step))
 		return 0;
 	if (!dry_run)
-		return perform(step, "undo", "undo_input");
-	print(step, "undo", "undo_input");
+		return step_run(step, "undo");
+	step_print(step, "undo", prefix);
 	return 0;
 }
 
-/* Backwards; a step that cannot be undone stays in the state. */
+/* Backwards. A step that cannot be undone stays in the state. */
 static int undo_all(const char *bridge, json_t *state, bool dry_run)
 {
 	json_t *steps = json_object_get(state, "steps");
@@ -252,7 +54,7 @@ static int undo_all(const char *bridge, json_t *state, bool dry_run)
 		}
 	}
 	if (!failed && !dry_run)
-		unlink(state_path(bridge, ".json"));
+		state_remove(bridge);
 	return failed;
 }
 
@@ -265,8 +67,8 @@ static json_t *configuration(const struct args *args)
 				   "strict", args->strict, "last_hop",
 				   args->last_hop);
 
-	json_object_set_new(config, "tcp", json_string(ports_text(&args->tcp, '-')));
-	json_object_set_new(config, "udp", json_string(ports_text(&args->udp, '-')));
+	json_object_set_new(config, "tcp", json_string(ports_text(&args->tcp)));
+	json_object_set_new(config, "udp", json_string(ports_text(&args->udp)));
 	return config;
 }
 
@@ -295,15 +97,15 @@ static void set_prefix(const struct args *args)
 	prefix = text;
 }
 
-/* One step of up; 0 or failed */
+/* Does a step of up, unless it is done; 0, or it has failed */
 static int up_step(const struct args *args, json_t *state, json_t *step)
 {
-	json_t *known = find(state, step), *other;
-	bool there = step_there(step);
+	json_t *known = state_find(state, step), *other;
+	bool there = step_done(step);
 
 	if (there && !known) {
-		/* It was there before, or is another bridge's, too. */
-		other = shared(args->bridge, step);
+		/* It was there before; another bridge may have done it. */
+		other = state_shared(args->bridge, step);
 		if (other && !args->dry_run) {
 			json_array_append_new(json_object_get(state, "steps"), other);
 			state_save(args->bridge, state);
@@ -313,14 +115,14 @@ static int up_step(const struct args *args, json_t *state, json_t *step)
 	if (there)
 		return 0;
 	if (args->dry_run) {
-		print(step, "do", "do_input");
+		step_print(step, "do", prefix);
 		return 0;
 	}
 	if (!known) {
 		json_array_append(json_object_get(state, "steps"), step);
 		state_save(args->bridge, state);
 	}
-	return perform(step, "do", "do_input");
+	return step_run(step, "do");
 }
 
 int cmd_up(struct args *args)
@@ -368,14 +170,14 @@ int cmd_down(struct args *args)
 	json_t *state;
 
 	if (!args->bridge)
-		die(BAD_ARGS, "--bridge: which bridge? " DIRECTORY " has those that are up");
+		die(BAD_ARGS, "--bridge: which bridge? " STATE_DIRECTORY " has those that are up");
 	set_prefix(args);
 	if (!args->dry_run)
 		state_lock();
 	state = state_load(args->bridge);
 	if (!state) {
 		complain("bridge %s: nothing is up, %s is not there",
-			 args->bridge, state_path(args->bridge, ".json"));
+			 args->bridge, state_path(args->bridge));
 		return DONE;
 	}
 	if (undo_all(args->bridge, state, args->dry_run))

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The values of options: whatever is wrong with one is told here. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mackeep.h"
+#include "say.h"
+#include "values.h"
 
 void value_bad(const char *option, const char *value, const char *want)
 {
@@ -63,14 +65,13 @@ void value_mac(const char *option, const char *text, uint8_t *mac)
 		value_bad(option, text, "the address of one station");
 }
 
-/* A port or a range of them, with commas between */
 struct ports value_ports(const char *option, const char *text)
 {
 	struct ports ports = { .n = 0 };
 	char *copy = strdup(text), *word, *save, *dash;
 
 	if (!copy)
-		die(FAILED, "memory: none left");
+		out_of_memory();
 	for (word = strtok_r(copy, ",", &save); word;
 	     word = strtok_r(NULL, ",", &save)) {
 		if (ports.n == PORTS_MAX)
@@ -92,7 +93,6 @@ struct ports value_ports(const char *option, const char *text)
 	return ports;
 }
 
-/* Whether it can be a device: it goes into rules and file names. */
 const char *value_bridge(const char *name)
 {
 	const char *c;
@@ -105,4 +105,19 @@ const char *value_bridge(const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, "..") || *name == '-')
 		value_bad("bridge", name, "the name of a device");
 	return name;
+}
+
+const char *ports_text(const struct ports *ports)
+{
+	static char text[PORTS_MAX * 13];
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; i < ports->n; i++) {
+		n += sprintf(text + n, "%s%u", i ? ", " : "",
+			     ports->range[i].first);
+		if (ports->range[i].last != ports->range[i].first)
+			n += sprintf(text + n, "-%u", ports->range[i].last);
+	}
+	return text;
 }

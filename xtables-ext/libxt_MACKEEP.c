@@ -2,12 +2,12 @@
 /*
  * iptables and ip6tables plugin for -j MACKEEP.
  *
- * The kernel can refuse a rule only with "Invalid argument", so whatever can
- * be wrong with the options is said here. Table and chain are not known to a
- * plugin; the kernel checks these and logs why.
+ * The kernel can only say "Invalid argument", so the plugin says what is wrong
+ * with the options. A plugin does not know table and chain: the kernel checks
+ * these, and logs what is wrong.
  *
- * There is no .xlate: nftables has no expression for this target, and without
- * one iptables-translate prints the rule as the comment it has to stay.
+ * There is no .xlate: nftables has no expression for this target. Without .xlate
+ * iptables-translate prints the rule as a comment.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -39,18 +39,18 @@ static void mackeep_tg_help(void)
 "                               only when their nfmark matches\n"
 "  --keep both|src|dst          Which of the MAC addresses to keep (both)\n"
 "  --refresh last|first         Follow the addresses that the flow's frames show,\n"
-"                               or stay with those of the first one (last)\n"
+"                               or stay with those of the first frame (last)\n"
 "  --last-hop                   Send answers to the address and the device that the\n"
-"                               flow came from, forwarded ones too, without a route\n"
-"  --strict                     Drop what cannot be kept, instead of sending it\n"
-"                               with this machine's own address\n"
+"                               flow came from, without a route, forwarded ones too\n"
+"  --strict                     Drop packets whose addresses are not known, instead\n"
+"                               of sending them with this machine's own\n"
 "Without options every packet of the flow is rewritten. Valid in table mangle,\n"
 "chains PREROUTING and OUTPUT and chains called from them; see xt_MACKEEP(8).\n");
 }
 
 /*
- * XTTYPE_STRING, not XTTYPE_MARKMASK32: libxtables would take marks that can
- * never match, and says neither what is wrong with a bad one nor the remedy.
+ * XTTYPE_STRING, because with XTTYPE_MARKMASK32 libxtables takes marks that can
+ * never match, and does not say what is wrong with a bad one.
  */
 static const struct xt_option_entry mackeep_tg_opts[] = {
 	{.name = "orig-mark", .id = O_ORIG_MARK, .type = XTTYPE_STRING},
@@ -62,7 +62,7 @@ static const struct xt_option_entry mackeep_tg_opts[] = {
 	XTOPT_TABLEEND,
 };
 
-/* The base is chosen here because libcs differ on "0b" and "0o" with base 0. */
+/* Base 0 would not do: libcs differ on "0b" and "0o". */
 static int mackeep_parse_base(const char *s)
 {
 	if (s[0] != '0')
@@ -70,7 +70,7 @@ static int mackeep_parse_base(const char *s)
 	return s[1] == 'x' || s[1] == 'X' ? 16 : 8;
 }
 
-/* One number of "value/mask" up to *end; what is "value" or "mask". */
+/* Parses a number of "value/mask" up to *end; what: "value" or "mask" */
 static uint32_t mackeep_parse_u32(const struct xt_option_call *cb,
 				  const char *what, const char *s, char **end)
 {
@@ -129,7 +129,7 @@ static void mackeep_parse_mark(const struct xt_option_call *cb,
 			      *mark, *mark | *mask);
 }
 
-/* The flag for a word, of which the first is the default and has none. */
+/* The flag of a word. The first word is the default and has no flag. */
 static uint32_t mackeep_parse_word(const struct xt_option_call *cb,
 				   const char *const *words,
 				   const uint32_t *flags)

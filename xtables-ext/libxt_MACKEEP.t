@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What iptables takes and refuses of -j MACKEEP. tests/lib/xtables-run has the
-# format: that of iptables' extensions/*.t, with what stderr and the kernel log
-# must say of a refusal.
+# Which rules with -j MACKEEP iptables takes, and which it refuses. The format is
+# that of iptables' extensions/*.t, plus the words that stderr or the kernel log
+# must have for a refusal; see tests/lib/xtables-run.
 
 *mangle
 :PREROUTING,OUTPUT
@@ -71,7 +71,7 @@
 -j MACKEEP --orig-mark 0x10000000000000001;;FAIL;--orig-mark "0x10000000000000001": the value does not fit in 32 bits
 -j MACKEEP --reply-mark 1/0x1ffffffff;;FAIL;--reply-mark "1/0x1ffffffff": the mask does not fit in 32 bits
 
-# masks under which the mark says nothing, or never matches
+# masks with which the mark always matches, or never
 -j MACKEEP --orig-mark 0/0;;FAIL;--orig-mark "0/0": mask 0 compares no bit
 -j MACKEEP --reply-mark 1/0x0;;FAIL;--reply-mark "1/0x0": mask 0 compares no bit
 -j MACKEEP --orig-mark 0x11/0xf0;;FAIL;give 0x10/0xf0 or 0x11/0xf1
@@ -109,11 +109,11 @@
 # Errors that the kernel finds
 =
 
-# chains it does nothing in
+# chains that it is not for
 :INPUT,FORWARD,POSTROUTING
 -j MACKEEP;;FAIL;Invalid argument;PREROUTING
 
-# tables it is not for, in chains that would do
+# tables that it is not for, in chains that it is for
 *filter
 :INPUT,FORWARD,OUTPUT
 -j MACKEEP;;FAIL;Invalid argument;mangle
@@ -124,8 +124,8 @@
 :PREROUTING,OUTPUT
 -j MACKEEP;;FAIL;Invalid argument;mangle
 
-# user chains: by the chains they are called from. nft_compat refuses without
-# a word in the kernel log.
+# user chains, which are called from such chains or others. nft_compat refuses
+# without a message in the kernel log.
 *mangle
 %iptables -t mangle -N kept
 %iptables -t mangle -N outer

@@ -2,16 +2,16 @@
 /*
  * Generic netlink family "mackeep": what mackeep(8) asks the kernel module.
  *
- * It is about the network namespace of the socket. All integers are in host
- * byte order, all addresses in network byte order. An attribute that a command
- * does not list is refused with EINVAL, and bad input gets a message in
- * NLMSGERR_ATTR_MSG that says what is wrong with it.
+ * Commands work on the network namespace of the socket. Integers are in host byte
+ * order, addresses in network byte order. A command refuses attributes that it
+ * does not list with EINVAL. The answer to bad input has a message in
+ * NLMSGERR_ATTR_MSG that says what is wrong.
  */
 #ifndef _LINUX_MACKEEP_H
 #define _LINUX_MACKEEP_H
 
-/* Of module and tool, which belong together. */
-#define MACKEEP_VERSION		"0.1.0"
+/* Of module, tool and packages, which belong together. */
+#define MACKEEP_VERSION		"0.10.0"
 
 #define MACKEEP_GENL_NAME	"mackeep"
 #define MACKEEP_GENL_VERSION	1
@@ -20,27 +20,27 @@ enum {
 	MACKEEP_CMD_UNSPEC,
 
 	/*
-	 * What is there; for everybody.
+	 * The state of the module. Needs no capability.
 	 * Answer: VERSION, RULES, PAIRS, PAIR_MAX.
 	 */
 	MACKEEP_CMD_GET,
 
 	/*
-	 * The pair cache; dump only, needs CAP_NET_ADMIN over the namespace.
+	 * The pair cache; dump only. Needs CAP_NET_ADMIN over the namespace.
 	 * A message for each pair: FAMILY, CLIENT, SERVER (absent: any
 	 * server), ZONE, IFINDEX, VLAN, SRC, DST (absent with SERVER), AGE,
-	 * PROVEN. Pairs that come or go meanwhile may be there or not; when
-	 * the table was resized, some may be there twice, and messages from
-	 * then on have NLM_F_DUMP_INTR.
+	 * PROVEN. Pairs that come or go during the dump may be missing. If
+	 * the table is resized, some pairs may come twice; messages have
+	 * NLM_F_DUMP_INTR from then on.
 	 */
 	MACKEEP_CMD_PAIRS,
 
 	/*
-	 * Forgets MACs: records become empty and pairs go. Flows live on, and
-	 * those whose frames still come in learn again. Needs CAP_NET_ADMIN
-	 * over the namespace.
-	 * Takes any of FAMILY, ADDR, MAC, IFINDEX; what is forgotten matches
-	 * all of them, everything does when there is none.
+	 * Forgets MACs: empties records and deletes pairs. Flows live on, and
+	 * learn again from their next frames. Needs CAP_NET_ADMIN over the
+	 * namespace.
+	 * Takes any of FAMILY, ADDR, MAC, IFINDEX, and forgets what matches
+	 * all of them; without any it forgets everything.
 	 * Answer: RECORDS, PAIRS: how many were forgotten.
 	 * EINVAL	address that does not fit the family, no address at all,
 	 *		MAC that is no unicast address, IFINDEX or FAMILY out of
@@ -55,9 +55,9 @@ enum {
 enum {
 	MACKEEP_A_UNSPEC,
 	MACKEEP_A_VERSION,	/* string: MACKEEP_VERSION of the module */
-	MACKEEP_A_RULES,	/* u32: MACKEEP rules, and 1 for mackeep_hooks */
+	MACKEEP_A_RULES,	/* u32: MACKEEP rules, plus 1 for mackeep_hooks */
 	MACKEEP_A_PAIRS,	/* u32: number of pairs */
-	MACKEEP_A_PAIR_MAX,	/* u32: most pairs, the sysctl */
+	MACKEEP_A_PAIR_MAX,	/* u32: the sysctl mackeep_pair_max */
 	MACKEEP_A_RECORDS,	/* u32: number of records */
 	MACKEEP_A_FAMILY,	/* u8: AF_INET or AF_INET6 */
 	MACKEEP_A_CLIENT,	/* 4 or 16 bytes, by FAMILY */
@@ -69,8 +69,8 @@ enum {
 	MACKEEP_A_IFINDEX,	/* u32: L3 device, not 0 */
 	MACKEEP_A_VLAN,		/* u16: VLAN id of the device, 0 for none */
 	MACKEEP_A_ZONE,		/* u16: conntrack zone */
-	MACKEEP_A_AGE,		/* u32: milliseconds since it was last used */
-	MACKEEP_A_PROVEN,	/* flag: a flow with an answer used it */
+	MACKEEP_A_AGE,		/* u32: milliseconds since its last use */
+	MACKEEP_A_PROVEN,	/* flag: a flow with an answer has used it */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,

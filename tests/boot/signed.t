@@ -37,9 +37,21 @@ is "$(modinfo -F signer $NAME)" "" "a module without a signature"
 rm -f $key
 refused "no signature"
 like "$(cat "$TMP/found")" "has no signature; mend: .*sign-file" "no signature: that is found"
+like "$(cat "$TMP/found")" "openssl req .* -keyout $key " "no signature: nor is there a key"
 mend
 is "$(modinfo -F signer $NAME)" "DKMS module signing key" "it is signed now"
+
+must $pack "$TMP/plain.ko" >"$file"
+refused "no signature again"
+unlike "$(cat "$TMP/found")" "openssl req" "no signature again: DKMS's key is taken"
+mend
+is "$(modinfo -F signer $NAME)" "DKMS module signing key" "it is signed with that"
+
 refused "unknown key"
-like "$(cat "$TMP/found")" "is signed with \"DKMS module signing key\"; mend: " \
-	"unknown key: that is found"
+like "$(cat "$TMP/found")" "is signed with \"DKMS module signing key\"; mend: sed .*grub" \
+	"unknown key: without UEFI the kernel has to ask for none"
+like "$(unshare -m sh -c 'mount -t tmpfs none /sys/firmware && mkdir /sys/firmware/efi &&
+	exec mackeep check' 2>/dev/null)" \
+	"mend: apt install mokutil && mokutil --import /var/lib/dkms/mok.pub && reboot" \
+	"unknown key: with UEFI it is enrolled"
 done_testing

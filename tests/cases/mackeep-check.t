@@ -33,9 +33,18 @@ must proxy_up
 look
 is $look_status 1 "a finding: exit 1"
 finds module
-like "$(unshare -m sh -c 'mount -t tmpfs none /lib/modules && mackeep check' 2>/dev/null)" \
-	"^module: there is no kernel module for .*; mend: apt install linux-headers-" \
+no_module() # COMMAND...; mackeep check, where this kernel has none
+{
+	unshare -m sh -c 'mount -t tmpfs none /lib/modules && mount -t tmpfs none /usr/src &&
+		"$@" && exec mackeep check' sh "$@" 2>/dev/null
+}
+
+headers="apt install linux-headers-$(uname -r)"
+is "$(no_module true)" "module: there is no kernel module for the kernel that runs, $(uname -r); mend: $headers && make install" \
 	"nor one for this kernel"
+is "$(no_module mkdir /usr/src/mackeep-0.1)" \
+	"module: there is no kernel module for the kernel that runs, $(uname -r); mend: $headers && dkms autoinstall" \
+	"for DKMS when it has the source, of any version"
 if ! module_load; then
 	diag "$(cat "$TMP/modprobe")"
 	skip "no module $MODULE for this kernel"
@@ -54,6 +63,7 @@ done
 version=$(mackeep --version | cut -d ' ' -f 2)
 sed "s/\<${version//./\\.}\>/9${version#?}/g" "$(modinfo -n $MODULE)" >"$TMP/other.ko"
 must insmod "$TMP/other.ko"
+is "$(ns box mackeep -V)" "mackeep $version (module 9${version#?})" "-V tells both versions"
 look
 finds version
 grep '^version:' "$TMP/found" >"$TMP/one" && mv "$TMP/one" "$TMP/found"

@@ -1,16 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The options of mackeep: what --help says, which is the table that is parsed,
-# the manual page and the completion agree. The examples of README and page are
-# accepted as they are.
+# What is written agrees with what is there: the options of mackeep in --help,
+# which is the table that is parsed, in mackeep(8) and in the completion; those of
+# the iptables plugin in xt_MACKEEP(8), and the module's counters and sysctls. The
+# examples of README and of both pages are accepted as they are.
 
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
-need mackeep man mandoc haproxy
+need make mackeep man mandoc haproxy nft ebtables
 
+export LC_ALL=C
 top=$(cd "$(dirname "$0")/../.." && pwd)
-page=/usr/share/man/man8/mackeep.8
-[ -e $page ] || page=$top/tools/mackeep.8
+NS=mk-docs
+page=$TMP/mackeep.8
+xt_page=$TMP/xt_MACKEEP.8
+must cp "$top/tools/mackeep.8" "$page"
+must make -s -C "$top" BUILD="$TMP" "$xt_page"
 completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
@@ -47,19 +52,45 @@ is "$(complete_options mackeep --netns one up --backend n)" nft "and what comes 
 is "$(complete_options mackeep up --backend i)" iptables "completion has values"
 is "$(complete_options mackeep stat -o '')" json "and those of the command"
 
-# --- the page -------------------------------------------------------------------------
+# --- the pages ------------------------------------------------------------------------
 
-MANWIDTH=80 man -l "$page" 2>"$TMP/warnings" | col -b >"$TMP/page"
-is "$(cat "$TMP/warnings")" "" "man has nothing to say of the page"
-is "$(mandoc -T lint -W warning "$page")" "" "nor has mandoc"
-grep -oE -- '(^|[ ,])--?[a-zA-Z0-9][a-z0-9-]*' "$TMP/page" | tr -d ' ,' |
-	sort -u >"$TMP/in-page"
+shown() # NAME; PAGE.shown is what a reader sees
+{
+	MANWIDTH=80 man -E ascii --no-hyphenation -l "$TMP/$1" 2>"$TMP/warnings" |
+		col -b >"$TMP/$1.shown"
+	is "$(cat "$TMP/warnings")" "" "$1: man has nothing to say of it"
+	is "$(mandoc -T lint -W warning "$TMP/$1")" "" "$1: nor has mandoc"
+}
+
+section() # NAME SECTION
+{
+	awk -v name="$2" '/^[A-Z]/ { on = $0 == name } on' "$TMP/$1.shown"
+}
+
+# The options of a file are those of a section, both ways.
+same_options() # NAME SECTION FILE
+{
+	section "$1" "$2" | grep -oE -- '(^|[ ,|[])--?[a-zA-Z0-9][a-zA-Z0-9-]*' |
+		tr -d ' ,|[' | sort -u >"$TMP/in-section"
+	is "$(comm -23 "$3" "$TMP/in-section")" "" "$1: $2 has each option"
+	is "$(grep -- -- "$TMP/in-section" | comm -13 "$3" -)" "" "$1: and none that is not there"
+}
+
+shown mackeep.8
 cut -d ' ' -f 2 "$TMP/help" | sort -u >"$TMP/options"
-is "$(comm -23 "$TMP/options" "$TMP/in-page")" "" "the page has each option"
-is "$(sed -n '/^OPTIONS/,/^FILES/p' "$TMP/page" | grep -oE -- '(^ *|[ ,])--[a-z][a-z0-9-]*' |
-	tr -d ' ,' | sort -u | comm -13 "$TMP/options" -)" "" "and none that is not there"
+same_options mackeep.8 OPTIONS "$TMP/options"
 for command in $commands; do
-	like "$(cat "$TMP/page")" "mackeep $command"$'\n' "the page has $command"
+	like "$(section mackeep.8 SYNOPSIS)" "mackeep ([a-z]*\|)?${command}[ |]" \
+		"mackeep.8: SYNOPSIS has $command"
+	like "$(section mackeep.8 COMMANDS)" "mackeep $command"$'\n' "mackeep.8: COMMANDS has it"
+done
+
+shown xt_MACKEEP.8
+sed -n 's/^\t{\.name = "\([a-z-]*\)".*/--\1/p' "$top/xtables-ext/libxt_MACKEEP.c" |
+	sort >"$TMP/xt-options"
+is "$(grep -c . "$TMP/xt-options")" 6 "the plugin has options"
+for part in SYNOPSIS DESCRIPTION; do
+	same_options xt_MACKEEP.8 $part "$TMP/xt-options"
 done
 
 # Findings: those of the source are those of the page.
@@ -78,7 +109,8 @@ is "$(mackeep --help | awk 'length > 80')$(for c in $commands; do mackeep "$c" -
 	"" "--help fits on 80 columns"
 mackeep >"$TMP/out"
 is $? 2 "no command: exit 2"
-is "$(mackeep --version)" "mackeep $(sed -n 's/^#define MACKEEP_VERSION[[:space:]]*"\(.*\)"/\1/p' "$top/include/linux/mackeep.h")" \
+is "$(mackeep --version)" \
+	"mackeep $(sed -n 's/^#define MACKEEP_VERSION[[:space:]]*"\(.*\)"/\1/p' "$top/include/linux/mackeep.h") (module not loaded)" \
 	"--version is the header's"
 
 # --- examples ----------------------------------------------------------------------------
@@ -114,14 +146,53 @@ ok "README's haproxy.cfg is good" haproxy -c -f "$TMP/whole.cfg"
 is "$(grep -o ':[0-9]* transparent' "$TMP/haproxy.cfg" | tr -dc 0-9)" \
 	"$(sed -n '2s/.*--to //p' "$TMP/readme")" "and for the port that up is told"
 
-# The page
-sed -n '/^EXAMPLE/,/^SEE/p' "$TMP/page" | sed 's/^ *//' >"$TMP/example"
-ok "the page's up works" dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")"
+# mackeep(8)
+section mackeep.8 EXAMPLE | sed 's/^ *//' >"$TMP/example"
+ok "mackeep.8: its up works" dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")"
 grep -E '^(bridge|tcp|to) ' "$TMP/example" >"$TMP/br0.conf"
 is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")")" \
-	"and its file says the same"
-ok "the page's flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"
-like "$(sed "s/\\\\//g" "$top/xtables-ext/xt_MACKEEP.8.in")" "nft add rule bridge .*iptables -t mangle .*ip rule add " \
-	"the long way is in xt_MACKEEP(8)"
+	"mackeep.8: and its file says the same"
+ok "mackeep.8: its flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"
+# --- the module ------------------------------------------------------------------------
 
+in_ns() { nsenter --net=/run/netns/$NS -- "$@"; }
+
+must modprobe mackeep
+must ip netns add $NS
+defer eval "ip netns del $NS 2>/dev/null"
+
+is "$(sed -n '/^\.TS/,/^\.TE/s/^\([a-z_]*\);.*/\1/p' "$xt_page" | xargs)" \
+	"$(head -n 1 /proc/net/stat/mackeep | xargs)" \
+	"xt_MACKEEP.8: it has each counter, in order"
+
+sysctls=$(cd /proc/sys/net/netfilter && ls -d mackeep_*)
+is "$(sed -n 's/.*net\.netfilter\.\(mackeep_[a-z_]*\).*/\1/p' "$xt_page" | sort)" \
+	"$sysctls" "xt_MACKEEP.8: it has each sysctl"
+parameters=$(ls /sys/module/xt_MACKEEP/parameters)
+is "$parameters" "$(grep -v hooks <<<"${sysctls//mackeep_/}")" \
+	"each but mackeep_hooks is a module parameter"
+for parameter in $parameters; do
+	like "$(section xt_MACKEEP.8 SYNOPSIS)" "\[$parameter=" \
+		"xt_MACKEEP.8: SYNOPSIS has parameter $parameter"
+done
+
+section xt_MACKEEP.8 SYSCTLS | xargs -d '\n' | tr -s ' ' >"$TMP/flat"
+for sysctl in $sysctls; do
+	value=$(in_ns cat "/proc/sys/net/netfilter/$sysctl")
+	like "$(cat "$TMP/flat")" "$sysctl .*default is ${value%%/*}[ .]" \
+		"xt_MACKEEP.8: it has the default of $sysctl"
+done
+
+sed -n '/^\.\\" commands/,/^\.EE/{/^\./!p}' "$xt_page" |
+	sed -e 's/\\e$/\\/' -e 's/\\-/-/g' >"$TMP/example"
+for port in port0 port1; do
+	must in_ns ip link add $port type veth peer name far-$port
+done
+must in_ns ip link set lo up
+ok "xt_MACKEEP.8: its example works" in_ns bash -eux "$TMP/example"
+is "$(in_ns iptables -t mangle -S | grep -w MACKEEP)" \
+	"-A PREROUTING -i br0 -p tcp -j MACKEEP" "xt_MACKEEP.8: it makes a rule"
+
+must ip netns del $NS
+ok "the module goes" busywait 60 rmmod xt_MACKEEP
 done_testing

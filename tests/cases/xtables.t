@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The iptables plugin against the kernel, in every variant of iptables, and
-# what help and man page say against what plugin and kernel have.
+# The iptables plugin against the kernel, in every variant of iptables, and its
+# help. mackeep-docs.t has the manual page.
 #
 # Root in a guest, one namespace; no packet is sent.
 
@@ -255,61 +255,16 @@ else
 	done
 fi
 
-# --- documents -------------------------------------------------------------
-
-page=$TMP/xt_MACKEEP.8
-must make -s -f xtables-ext/mk.inc BUILD="$TMP" "$page"
+# --- help ------------------------------------------------------------------
 
 options=$(sed -n 's/^\t{\.name = "\([a-z-]*\)".*/\1/p' xtables-ext/libxt_MACKEEP.c)
-is "$(wc -w <<<"$options")" 6 "the plugin's options, to be found elsewhere"
-
 iptables-legacy -j MACKEEP -h >"$TMP/help4" 2>&1
 ip6tables-nft -j MACKEEP -h >"$TMP/help6" 2>&1
-for file in xtables-ext/libxt_MACKEEP.man "$page"; do
-	sed -e 's/\\f.//g' -e 's/\\-/-/g' "$file" >"$TMP/${file##*.}"
-done
 for option in $options; do
-	for file in "$TMP"/{help4,help6,man,8} xtables-ext/libxt_MACKEEP.t; do
+	for file in "$TMP"/{help4,help6} xtables-ext/libxt_MACKEEP.t; do
 		ok "--$option is in ${file##*/}" grep -qwF -e "--$option" "$file"
 	done
 done
-
-is "$(sed -n '/^\.TS/,/^\.TE/s/^\([a-z_]*\);.*/\1/p' "$page" | xargs)" \
-	"$(head -n 1 /proc/net/stat/mackeep | xargs)" \
-	"the man page has each counter, in order"
-
-sysctls=$(cd /proc/sys/net/netfilter && ls -d mackeep_*)
-is "$(sed -n 's/.*net\.netfilter\.\(mackeep_[a-z_]*\).*/\1/p' "$page" | sort)" \
-	"$sysctls" "the man page has each sysctl"
-is "$(ls /sys/module/xt_MACKEEP/parameters)" \
-	"$(grep -v hooks <<<"${sysctls//mackeep_/}")" \
-	"each but mackeep_hooks is a module parameter"
-
-tr '\n' ' ' <"$page" >"$TMP/flat"
-for sysctl in $sysctls; do
-	value=$(in_ns cat "/proc/sys/net/netfilter/$sysctl")
-	ok "the man page has the default of $sysctl" \
-		grep -q "$sysctl.*default is ${value%%/*}[ .]" "$TMP/flat"
-done
-
-# The example of the man page, as it stands there
-missing=
-for tool in nft ebtables; do
-	command -v $tool >/dev/null || missing=$tool
-done
-if [ -n "$missing" ]; then
-	skip "the man page's example: $missing is not there"
-else
-	sed -n '/^\.\\" commands/,/^\.EE/{/^\./!p}' "$page" |
-		sed -e 's/\\e$/\\/' -e 's/\\-/-/g' >"$TMP/example"
-	for port in port0 port1; do
-		must in_ns ip link add $port type veth peer name far-$port
-	done
-	must in_ns ip link set lo up
-	ok "the man page's example" in_ns bash -eux "$TMP/example"
-	is "$(in_ns iptables -t mangle -S | grep -w MACKEEP)" \
-		"-A PREROUTING -i br0 -p tcp -j MACKEEP" "has a rule"
-fi
 
 # --- and away --------------------------------------------------------------
 

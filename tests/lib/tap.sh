@@ -266,7 +266,7 @@ tap_lib=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 # that is not there, or older than its source, is built here and now.
 tools() # NAME...
 {
-	local dir=${MACKEEP_TOOLS:-$tap_lib/../../build/tools} tool src
+	local dir=${MACKEEP_TOOLS:-$tap_lib/../../build/test-tools} tool src
 
 	mkdir -p "$TMP/bin"
 	PATH=$TMP/bin:$PATH

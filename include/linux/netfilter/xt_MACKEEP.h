@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
  * What the kernel module, the iptables plugin and the tools of MACKEEP share:
- * the target's rule blob and the record that every kept flow carries.
+ * the target's rule blob and the record of a kept flow.
  *
- * Everything here is in host byte order unless a type says otherwise. A
- * published layout never changes; a new one gets a new revision or version.
+ * Everything is in host byte order unless a type says otherwise. A published
+ * layout never changes; a new layout gets a new revision or version.
  */
 #ifndef _XT_MACKEEP_H
 #define _XT_MACKEEP_H
 
 #include <linux/types.h>
 
-/* Flags of the target, xt_mackeep_tginfo.flags. Any other bit is refused. */
+/* xt_mackeep_tginfo.flags. The kernel refuses any other bit. */
 enum {
 	XT_MACKEEP_ORIG_MARK	= 1 << 0,	/* --orig-mark was given */
 	XT_MACKEEP_REPLY_MARK	= 1 << 1,	/* --reply-mark was given */
@@ -22,7 +22,7 @@ enum {
 	XT_MACKEEP_LAST_HOP	= 1 << 6,	/* --last-hop: answers need no route */
 	XT_MACKEEP_ALL_FLAGS	= (1 << 7) - 1,
 
-	/* What a policy is made of beside its marks. */
+	/* The flags of a policy, which also has the marks */
 	XT_MACKEEP_POLICY_FLAGS	= XT_MACKEEP_ALL_FLAGS & ~XT_MACKEEP_ORIG_MARK &
 				  ~XT_MACKEEP_REPLY_MARK,
 };
@@ -32,12 +32,15 @@ struct mackeep_policy;
 /*
  * Rule blob of -j MACKEEP, revision 0.
  *
- * A packet of the flow's original (reply) direction is rewritten when
- * (nfmark & orig_mask) == orig_mark ((nfmark & reply_mask) == reply_mark).
- * Without the flag, mark and mask are 0 and every packet matches. A mark with
- * bits outside its mask could never match and is refused. So is KEEP_SRC with
- * KEEP_DST, since without either both are kept, and KEEP_SRC with LAST_HOP:
- * that would send to the next hop of a route which is not asked for.
+ * A packet of the flow's original direction is rewritten if
+ * (nfmark & orig_mask) == orig_mark, one of the reply direction if
+ * (nfmark & reply_mask) == reply_mark. Without the flag, mark and mask are 0 and
+ * every packet matches.
+ *
+ * The kernel refuses a mark with bits outside its mask, which could never match;
+ * KEEP_SRC with KEEP_DST, because both are kept without either; and KEEP_SRC with
+ * LAST_HOP, because the destination would be that of a route, and none is looked
+ * up.
  */
 struct xt_mackeep_tginfo {
 	__u32 orig_mark;
@@ -56,15 +59,15 @@ struct xt_mackeep_tginfo {
 
 #define MACKEEP_INFO_VERSION	1
 
-/* What is known, mackeep_info.flags. Any other bit is refused. */
+/* mackeep_info.flags: what is known. The kernel refuses any other bit. */
 enum {
 	MACKEEP_INFO_SRC	= 1 << 0,	/* mackeep_info.src is valid */
 	MACKEEP_INFO_DST	= 1 << 1,	/* mackeep_info.dst is valid */
-	MACKEEP_INFO_FORWARDED	= 1 << 2,	/* this box forwards the flow */
+	MACKEEP_INFO_FORWARDED	= 1 << 2,	/* this machine forwards the flow */
 	MACKEEP_INFO_ALL_FLAGS	= (1 << 3) - 1,
 };
 
-/* Where the MACs came from, mackeep_info.via. */
+/* mackeep_info.via: where the MACs came from */
 enum {
 	MACKEEP_VIA_NONE,	/* nothing known yet: the flags are 0 */
 	MACKEEP_VIA_LEARNED,	/* from the flow's own frames */
@@ -79,31 +82,33 @@ enum {
 /*
  * The record of a flow, 32 bytes. ctnetlink carries it as CTA_HELP_INFO inside
  * CTA_HELP of every dump, event and update (libnetfilter_conntrack:
- * ATTR_HELPER_INFO). A dump leaves it out of an entry that fits into the block
- * without it and not with it: ask for that entry by itself.
+ * ATTR_HELPER_INFO). If an entry of a dump fits into the rest of a block only
+ * without its record, the record is left out: ask for that entry by itself.
  *
- * src and dst are the MACs of a frame in the flow's ORIGINAL direction; a
- * frame of the REPLY direction carries them swapped.
+ * src and dst are the MACs of a frame in the flow's ORIGINAL direction. A frame
+ * of the REPLY direction carries them swapped.
  *
- * Written through ctnetlink it must be exactly this long, and is refused with
+ * A record that is written through ctnetlink must be exactly this long. The module
+ * refuses it with
  *   EINVAL      wrong length, unknown flag, via or vlan out of range, a
  *               reserved field or a MAC without its flag that is not 0
  *   EPROTONOSUPPORT  another version
  *   EADDRNOTAVAIL    a MAC that is multicast or all zero
  *   ENODEV      ifindex names no Ethernet device of the namespace
- * ctnetlink does not pass these on: the write succeeds, the entry keeps the
- * record it had (none, when it is new), and the kernel log and the counter
- * badinfo tell. Read back what was written. via becomes MACKEEP_VIA_RESTORED,
- * and a policy that the namespace does not have becomes 0.
+ * ctnetlink does not report these errors: the write succeeds, and the entry keeps
+ * the record that it had, or none if it is new. The kernel log and the counter
+ * badinfo tell, so read back what was written. In a record that is taken, via
+ * becomes MACKEEP_VIA_RESTORED, and a policy that the namespace does not have
+ * becomes 0.
  */
 struct mackeep_info {
 	__u8  version;		/* MACKEEP_INFO_VERSION */
 	__u8  flags;		/* MACKEEP_INFO_* */
 	__u8  via;		/* MACKEEP_VIA_* */
 	__u8  reserved;		/* 0 */
-	__u16 vlan;		/* VLAN id of the device, 0 for none */
-	__u16 policy;		/* number of the rule's options, 0 for none */
-	__u32 ifindex;		/* L3 device learned on; 0: any */
+	__u16 vlan;		/* VLAN id of the device, 0: none */
+	__u16 policy;		/* number of the rule's options, 0: none */
+	__u32 ifindex;		/* L3 device that they were learned on, 0: any */
 	__u8  src[6];
 	__u8  dst[6];
 	__u32 reserved2[2];	/* 0 */

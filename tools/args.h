@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What mackeep.c makes of the command line, for the commands. */
+#ifndef _TOOLS_ARGS_H
+#define _TOOLS_ARGS_H
+
+#include "values.h"
+
+/* -o */
+enum {
+	OUT_EXTENDED	= 1 << 0,
+	OUT_ID		= 1 << 1,
+	OUT_JSON	= 1 << 2,
+	OUT_TIMESTAMP	= 1 << 3,
+};
+
+enum backend { BACKEND_NFT, BACKEND_IPTABLES };
+
+struct args {
+	const char *netns;
+	unsigned int out;
+
+	/* filters */
+	int family;			/* AF_UNSPEC: both */
+	int proto;			/* 0: all */
+	struct address src, dst, addr;
+	bool by_mac;
+	uint8_t mac[6];
+	unsigned int ifindex;		/* 0: any */
+	int zone;			/* -1: any */
+
+	double interval;		/* -w, seconds; 0: once */
+	unsigned int buffer;		/* -b, bytes; 0: the system's */
+
+	/* up, down, check */
+	const char *bridge;
+	struct ports tcp, udp;
+	uint16_t to;
+	unsigned int vlan;		/* 0: none */
+	bool ipv6;
+	enum backend backend;
+	uint32_t fwmark;
+	uint32_t table;
+	bool strict;
+	bool last_hop;
+	bool dry_run;
+};
+
+#endif /* _TOOLS_ARGS_H */

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Findings about the bridge, its routes and sysctls: upstream, rp_filter,
+ * bridge-nf, bridge-nf6, eapol.
+ */
+#include "checks.h"
+#include "finding.h"
+#include "numbers.h"
+#include "run.h"
+#include "text.h"
+
+void check_rp_filter(const struct probe *probe)
+{
+	long all = probe_sysctl("net/ipv4/conf/all/rp_filter");
+	unsigned int i;
+	long own;
+
+	for (i = 0; i < probe->devices; i++) {
+		own = probe_sysctl("net/ipv4/conf/%s/rp_filter", probe->device[i]);
+		if ((own > all ? own : all) != 1)
+			continue;
+		found(WRONG, "rp_filter",
+		      format("%s takes only packets whose source it has a route back to",
+			     probe->device[i]),
+		      format("sysctl -w net/ipv4/conf/%s/rp_filter=%d",
+			     probe->device[i], all ? 2 : 0));
+	}
+}
+
+/* The kernel takes the first default route with the least metric. */
+static void check_upstream_of(const struct probe *probe, int family)
+{
+	json_t *routes = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
+				  "route", "show"), *one;
+	const char *ip = family == AF_INET6 ? "ip -6" : "ip";
+	const char *taken = NULL, *device;
+	json_int_t metric, least = 0;
+	size_t i;
+
+	json_array_foreach(routes, i, one) {
+		device = json_string_value(json_object_get(one, "dev")) ?: "";
+		/* A route that came with an address is not for servers. */
+		if (json_is(one, "protocol", "kernel"))
+			continue;
+		metric = json_integer_value(json_object_get(one, "metric"));
+		if (json_is(one, "dst", "default")) {
+			if (!taken || metric < least) {
+				taken = device;
+				least = metric;
+			}
+		} else if (probe_is_ours(probe, device)) {
+			goto out;
+		}
+	}
+	if (taken && probe_is_ours(probe, taken))
+		goto out;
+	if (taken)
+		found(BROKEN, "upstream",
+		      format("what the proxy sends to %s servers leaves by %s, not by the bridge",
+			     family == AF_INET6 ? "IPv6" : "IPv4", taken),
+		      family == AF_INET6 ?
+		      format("ip -6 route add default dev %s metric 1",
+			     probe_device(probe)) :
+		      format("ip route prepend default dev %s",
+			     probe_device(probe)));
+	else
+		found(BROKEN, "upstream",
+		      format("there is no %s route for what the proxy sends",
+			     family == AF_INET6 ? "IPv6" : "IPv4"),
+		      format("%s route add default dev %s", ip,
+			     probe_device(probe)));
+out:
+	json_decref(routes);
+}
+
+/* IPv6 needs a route only if a TPROXY rule takes it. */
+void check_upstream(const struct probe *probe)
+{
+	bool v4 = !probe->tproxies, v6 = false;
+	unsigned int i;
+
+	for (i = 0; i < probe->tproxies; i++) {
+		v4 = v4 || probe->tproxy[i].family == AF_INET;
+		v6 = v6 || probe->tproxy[i].family == AF_INET6;
+	}
+	if (v4 && probe->devices)
+		check_upstream_of(probe, AF_INET);
+	if (v6 && probe->devices)
+		check_upstream_of(probe, AF_INET6);
+}
+
+void check_bridge_nf(void)
+{
+	if (probe_sysctl("net/bridge/bridge-nf-call-iptables") == 1)
+		found(WRONG, "bridge-nf",
+		      format("bridged packets go through iptables a second time"),
+		      format("sysctl -w net/bridge/bridge-nf-call-iptables=0"));
+	if (probe_sysctl("net/bridge/bridge-nf-call-ip6tables") == 1)
+		found(WRONG, "bridge-nf6",
+		      format("bridged packets go through ip6tables a second time"),
+		      format("sysctl -w net/bridge/bridge-nf-call-ip6tables=0"));
+}
+
+void check_eapol(const struct probe *probe)
+{
+	const struct bridge *bridge;
+	unsigned int i;
+
+	for (i = 0; i < probe->bridges; i++) {
+		bridge = &probe->bridge[i];
+		if (!(bridge->group_fwd_mask & EAPOL))
+			found(DOUBTFUL, "eapol",
+			      format("%s does not forward 802.1X frames",
+				     bridge->name),
+			      format("ip link set dev %s type bridge group_fwd_mask 0x%x",
+				     bridge->name,
+				     bridge->group_fwd_mask | EAPOL));
+	}
+}

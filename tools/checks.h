@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The checks that check.c runs. Each looks for the findings of its name in what
+ * probe.c has seen.
+ */
+#ifndef _TOOLS_CHECKS_H
+#define _TOOLS_CHECKS_H
+
+#include "genl.h"
+#include "probe.h"
+
+/* --- check-module.c ---------------------------------------------------------- */
+
+void check_not_loaded(void);
+void check_version(const struct module *module);
+
+/* --- check-lift.c ------------------------------------------------------------ */
+
+void check_lift(const struct probe *probe);
+
+/* --- check-rules.c ----------------------------------------------------------- */
+
+void check_rule(const struct probe *probe, const struct module *module);
+void check_forward(const struct probe *probe);
+void check_redirect(const struct probe *probe);
+void check_flowtable(const struct probe *probe);
+
+/* --- check-proxy.c ----------------------------------------------------------- */
+
+void check_tproxy(const struct probe *probe);
+void check_divert(const struct probe *probe);
+void check_listeners(const struct probe *probe);
+void check_policy(const struct probe *probe);
+
+/* --- check-bridge.c ---------------------------------------------------------- */
+
+void check_upstream(const struct probe *probe);
+void check_rp_filter(const struct probe *probe);
+void check_bridge_nf(void);
+void check_eapol(const struct probe *probe);
+
+/* --- check-flows.c ----------------------------------------------------------- */
+
+void check_flows(const struct probe *probe);
+void check_own(const struct probe *probe);
+
+#endif /* _TOOLS_CHECKS_H */

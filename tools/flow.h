@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A conntrack entry with the record that the module keeps in it. ctnetlink
+ * hands the record out with each entry, so all that is needed is stock.
+ */
+#ifndef _TOOLS_FLOW_H
+#define _TOOLS_FLOW_H
+
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <stdbool.h>
+
+#include <linux/netfilter/xt_MACKEEP.h>
+
+#include "args.h"
+
+struct flow {
+	const struct nf_conntrack *ct;
+	enum nf_conntrack_msg_type type;
+	struct mackeep_info info;
+};
+
+/* True if the flow is kept; its record is then in flow->info. */
+bool flow_kept(struct flow *flow);
+/* True if it matches all filters that were given. */
+bool flow_match(const struct args *args, const struct flow *flow);
+void flow_print(const struct args *args, const struct flow *flow);
+/* Calls each(ct, data) for every entry that has a helper. */
+void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
+	       void *data);
+
+#endif /* _TOOLS_FLOW_H */

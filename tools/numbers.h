@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The numbers that up sets, check looks for and --help tells. */
+#ifndef _TOOLS_NUMBERS_H
+#define _TOOLS_NUMBERS_H
+
+/* The module's default of mackeep_lift_mark */
+#define LIFT_MARK	0x4d4b
+
+/* The mark and the table of the policy route, unless options give others */
+#define FWMARK		0x4d4c
+#define TABLE		19788
+
+/* Of the default route by the bridge: behind any other default route */
+#define METRIC		19788
+
+/* The bit of group_fwd_mask for 802.1X frames, 01:80:c2:00:00:03 */
+#define EAPOL		0x8
+
+/* A number above as text */
+#define NUMBER_TEXT(number)	NUMBER_TEXT_(number)
+#define NUMBER_TEXT_(number)	#number
+
+#endif /* _TOOLS_NUMBERS_H */

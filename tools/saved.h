@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Rules of iptables and ebtables, as their programs save them. */
+#ifndef _TOOLS_SAVED_H
+#define _TOOLS_SAVED_H
+
+struct saved {
+	const char *program;		/* that can delete it */
+	char table[16];
+	char *text;			/* without "-A" */
+};
+
+/* All rules of all programs; returns how many. */
+unsigned int saved_load(struct saved **rules);
+/* What follows an option in the text; "" when it is not there */
+const char *saved_option(const struct saved *rule, const char *option);
+/* The command that deletes a rule */
+char *saved_delete(const struct saved *rule);
+
+#endif /* _TOOLS_SAVED_H */

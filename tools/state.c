@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+#include "state.h"
+#include "step.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE	71
+#endif
+
+/* Linux has cookies since 5.14; the inode stands in before that. */
+static uint64_t namespace_cookie(ino_t inode)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = inode;
+	socklen_t len = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len);
+	close(fd);
+	return cookie;
+}
+
+const char *namespace_suffix(void)
+{
+	static char suffix[32];
+	struct stat ours, first;
+
+	if (stat("/proc/self/ns/net", &ours) < 0)
+		die(FAILED, "/proc/self/ns/net: %s; mount /proc", strerror(errno));
+	if (stat("/proc/1/ns/net", &first) < 0 || first.st_ino == ours.st_ino)
+		return "";
+	snprintf(suffix, sizeof(suffix), "@%llu",
+		 (unsigned long long)namespace_cookie(ours.st_ino));
+	return suffix;
+}
+
+static const char *path_of(const char *bridge, const char *end)
+{
+	static char path[2][PATH_MAX];
+	static int turn;
+	char *s = path[turn++ % 2];
+
+	snprintf(s, PATH_MAX, STATE_DIRECTORY "/%s%s%s", bridge, namespace_suffix(), end);
+	return s;
+}
+
+void state_lock(void)
+{
+	int fd;
+
+	if (mkdir(STATE_DIRECTORY, 0755) < 0 && errno != EEXIST)
+		die(FAILED, STATE_DIRECTORY ": %s; run it as root", strerror(errno));
+	fd = open(STATE_DIRECTORY "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		die(FAILED, STATE_DIRECTORY "/lock: %s; run it as root",
+		    strerror(errno));
+}
+
+json_t *state_load(const char *bridge)
+{
+	const char *path = path_of(bridge, ".json");
+	json_error_t error;
+	json_t *state;
+
+	if (access(path, F_OK) < 0)
+		return NULL;
+	state = json_load_file(path, 0, &error);
+	if (!state || !json_is_array(json_object_get(state, "steps")))
+		die(FAILED, "%s: it is damaged: %s; undo what is up by hand and remove the file",
+		    path, state ? "no steps" : error.text);
+	return state;
+}
+
+const char *state_path(const char *bridge)
+{
+	return path_of(bridge, ".json");
+}
+
+/* By rename(): the file is whole or as it was before. */
+void state_save(const char *bridge, const json_t *state)
+{
+	const char *path = path_of(bridge, ".json");
+	const char *new = path_of(bridge, ".new");
+	FILE *file = fopen(new, "w");
+
+	if (!file || json_dumpf(state, file, JSON_INDENT(1)) < 0 ||
+	    fflush(file) || fsync(fileno(file)) < 0 || fclose(file) ||
+	    rename(new, path) < 0)
+		die(FAILED, "%s: %s; what is up so far is undone by: mackeep down %s",
+		    path, strerror(errno), bridge);
+}
+
+void state_remove(const char *bridge)
+{
+	unlink(path_of(bridge, ".json"));
+}
+
+void state_each(void (*each)(const char *, json_t *, void *), void *data)
+{
+	const char *suffix = namespace_suffix();
+	DIR *dir = opendir(STATE_DIRECTORY);
+	struct dirent *entry;
+	char bridge[NAME_MAX + 1], *at, *end;
+	json_t *state;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(bridge, sizeof(bridge), "%s", entry->d_name);
+		end = strstr(bridge, ".json");
+		if (!end || end[5])
+			continue;
+		*end = '\0';
+		at = strchr(bridge, '@');
+		if (strcmp(at ?: "", suffix))
+			continue;
+		if (at)
+			*at = '\0';
+		state = state_load(bridge);
+		each(bridge, state, data);
+		json_decref(state);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+struct search {
+	const char *besides;		/* this bridge */
+	const json_t *step;
+	json_t *found;
+};
+
+json_t *state_find(const json_t *state, const json_t *step)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(json_object_get(state, "steps"), i, other)
+		if (step_same(step, other))
+			return other;
+	return NULL;
+}
+
+static void search_one(const char *bridge, json_t *state, void *data)
+{
+	struct search *search = data;
+	json_t *found;
+
+	if (!strcmp(bridge, search->besides) || search->found)
+		return;
+	found = state_find(state, search->step);
+	if (found)
+		search->found = json_incref(found);
+}
+
+json_t *state_shared(const char *bridge, const json_t *step)
+{
+	struct search search = { bridge, step, NULL };
+
+	state_each(search_one, &search);
+	return search.found;
+}

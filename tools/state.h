@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What "mackeep up" has begun, in /run/mackeep: a file for each bridge of each
+ * network namespace, with the options and the steps of up. A step is written
+ * down before it is done, so that down finds all of them whatever happens to up.
+ *
+ * The file of a namespace other than the first has the namespace's cookie in its
+ * name. No later namespace ever gets the same cookie.
+ */
+#ifndef _TOOLS_STATE_H
+#define _TOOLS_STATE_H
+
+#include <jansson.h>
+
+#define STATE_DIRECTORY	"/run/mackeep"
+
+/* "" in the first namespace, else "@COOKIE" */
+const char *namespace_suffix(void);
+const char *state_path(const char *bridge);
+
+/* Waits for others that change the state. The lock goes with the process. */
+void state_lock(void);
+json_t *state_load(const char *bridge);		/* NULL: nothing is up */
+void state_save(const char *bridge, const json_t *state);
+void state_remove(const char *bridge);
+/* Calls each(bridge, state, data) for every file of this namespace. */
+void state_each(void (*each)(const char *, json_t *, void *), void *data);
+
+/* The same step in a state, borrowed, or NULL */
+json_t *state_find(const json_t *state, const json_t *step);
+/* The same step of another bridge, to be freed, or NULL */
+json_t *state_shared(const char *bridge, const json_t *step);
+
+#endif /* _TOOLS_STATE_H */

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "file.h"
+#include "genl.h"
+#include "run.h"
+#include "step.h"
+
+json_t *words(const char *first, ...)
+{
+	json_t *array = json_array();
+	const char *word;
+	va_list args;
+
+	va_start(args, first);
+	for (word = first; word; word = va_arg(args, const char *))
+		json_array_append_new(array, json_string(word));
+	va_end(args);
+	return array;
+}
+
+json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test)
+{
+	json_t *step = json_object();
+
+	json_object_set_new(step, "do", todo);
+	if (undo)
+		json_object_set_new(step, "undo", undo);
+	if (test)
+		json_object_set_new(step, "test", test);
+	json_array_append_new(plan, step);
+	return step;
+}
+
+bool step_same(const json_t *one, const json_t *other)
+{
+	return json_equal(json_object_get(one, "do"),
+			  json_object_get(other, "do")) &&
+	       json_equal(json_object_get(one, "do_input"),
+			  json_object_get(other, "do_input"));
+}
+
+bool step_done(const json_t *step)
+{
+	const json_t *test = json_object_get(step, "test");
+	const char *expect = json_string_value(json_object_get(step, "expect"));
+	const char *want = json_string_value(json_object_get(step, "value"));
+	const char *file = json_string_value(json_object_get(step, "file"));
+	struct module module;
+	struct result result;
+	char value[128];
+	bool done;
+
+	if (json_object_get(step, "module"))
+		return genl_module(&module);
+	if (file)
+		return file_line(file, value, sizeof(value)) && want &&
+		       !strcmp(value, want);
+	if (!test)
+		return false;
+	result = run_words(test, NULL);
+	done = !result.status && *result.out &&
+		(!expect || strstr(result.out, expect));
+	run_free(&result);
+	return done;
+}
+
+static void word_print(FILE *file, const char *word)
+{
+	static const char plain_chars[] = "_-./:=,@%+";
+	const char *c;
+
+	for (c = word; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(plain_chars, *c))
+			break;
+	if (*word && !*c) {
+		fputs(word, file);
+		return;
+	}
+	putc('\'', file);
+	for (c = word; *c; c++)
+		if (*c == '\'')
+			fputs("'\\''", file);
+		else
+			putc(*c, file);
+	putc('\'', file);
+}
+
+static void command_print(FILE *file, const json_t *argv, const char *input)
+{
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(argv, i, word) {
+		if (i)
+			putc(' ', file);
+		word_print(file, json_string_value(word));
+	}
+	if (input)
+		fprintf(file, " <<'END'\n%sEND", input);
+	putc('\n', file);
+}
+
+/* What the command reads, or NULL */
+static const char *input_of(const json_t *step, const char *which)
+{
+	return json_string_value(json_object_get(step, *which == 'd' ?
+						 "do_input" : "undo_input"));
+}
+
+int step_run(const json_t *step, const char *which)
+{
+	const json_t *command = json_object_get(step, which);
+	const char *input = input_of(step, which);
+	struct result result = run_words(command, input);
+	int status = result.status;
+
+	if (status) {
+		fprintf(stderr, "mackeep: this failed: ");
+		command_print(stderr, command, input);
+		fputs(*result.err ? result.err : result.out, stderr);
+	}
+	run_free(&result);
+	return status;
+}
+
+void step_print(const json_t *step, const char *which, const char *prefix)
+{
+	fputs(prefix, stdout);
+	command_print(stdout, json_object_get(step, which),
+		      input_of(step, which));
+}

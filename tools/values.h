@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The values of options. A function gets the option's name as well: when the
+ * value is bad it says what is wrong, and the program ends.
+ */
+#ifndef _TOOLS_VALUES_H
+#define _TOOLS_VALUES_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct address {
+	int family;			/* 0: not given */
+	unsigned int prefix;
+	union {
+		struct in_addr in;
+		struct in6_addr in6;
+	};
+};
+
+#define PORTS_MAX	64
+
+/* "80,443,8000-8010" */
+struct ports {
+	unsigned int n;
+	struct { uint16_t first, last; } range[PORTS_MAX];
+};
+
+/* Says that a value is not what is wanted. */
+void value_bad(const char *option, const char *value, const char *want)
+	__attribute__((noreturn));
+unsigned long value_number(const char *option, const char *text,
+			   unsigned long min, unsigned long max);
+/* net: ADDRESS/N is allowed. */
+struct address value_address(const char *option, const char *text, bool net);
+void value_mac(const char *option, const char *text, uint8_t *mac);
+struct ports value_ports(const char *option, const char *text);
+/* The name of a bridge, fit for rules and file names */
+const char *value_bridge(const char *name);
+
+/* "80, 443, 8000-8010"; valid until the next call */
+const char *ports_text(const struct ports *ports);
+
+#endif /* _TOOLS_VALUES_H */
