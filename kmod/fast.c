@@ -58,8 +58,8 @@ mackeep_fast_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
  */
 static __always_inline bool
 mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
-		     const struct mackeep_record *rec,
-		     enum ip_conntrack_dir dir, bool v6)
+		    const struct mackeep_record *rec,
+		    enum ip_conntrack_dir dir, bool v6)
 {
 	struct mackeep_header *hdr = (void *)(skb->data - ETH_HLEN);
 	u32 seq;
@@ -84,7 +84,7 @@ mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
 /* The header is in the headroom. What dev_queue_xmit() returns. */
 static __always_inline int
 mackeep_fast_send(struct mackeep_net *mn, struct sk_buff *skb,
-		   enum ip_conntrack_dir dir, struct inet6_dev *idev, bool v6)
+		  enum ip_conntrack_dir dir, struct inet6_dev *idev, bool v6)
 {
 	if (dir == IP_CT_DIR_ORIGINAL)
 		MACKEEP_STAT_INC(mn, orig);
@@ -98,7 +98,7 @@ mackeep_fast_send(struct mackeep_net *mn, struct sk_buff *skb,
 /* As above, when a cgroup egress program must see the packet first. */
 static noinline unsigned int
 mackeep_fast_filter(struct mackeep_net *mn, struct sk_buff *skb,
-		  const struct nf_hook_state *state)
+		    const struct nf_hook_state *state)
 {
 	bool v6 = state->pf == NFPROTO_IPV6;
 	struct sock *sk = state->sk;
@@ -112,7 +112,7 @@ mackeep_fast_filter(struct mackeep_net *mn, struct sk_buff *skb,
 	}
 	nf_ct_get(skb, &ctinfo);
 	err = mackeep_fast_send(mn, skb, CTINFO2DIR(ctinfo),
-				 mackeep_output_idev(skb, v6), v6);
+				mackeep_output_idev(skb, v6), v6);
 	/* The program may want the sender to slow down. */
 	return mackeep_output_stolen(err ?: ret);
 }
@@ -120,7 +120,7 @@ mackeep_fast_filter(struct mackeep_net *mn, struct sk_buff *skb,
 /* The copy that TEE or dup makes of a packet passes here too, and is left alone. */
 static __always_inline unsigned int
 mackeep_fast_other(struct mackeep_net *mn, struct sk_buff *skb,
-		    const struct nf_hook_state *state, bool v6)
+		   const struct nf_hook_state *state, bool v6)
 {
 	if (unlikely(mackeep_duplicate()))
 		return NF_ACCEPT;
@@ -177,7 +177,7 @@ mackeep_fast_size(struct mackeep_net *mn, struct sk_buff *skb,
 
 static __always_inline unsigned int
 mackeep_fast(struct mackeep_net *mn, struct sk_buff *skb,
-	      const struct nf_hook_state *state, bool v6)
+	     const struct nf_hook_state *state, bool v6)
 {
 	const struct nf_conntrack_helper *helper = NULL;
 	const struct mackeep_record *rec;
@@ -209,13 +209,13 @@ mackeep_fast(struct mackeep_net *mn, struct sk_buff *skb,
 
 /* Both run under rcu_read_lock(), in process context or softirq. */
 unsigned int mackeep_fast4(void *priv, struct sk_buff *skb,
-			    const struct nf_hook_state *state)
+			   const struct nf_hook_state *state)
 {
 	return mackeep_fast(priv, skb, state, false);
 }
 
 unsigned int mackeep_fast6(void *priv, struct sk_buff *skb,
-			    const struct nf_hook_state *state)
+			   const struct nf_hook_state *state)
 {
 	return mackeep_fast(priv, skb, state, true);
 }

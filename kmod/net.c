@@ -20,6 +20,7 @@
 
 unsigned int mackeep_net_id __read_mostly;
 
+/* See net.h. */
 DEFINE_MUTEX(mackeep_net_mutex);
 
 /*

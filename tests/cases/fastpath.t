@@ -29,7 +29,7 @@ proxies_up()
 		must spawn_ready proxy$opt sh -c \
 			'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh $GROUP \
 			nsenter --net=/run/netns/mk-box -- udp proxy $opt -p -u $PROXY_PORT
-		proxies+=($spawned)
+		proxies+=("$spawned")
 	done
 }
 
