@@ -57,7 +57,7 @@ is "$(complete_options mackeep stat -o '')" json "and those of the command"
 shown() # NAME; PAGE.shown is what a reader sees
 {
 	MANWIDTH=80 man -E ascii --no-hyphenation -l "$TMP/$1" 2>"$TMP/warnings" |
-		col -b >"$TMP/$1.shown"
+		col -bx >"$TMP/$1.shown"
 	is "$(cat "$TMP/warnings")" "" "$1: man has nothing to say of it"
 	is "$(mandoc -T lint -W warning "$TMP/$1")" "" "$1: nor has mandoc"
 }
@@ -149,7 +149,7 @@ is "$(grep -o ':[0-9]* transparent' "$TMP/haproxy.cfg" | tr -dc 0-9)" \
 # mackeep(8)
 section mackeep.8 EXAMPLE | sed 's/^ *//' >"$TMP/example"
 ok "mackeep.8: its up works" dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")"
-grep -E '^(bridge|tcp|to) ' "$TMP/example" >"$TMP/br0.conf"
+sed -n '/^\.\\" .*br0\.conf/,/^\.EE/{/^\./!p}' "$page" >"$TMP/br0.conf"
 is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")")" \
 	"mackeep.8: and its file says the same"
 ok "mackeep.8: its flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"

@@ -17,7 +17,7 @@ probe_on()
 {
 	[ -e $TRACING/kprobe_events ] || mount -t tracefs tracefs $TRACING || return
 	{
-		echo "p:mackeep/output $MODULE:mackeep_plain4"
+		echo "p:mackeep/output $MODULE:mackeep_fast4"
 		echo "p:mackeep/lift $MODULE:mackeep_lift"
 	} >$TRACING/kprobe_events || return
 	defer probe_off
