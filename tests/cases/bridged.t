@@ -66,15 +66,14 @@ traffic() # TITLE
 	ok "$1: frames from the west" ns c1 frame send -i eth0 <"$TMP/frames"
 	frames $MAC_L1 $MAC_C1 >"$TMP/frames"
 	ok "$1: frames from the east" ns l1 frame send -i eth0 <"$TMP/frames"
-	for family in 4 6; do
-		topo_family $family
-		ok "$1: an unproxied TCP service, IPv$family" \
-			ns c1 load get -c 4 -n 20 -s 50000 $S1 80
-		ok "$1: an unproxied UDP service, IPv$family" \
-			ns c1 udp talk -n 20 $S1 53
-	done
-	topo_family 4
+	each_family unproxied "$1"
 	wire_stop
+}
+
+unproxied() # TITLE
+{
+	ok "$1: a TCP service that is not proxied" ns c1 load get -c 4 -n 20 -s 50000 $S1 80
+	ok "$1: a UDP service that is not proxied" ns c1 udp talk -n 20 $S1 53
 }
 
 same() # TITLE NAME WAY NAME WAY
@@ -107,19 +106,15 @@ for name in c1 l1 rt srv; do
 	must patient $name
 done
 must servers_up
-must spawn_ready http ns srv load serve 80
-must spawn_ready http6 ns srv load serve -b :: 80
-must spawn_ready dns ns srv udp echo 53
-must spawn_ready dns6 ns srv udp echo -6 53
+web_up srv 80
+echo_up srv 53
 must proxy_up
 
 wire_both -H
 traffic "no module"
 passed "no module"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 ns box conntrack -F 2>/dev/null
 wire_both -H
 traffic "module"
@@ -138,7 +133,4 @@ nok "the frames of a proxied request are not the same on both sides" \
 	<(awk '$1 == "from" { print $2, $3 }' "$TMP/east" | sort)
 cmp_ok "$(ns box conntrack -C)" -ge 2 "and it has conntrack entries"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -102,9 +102,7 @@ members+=" $spawned"
 
 each_family everybody "no module"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 each_family known "module"
 proxy_quiet
 each_family everybody "module"
@@ -132,7 +130,4 @@ each_family own
 for pid in $members; do
 	tap_kill $pid
 done
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

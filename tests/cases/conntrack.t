@@ -23,9 +23,7 @@ must topo_up
 must servers_up
 must proxy_up
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 # Somebody has to ask for conntrack.
 must ns box iptables -t mangle -A PREROUTING -m conntrack --ctstate INVALID
 hold
@@ -38,12 +36,9 @@ for name in c1s c2s c1l; do
 	held_stop $name
 done
 proxy_quiet
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 ns box conntrack -F 2>/dev/null
 
 spawn events ns box conntrack -E
@@ -105,7 +100,4 @@ new=$(grep '\[NEW\] tcp' "$TMP/events.out")
 is "$(grep -c "" <<<"$new")" 6 "conntrack -E: a NEW event for each entry"
 is "$(grep -c helper=mackeep <<<"$new")" 6 "conntrack -E: with helper=mackeep"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

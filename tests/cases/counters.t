@@ -108,7 +108,4 @@ cmp_ok "$(mackeep_stat box helper)" -ge 1 "helper: counted"
 wire_leg west $S1 $C2 $MAC_R $MAC_C2 4 "helper: kept from the pair cache"
 must ns box iptables -t raw -F
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

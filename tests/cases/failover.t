@@ -19,9 +19,9 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/parts.sh" || exit 1
 tools frame udp
 
-PART=200000
 MAC_C9=02:00:00:00:00:c9
 MAC_R9=02:00:00:00:00:f9
 MAC_V=00:00:5e:00:01:01
@@ -29,17 +29,15 @@ VIP4=192.0.2.90
 VIP6=2001:db8:1::90
 
 declare -A pid
-servers=()
-echoes=()
 
 # --- flows ------------------------------------------------------------------------
 
 # What the client asks for, once, and then listens
-flow_start() # PARTS KIND...
+flow_start() # SERVER PARTS KIND...
 {
-	local parts=$1
+	local to=$1 parts=$2
 
-	shift
+	shift 2
 	for kind; do
 		case $kind in
 		tcp) spawn tcp$family ns c1 load get -p $parts -s $((parts * PART)) -t 60 $to ;;
@@ -52,14 +50,20 @@ flow_start() # PARTS KIND...
 # Both families, to the server S1 unless it is L1
 flows_start() # PARTS KIND...
 {
+	local to=${SERVER:-S1}
+
 	kinds=${*:2}
-	each_family eval "to=\$${SERVER:-S1}; flow_start $*"
-	must busywait 30 parts_there 1
+	for family in 4 6; do
+		topo_family $family
+		flow_start ${!to} "$@"
+	done
+	topo_family 4
+	must busywait 30 answers_there 1
 	must busywait 30 acknowledged srv box
 }
 
 # COUNT parts of each download are there, and the datagrams' answers.
-parts_there() # COUNT
+answers_there() # COUNT
 {
 	local name n
 
@@ -69,25 +73,9 @@ parts_there() # COUNT
 	done
 }
 
-# They have got all of what they sent acknowledged, and read what came.
-acknowledged() # NAMESPACE...
-{
-	local name
-
-	for name; do
-		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
-			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
-	done
-}
-
-next_part()
-{
-	kill -USR1 "${servers[@]}"
-}
-
 next_datagram()
 {
-	[[ $kinds != *udp* ]] || kill -USR1 "${echoes[@]}"
+	[[ $kinds != *udp* ]] || kill -USR1 "${echo_pids[@]}"
 }
 
 flows_end() # TITLE
@@ -221,8 +209,8 @@ left_behind() # TITLE OLD NEW
 
 legs() # TITLE CLIENT-MAC ROUTER-MAC
 {
-	wire_leg west $S1 $C1 $3 $2 3 "$1, IPv$family: to the client"
-	wire_leg east $C1 $S1 $2 $3 2 "$1, IPv$family: to the router"
+	wire_leg west $S1 $C1 $3 $2 3 "$1: to the client"
+	wire_leg east $C1 $S1 $2 $3 2 "$1: to the router"
 }
 
 # The server hears of what it sent meanwhile. If not, the flows are given up.
@@ -268,39 +256,27 @@ failover() # TITLE OLD NEW HOW KIND...
 # --------------------------------------------------------------------------------------
 
 must topo_up
-for name in srv l1 l2; do
-	for any in 0.0.0.0 ::; do
-		must spawn_ready load-$name-$any ns $name load serve -b $any
-		servers+=("$spawned")
-	done
-done
-must spawn_ready echo4 ns srv udp echo
-echoes+=("$spawned")
-must spawn_ready echo6 ns srv udp echo -6
-echoes+=("$spawned")
+must servers_up
+echo_up srv
 must proxy_up
 router_knows $MAC_C1
 
 # --- control --------------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 failover control $MAC_R $MAC_R9 says tcp
-each_family eval 'wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "control, IPv$family: from the box" &&
-	wire_leg east $C1 $S1 $MAC_BR $MAC_R9 2 "control, IPv$family: the stack follows the router"'
-topo_box_broute_off
-topo_box_unaddressed
+plain() # TITLE
+{
+	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "$1: from the box"
+	wire_leg east $C1 $S1 $MAC_BR $MAC_R9 2 "$1: the stack follows the router"
+}
+each_family plain control
+today_down
 router_mac $MAC_R
 router_knows $MAC_C1
 
-module_needed
-must spawn_ready proxy4 ns box udp proxy
-udp_proxies=("$spawned")
-must spawn_ready proxy6 ns box udp proxy -6
-udp_proxies+=("$spawned")
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
+udp_proxy_up
 
 # --- three ways to learn of it ----------------------------------------------------------
 
@@ -331,7 +307,7 @@ for turn in 1 2 3 4 5 6 7 8 9 10; do
 	announce rt lan $mac 192.0.2.1 2001:db8:1::1
 	[ $turn -lt 10 ] || { pause 1; wire_both; }
 	next_part
-	busywait 15 parts_there $((turn + 1)) || break
+	busywait 15 answers_there $((turn + 1)) || break
 	busywait 15 acknowledged srv || break
 done
 if is $turn 10 "swaps: after each the server's next part arrives and is acknowledged"; then
@@ -414,16 +390,16 @@ ok "moved: a request to where it is now, IPv4" ns c1 load get -t 5 $VIP4
 ok "moved: a request to where it is now, IPv6" ns c1 load get -t 5 $VIP6
 proxy_quiet
 wire_stop
-moved()
+moved() # TITLE
 {
 	local vip=VIP$family
 
-	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "moved, IPv$family: the other address stays, west"
-	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 2 "moved, IPv$family: the other address stays, east"
-	wire_leg west ${!vip} $C1 $MAC_L2 $MAC_C1 2 "moved, IPv$family: the address is followed, west"
-	wire_leg east $C1 ${!vip} $MAC_C1 $MAC_L2 2 "moved, IPv$family: the address is followed, east"
+	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "$1: the other address stays, west"
+	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 2 "$1: the other address stays, east"
+	wire_leg west ${!vip} $C1 $MAC_L2 $MAC_C1 2 "$1: the address is followed, west"
+	wire_leg east $C1 ${!vip} $MAC_C1 $MAC_L2 2 "$1: the address is followed, east"
 }
-each_family moved
+each_family moved "moved"
 
 # --- who is told not to follow ----------------------------------------------------------------------
 
@@ -438,21 +414,15 @@ router_takes_over $MAC_R9 says
 before=$(retransmissions)
 ok "--refresh first: the server goes on trying" busywait 30 retransmitted $((before + 3))
 wire_stop
-kept()
+kept() # TITLE
 {
 	cmp_ok "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && daddr == \"$S1\" && dst == \"$MAC_R\"")" -ge 1 \
-		"--refresh first, IPv$family: it is answered at the old MAC"
+		"$1: it is answered at the old MAC"
 	is "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && daddr == \"$S1\" && dst != \"$MAC_R\"")" 0 \
-		"--refresh first, IPv$family: and at no other"
+		"$1: and at no other"
 }
-each_family kept
+each_family kept "--refresh first"
 topo_box_rules -j MACKEEP
 flows_gone
 
-for name in "${udp_proxies[@]}"; do
-	tap_kill $name
-done
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

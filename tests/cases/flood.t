@@ -97,7 +97,4 @@ wire_leg west $S2 $C1 $MAC_R $MAC_C1 12 "the client's frames, $S2 to c1"
 wire_leg east $C1 $S2 $MAC_C1 $MAC_R 12 "the client's frames, c1 to $S2"
 wire_clean "the client's frames"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

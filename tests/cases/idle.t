@@ -94,16 +94,10 @@ idle() # SECONDS PHASE
 }
 
 must topo_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo6 ns srv udp echo -6
-must spawn_ready proxy ns box udp proxy
-proxies=$spawned
-must spawn_ready proxy6 ns box udp proxy -6
-proxies+=" $spawned"
+echo_up srv
+udp_proxy_up
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=100000 \
 	net.netfilter.mackeep_pair_timeout=600
 
@@ -113,9 +107,4 @@ for seconds in 1020 1024 1028 2048; do
 	done
 done
 
-for pid in $proxies; do
-	tap_kill $pid
-done
-topo_down
-module_gone
-done_testing
+net_done

@@ -84,7 +84,6 @@ speaks='(proto == "udp" || flags ~ /P/)'
 # A client's port is below 47000, one of the box's is not.
 kept() # TITLE
 {
-	set -- "$1, IPv$family"
 	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $N "$1: $S1 to c1"
 	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $N "$1: c1 to $S1"
 	wire_leg west $S1 $C2 $MAC_R $MAC_C2 30 "$1: $S1 to c2"
@@ -108,24 +107,9 @@ inline() # TITLE PRIORITY
 	cmp_ok "$accepted" -ge "$counted" "$1: each that was queued was given back"
 }
 
-declare -a udp bulk up short udp_proxy
+declare -a udp bulk up short
 must topo_up
-must servers_up
-for port in 443 80; do
-	for v6 in "" -6; do
-		must spawn_ready echo$v6-$port ns srv udp echo $v6 $port
-	done
-done
-for name in srv l1; do
-	for any in 0.0.0.0 ::; do
-		must spawn_ready http-$name-$any ns $name load serve -b $any 80
-	done
-done
-must proxy_up
-for v6 in "" -6; do
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
+services_up
 
 # --- control: the bridge alone lives with it --------------------------------------
 
@@ -135,16 +119,9 @@ ips_off
 cmp_ok "$accepted" -ge "$counted" "no module: each frame that was queued was given back"
 cmp_ok "$accepted" -ge $((4 * N)) "no module: the IPS saw the frames"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 inline "before the mark" -350
 inline "behind the mark" -250
 inline "behind what lifts" 50
 
-tap_kill ${udp_proxy[0]}
-tap_kill ${udp_proxy[1]}
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -302,6 +302,4 @@ ok "and the namespace, with its rules" timeout 20 ip netns del mk-box
 busywait 20 eval '! ip netns list | grep -q mk-box'
 tap_kill "${held_pid[c1]}"
 
-topo_down
-module_gone
-done_testing
+net_done

@@ -86,30 +86,23 @@ must proxy_up
 
 # --- control: taken before the bridge has seen them ----------------------------------
 
-topo_box_addressed
+today_up
 must topo_ip box <<-LINES
 	neigh replace 192.0.2.1 lladdr $MAC_R dev br0 $known
 	neigh replace $C1 lladdr $MAC_C1 dev br0 $known
 	neigh replace $C2 lladdr $MAC_C2 dev br0 $known
 	neigh replace $L1 lladdr $MAC_L1 dev br0 $known
 LINES
-topo_box_rules
-topo_box_broute
 start
 ok "no module: the bridge forgets all stations" busywait 20 forgotten
 ok "no module: and floods what follows" busywait 20 more_flooded $(($(flooded) + 20))
 finish "no module"
 cmp_ok "$(third)" -ge 20 "no module: the third port sees answers"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
-
-module_needed
+today_down
 
 # --- lifted after it has --------------------------------------------------------------
 
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 # One request each, so that it knows them to begin with
 ok "requests that make the stations known" ns c1 load get $S1
 ok "of the other two as well" ns c2 load get $L1
@@ -164,7 +157,4 @@ wire_leg east $C1 $S1 $MAC_C1 $MAC_R 15 "unknown: they get there, c1 to $S1"
 wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 15 "unknown: they get there, c2 to $L1"
 is "$(($(mackeep_stat box ownport) - before))" "$(third)" "unknown: and each is counted"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

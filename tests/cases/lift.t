@@ -30,7 +30,7 @@ must ip -n mk-west link set dead up
 must ip -n mk-box link set port2 master br0 up
 must servers_up
 must proxy_up
-must spawn_ready echo ns srv udp echo
+echo_up srv
 topo_box_rules
 topo_box_marks
 
@@ -49,8 +49,7 @@ is "$(wire_sum dead "dst == \"$NOBODY\"") $(wire_sum east "dst == \"$NOBODY\"")"
 
 module_needed
 topo_box_rules -j MACKEEP
-must spawn_ready proxy ns box udp proxy $PROXY_PORT
-udp_proxy=$spawned
+udp_proxy_up
 
 # --- a flooded frame is lifted once ------------------------------------------------
 
@@ -157,8 +156,4 @@ ok "odd: the proxy works as before, UDP" ns c1 udp talk -n 3 $S1 ||
 	diag "$(cat "$TMP/proxy.err")"
 ok "odd: the bridge works as before" ns c1 load get -o -n 3 $S1 443
 
-tap_kill $udp_proxy
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -104,7 +104,4 @@ like "$(ns box setpriv --reuid 65534 --clear-groups mackeep check 2>&1)" \
 	"only root sees them all; run it as root" "it is for root"
 like "$(ns box mackeep check br9 2>&1)" "bridge br9: no such device; " "a bridge that is not there"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

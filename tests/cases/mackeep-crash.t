@@ -84,6 +84,4 @@ like "$? $said" "^1 .*nft -f -.*no nft today.*bridge br0: it is not up, and as i
 is_as bare "and what was up is undone"
 is "$(ls /run/mackeep)" lock "and no state is left"
 
-topo_down
-module_gone
-done_testing
+net_done

@@ -100,6 +100,4 @@ refused 1 "bridge br9: no such device; make it: ip link add" --bridge br9 --tcp 
 refused 1 "bridge port0: it is not a bridge; " --bridge port0 --tcp 80 --to 1
 refused 1 "/etc/mackeep/br9.conf: No such file.*; write one, or give" br9
 
-topo_down
-module_gone
-done_testing
+net_done

@@ -33,10 +33,9 @@ traffic()
 }
 
 must topo_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo-l1 ns l1 udp echo
-must spawn_ready proxy ns box udp proxy
-proxy_pid=$spawned
+echo_up srv
+echo_up l1
+udp_proxy_up
 
 module_needed
 is "$(pairs; sed 's/^[^:]*: //' "$TMP/count")" "0 pairs have been shown." \
@@ -145,7 +144,4 @@ refused 'kernel: Invalid argument: address is not of the family given' flush -6 
 refused 'kernel: Invalid argument: address is all zero' flush -a 0.0.0.0
 refused '"192.0.2.0/24": it is not a single address' flush -a 192.0.2.0/24
 
-tap_kill $proxy_pid
-topo_down
-module_gone
-done_testing
+net_done

@@ -202,6 +202,4 @@ unlike "$(list)" "$esc" "and no colour in a pipe"
 
 must ns box iptables -t mangle -F
 must ns box ip6tables -t mangle -F
-topo_down
-module_gone
-done_testing
+net_done

@@ -23,11 +23,8 @@ ghost()
 
 must topo_up
 must proxy_up
-must spawn_ready proxy-udp ns box udp proxy
-udp_pid=$spawned
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+udp_proxy_up
+kept_up
 must ip -n mk-box link set br0 type bridge group_fwd_mask 8
 topo_sysctl box net.netfilter.mackeep_neigh=0
 clean "set up by hand"
@@ -88,8 +85,4 @@ look
 finds mark
 is "$(grep -c "tcp dport { 443 } .* udp dport { 443 } " "$TMP/found")" 1 "mark: what TPROXY takes"
 
-proxy_down
-tap_kill $udp_pid
-topo_down
-module_gone
-done_testing
+net_done

@@ -41,14 +41,11 @@ has() # NAME TYPE TEXT
 }
 
 must topo_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready proxy ns box udp proxy
-proxy_pid=$spawned
+echo_up srv
+udp_proxy_up
 like "$(ns box mackeep stat 2>&1)" "stat: counters: .*: No such file.*; run: modprobe mackeep" \
 	"no module: stat says so"
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
 # --- events -------------------------------------------------------------------------
 
@@ -147,7 +144,4 @@ spawn rates ns box mackeep stat -w 0.2
 ok "stat -w: rates in text" busywait 10 grep -q '/s  ' "$TMP/rates.out"
 kill $spawned
 
-tap_kill $proxy_pid
-topo_down
-module_gone
-done_testing
+net_done

@@ -60,6 +60,4 @@ ns box conntrack -L >/dev/null 2>"$TMP/theirs"
 is "$(sed 's/^[^:]*: //' "$TMP/theirs" "$TMP/count" | sort -u)" \
 	"$flows flow entries have been shown." "conntrack -L lists the same"
 
-topo_down
-module_gone
-done_testing
+net_done

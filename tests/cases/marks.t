@@ -45,10 +45,8 @@ round() # TITLE UPSTREAM CLIENT
 must topo_up
 must servers_up
 must proxy_up
-topo_box_addressed
 
-topo_box_rules
-topo_box_broute
+today_up
 marks 0x10 0x20
 round "no module" plain plain
 topo_box_broute_off
@@ -97,7 +95,4 @@ wire_stop
 wire_leg east $C1 $S1 $MAC_BR $MAC_R 10 "its marks changed: upstream leg plain"
 wire_leg west $S1 $C1 $MAC_R $MAC_C1 10 "its marks changed: client leg kept"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

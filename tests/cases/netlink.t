@@ -118,6 +118,4 @@ is "$(mackeep_stat box restored)" 6 "and none as taken"
 dmesg >"$TMP/dmesg"
 ok "the log says why" grep -q "MACKEEP: record from ctnetlink refused: " "$TMP/dmesg"
 
-topo_down
-module_gone
-done_testing
+net_done

@@ -73,10 +73,8 @@ traffic() # TITLE
 
 must topo_up
 must servers_up
-for name in srv l1; do
-	must spawn_ready echo-$name ns $name udp echo
-	must spawn_ready echo6-$name ns $name udp echo -6
-done
+echo_up srv
+echo_up l1
 must nginx_up
 
 rules()
@@ -96,16 +94,13 @@ topo_box_broute
 topo_box_redirect udp
 today() # TITLE
 {
-	set -- "$1, IPv$family"
 	wire_both
 	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $N "$1: $S1 to c1 from the box's MAC"
 	wire_leg east $C1 $S1 $MAC_BR $MAC_R $N "$1: c1 to $S1 from the box's MAC"
 }
 each_family today "no module"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
+today_down
 
 module_needed
 topo_box_marks
@@ -113,7 +108,6 @@ rules -j MACKEEP
 ns box conntrack -F 2>/dev/null
 kept() # TITLE
 {
-	set -- "$1, IPv$family"
 	wire_both
 	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1: $S1 to c1"
@@ -127,6 +121,4 @@ kept() # TITLE
 each_family kept "kept"
 
 tap_kill $nginx_pid
-topo_down
-module_gone
-done_testing
+net_done

@@ -59,18 +59,15 @@ requests() # TITLE SERVER
 must topo_up
 must servers_up
 must proxy_up
-must spawn_ready echo-srv ns srv udp echo
-must spawn_ready echo-l1 ns l1 udp echo
-must spawn_ready proxy ns box udp proxy $PROXY_PORT
-udp_proxy=$spawned
+echo_up srv
+echo_up l1
+udp_proxy_up
 
 # --- control: a flow without the module -------------------------------------------
 
-topo_box_addressed
-topo_box_rules
+today_up
 # Somebody has to ask for conntrack, or the flow has no entry to be late in.
 must ns box iptables -t mangle -I PREROUTING -m conntrack --ctstate INVALID
-topo_box_broute
 wire_both
 must held_start old c1 -w 50 $S1
 wire_stop
@@ -127,8 +124,4 @@ is "$(ns box conntrack -L 2>/dev/null | grep -c dport=443)" 0 \
 counted
 is "$up" "1 0 0 1" "untracked: counted in norecord and untracked"
 
-tap_kill $udp_proxy
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

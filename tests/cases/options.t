@@ -45,7 +45,7 @@ arrived() # BEFORE
 }
 
 must topo_up
-must spawn_ready echo ns l1 udp echo
+echo_up l1
 
 # --- control: without the module a foreign address shows the box's MAC --------------
 
@@ -57,10 +57,8 @@ ok "no module: it arrives" busywait 10 arrived "$before"
 wire_stop
 wire_leg east $GHOST $L1 $MAC_BR $MAC_L1 1 "no module: from the box's MAC"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
-must spawn_ready proxy ns box udp proxy
+kept_up
+udp_proxy_up
 
 # --- strict -------------------------------------------------------------------------
 
@@ -135,7 +133,4 @@ talk "last"
 wire_leg west $L1 $C1 $MAC_L1 $NEW 5 "last: to the MAC that the client has now"
 wire_leg east $C1 $L1 $NEW $MAC_L1 5 "last: from the MAC that the client has now"
 
-topo_box_rules_off
-topo_down
-module_gone
-done_testing
+net_done

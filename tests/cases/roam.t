@@ -132,9 +132,7 @@ client_pinned replace
 
 # --- control ----------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 wire_both
 ok "no module: a request" ns c1 load get $S1
 proxy_quiet
@@ -143,12 +141,9 @@ wire_leg west $S1 $C1 $MAC_BR $MAC_C1 4 \
 	"no module: the client is answered by the box's MAC, not the virtual one"
 wire_leg east $C1 $S1 $MAC_BR $MAC_R 4 \
 	"no module: and the router gets the box's, not the client's"
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
 # --- a router with a virtual MAC -----------------------------------------------------
 
@@ -221,7 +216,4 @@ topo_box_rules -j MACKEEP
 tap_kill $spawned
 ok "followed again, it comes to rest" proxy_quiet
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

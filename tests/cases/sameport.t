@@ -40,9 +40,7 @@ must proxy_up tcp client
 
 # --- control: no module, no recipe -----------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 drop_invalid
 wire_both
 ns c1 load get -i -o -n $SESSIONS -t 2 $S1 >"$TMP/control" 2>&1
@@ -61,9 +59,7 @@ tcp_close c1
 tcp_close srv
 topo_box_unaddressed
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 drop_invalid
 isnt "$RECIPE" "" "README gives a recipe"
 topo_sysctl box $RECIPE
@@ -83,7 +79,4 @@ for leg in "west $S1 $C1 $MAC_R $MAC_C1" "east $C1 $S1 $MAC_C1 $MAC_R"; do
 done
 wire_clean "recipe"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -17,14 +17,6 @@ V6=1
 BYTES=500000
 HEAD=14
 
-both() # FUNCTION TITLE [ARG...]
-{
-	for family in 4 6; do
-		topo_family $family
-		"$1" "$2, IPv$family" "${@:3}"
-	done
-}
-
 transfer() # TITLE
 {
 	ok "$1: a download, bytes intact" ns c1 load get -s $BYTES $S1
@@ -85,27 +77,22 @@ must topo_up
 must servers_up
 must proxy_up
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
-both today "no module"
-topo_box_broute_off
-topo_box_unaddressed
+today_up
+each_family today "no module"
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
-both super "super-packets"
+each_family super "super-packets"
 
 route_mtu 1300
-both kept "a route of MTU 1300"
+each_family kept "a route of MTU 1300"
 route_mtu ""
 
 no_offloads
-both fit "no offloads" $((1500 + HEAD))
+each_family fit "no offloads" $((1500 + HEAD))
 route_mtu 1300
-both fit "no offloads, a route of MTU 1300" $((1300 + HEAD))
+each_family fit "no offloads, a route of MTU 1300" $((1300 + HEAD))
 
 # --- the route's MTU becomes smaller under live flows -----------------------------
 
@@ -124,7 +111,7 @@ changed() # TITLE
 	cmp_ok "$(wire_longest east tcp)" -le $((1300 + HEAD)) "$1: small frames to the server"
 }
 
-both changed "a route that becomes smaller"
+each_family changed "a route that becomes smaller"
 route_mtu ""
 proxy_quiet
 proxy_down
@@ -167,8 +154,6 @@ df() # TITLE
 }
 
 must ip -n mk-rt link set wan mtu 1400
-both df "do not fragment"
+each_family df "do not fragment"
 
-topo_down
-module_gone
-done_testing
+net_done

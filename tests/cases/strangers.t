@@ -153,6 +153,4 @@ is "$(passed "!$nobody")" 0 "$LOADS loads: none for a socket passes" ||
 	diag "$(awk '$1 == "from" { print $6, $7, $11 }' "$TMP/west" | sort -k3nr | head -n 30)"
 
 tap_kill $sockets
-topo_down
-module_gone
-done_testing
+net_done

@@ -25,7 +25,7 @@ box_address()
 
 own() # TITLE
 {
-	local t="$1, IPv$family"
+	local t=$1
 
 	box_address
 	wire_both
@@ -41,7 +41,7 @@ own() # TITLE
 
 foreign() # TITLE COUNT
 {
-	local t="$1, IPv$family"
+	local t=$1
 
 	box_address
 	wire_both
@@ -85,6 +85,4 @@ each_family foreign "strict" 0
 is "$(mackeep_stat box strict)" 2 "strict: those are, and counted"
 
 topo_box_rules_off
-topo_down
-module_gone
-done_testing
+net_done

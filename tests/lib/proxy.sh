@@ -61,6 +61,26 @@ module_gone()
 	ok "the module can be unloaded" busywait 20 modprobe -qr $MODULE
 }
 
+# The control is done. From here on the module takes the frames of the bridge for
+# port 443, and keeps their flows.
+kept_up() # [OPTION of the rule...]
+{
+	module_needed
+	topo_box_marks
+	topo_box_rules -j MACKEEP "$@"
+}
+
+# The end of a test. A proxy would hold the box's namespace, and its rules would
+# hold the module.
+net_done()
+{
+	[ -z "${proxy_pid-}" ] || proxy_down
+	udp_proxy_down
+	topo_down
+	module_gone
+	done_testing
+}
+
 # What is left in the box's flows when the module has gone: no record. Linux 7
 # lets them keep a helper's name, as long as they live; others take it off.
 records_gone() # TITLE
@@ -143,6 +163,29 @@ proxy_up() # [MODE [USESRC [INTERFACE...]]]
 proxy_down()
 {
 	tap_kill "$proxy_pid"
+	proxy_pid=
+}
+
+# A proxy for datagrams on the box; one for each family where there is IPv6
+udp_proxies=()
+udp_proxy_up() # [OPTION of udp proxy...]
+{
+	local v6
+
+	for v6 in "" ${V6:+-6}; do
+		must spawn_ready proxy$v6 ns box udp proxy $v6 "$@" $PROXY_PORT
+		udp_proxies+=("$spawned")
+	done
+}
+
+udp_proxy_down()
+{
+	local pid
+
+	for pid in "${udp_proxies[@]}"; do
+		tap_kill $pid
+	done
+	udp_proxies=()
 }
 
 listening() # NAMESPACE PORT
@@ -192,21 +235,70 @@ box_opens() # Passive|Active
 		/^Tcp:/ { print $col }' /proc/net/snmp
 }
 
+# Servers of HTTP, of srv, l1 and l2 at port 443
 servers_up()
 {
 	local name
-	local -A pid
 
 	for name in srv l1 l2; do
-		spawn "load-$name" ns $name load serve
-		pid[load-$name]=$spawned
-		[ -n "${V6-}" ] || continue
-		spawn "load6-$name" ns $name load serve -b ::
-		pid[load6-$name]=$spawned
+		web_start $name
 	done
-	for name in "${!pid[@]}"; do
-		must ready "$name" "${pid[$name]}"
+	must web_ready
+}
+
+# One more, in NAMESPACE
+web_up() # NAMESPACE [PORT]
+{
+	web_start "$@"
+	must web_ready
+}
+
+web_pids=()
+web_wanted=()
+web_start() # NAMESPACE [PORT]
+{
+	local any name
+
+	for any in 0.0.0.0 ${V6:+::}; do
+		name=web-$1-${2-443}-$any
+		spawn $name ns $1 load serve -b $any ${2-443}
+		web_pids+=("$spawned")
+		web_wanted+=("$name $spawned")
 	done
+}
+
+web_ready()
+{
+	local server
+
+	for server in "${web_wanted[@]}"; do
+		ready $server || return
+	done
+	web_wanted=()
+}
+
+# What answers each datagram with itself, in NAMESPACE
+echo_pids=()
+echo_up() # NAMESPACE [PORT]
+{
+	local v6
+
+	for v6 in "" ${V6:+-6}; do
+		must spawn_ready echo-$1-${2-443}$v6 ns $1 udp echo $v6 ${2-443}
+		echo_pids+=("$spawned")
+	done
+}
+
+# All of these, and the proxies. Port 80 of srv and l1 is not proxied.
+services_up()
+{
+	servers_up
+	web_up srv 80
+	web_up l1 80
+	echo_up srv
+	echo_up srv 80
+	must proxy_up
+	udp_proxy_up
 }
 
 # --- flows that go on ---------------------------------------------------------

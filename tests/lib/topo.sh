@@ -43,12 +43,16 @@ topo_family() # FAMILY
 }
 topo_family 4
 
-# Once with the addresses of each; the command finds in $family which it is
-each_family() # COMMAND ARGS...
+# COMMAND "TITLE, IPv4" ARG... with the addresses of IPv4, and the same with those
+# of IPv6. What is only in one of them asks for $family.
+each_family() # COMMAND [TITLE [ARG...]]
 {
+	local command=$1 title=${2:+$2, }
+
+	shift $(($# < 2 ? 1 : 2))
 	for family in 4 6; do
 		topo_family $family
-		"$@"
+		"$command" "${title}IPv$family" "$@"
 	done
 	topo_family 4
 }
@@ -389,6 +393,26 @@ topo_box_broute_off()
 	ns box nft delete table bridge broute 2>/dev/null
 	ns box nft delete table bridge redirected 2>/dev/null
 	return 0
+}
+
+# The box as people run it today, for controls: with an address, and with frames
+# of TCP or of PROTOCOL that are redirected to its own MAC.
+today_up() # [tcp|udp, by the bridge's own rules]
+{
+	topo_box_addressed
+	topo_box_rules
+	if [ $# -gt 0 ]; then
+		topo_box_redirect $1
+	else
+		topo_box_broute
+	fi
+}
+
+today_down()
+{
+	topo_box_broute_off
+	topo_box_rules_off
+	topo_box_unaddressed
 }
 
 # TPROXY, and what is given as the rule that comes before it.
