@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Bridges as other people have them: frames taken by ebtables with their h_dest
-# destroyed, br_netfilter, a bridge in a VRF, a bond below it.
+# Other set-ups of the bridge: ebtables takes the frames and overwrites their
+# h_dest, br_netfilter is loaded, a port is a bond, the bridge is in a VRF.
 #
 #  c1 ..:c1 --+                                     +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east
@@ -58,7 +58,7 @@ topo_box_marks
 topo_box_rules -j MACKEEP
 must modprobe br_netfilter
 topo_sysctl box net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
-# What passes the rules twice is counted twice.
+# They count each frame; one that passes the rules twice is counted twice.
 must ns box iptables -t mangle -I PREROUTING -d $S2 -p tcp
 must ns box iptables -t mangle -I PREROUTING -s $S2 -p tcp
 ns box conntrack -F 2>/dev/null
@@ -97,7 +97,8 @@ must topo_ip box <<-LINES
 	rule add pref 100 fwmark 1 lookup 100
 LINES
 must ip -6 -n mk-box rule add pref 100 fwmark 1 lookup 100
-# Packets pass the rules as from br0 and then as from vrf0, where the proxy is.
+# In a VRF packets pass the rules twice: as from br0, then as from vrf0, where
+# the proxy listens.
 for family in iptables ip6tables; do
 	ns box $family-save -t mangle >"$TMP/rules"
 	must ns box $family-restore < <(sed '/TPROXY/s/PREROUTING/& -i vrf0/' "$TMP/rules")

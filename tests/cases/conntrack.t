@@ -24,7 +24,7 @@ must servers_up
 must proxy_up
 
 today_up
-# Somebody has to ask for conntrack.
+# The box tracks nothing until a rule uses conntrack.
 must ns box iptables -t mangle -A PREROUTING -m conntrack --ctstate INVALID
 hold
 listing=$(ns box conntrack -L -p tcp 2>/dev/null)
@@ -43,7 +43,7 @@ ns box conntrack -F 2>/dev/null
 
 spawn events ns box conntrack -E
 events=$spawned
-# It says nothing before the first event: have some until it shows one.
+# It prints nothing before the first event: make events until it shows one.
 event_seen()
 {
 	printf '%s\n' "create udp $C2 $S2 9 9" "delete udp $C2 $S2 9 9" |
@@ -68,8 +68,8 @@ wire_stop
 kill $events
 wait $events
 
-# Every record against the frames that carried its addresses and ports, both
-# ways and on both wires; "from" are the ones the box wrote.
+# Compares every record with the frames of its addresses and ports, in both
+# directions and on both wires.
 judged=0
 while read -r proto saddr daddr sport dport version flags via vlan policy dev src dst; do
 	[ "$proto $dport" = "tcp 443" ] || continue

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packets that another rule has given a way of their own: copies that TEE or
-# nft's dup make for a monitor go to the monitor, and a connection of the proxy's
-# that NAT sends elsewhere has the MACs of where it goes.
+# Packets that another rule sends elsewhere. Copies that TEE or nft's dup make for
+# a monitor go to the monitor. A proxy's connection that NAT redirects has the MACs
+# of its new destination.
 #
 #  c1 ..:c1 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt ..:f1 --- srv .73
 #  c2 ..:c2 ------+              box                     +------ l1 ..:80
 #  the monitor
 #
-# People mirror what a box sends just so: udp-broadcast-relay-redux issue 12,
-# Entware-ng issue 794.
+# The field: udp-broadcast-relay-redux issue 12 and Entware-ng issue 794 mirror
+# what a box sends in this way.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -58,7 +58,7 @@ sent() # SIDE DEST-MAC [SOURCE-MAC]
 	wire_sum $1 "way == \"from\" && proto == \"udp\" && dst == \"$2\"${3:+ && src == \"$3\"}"
 }
 
-# Each leg's packets once, and as many for the monitor
+# Each leg has its packets once, and the monitor has a copy of each.
 mirrored() # TITLE tee|dup
 {
 	local t="$1, $2"
@@ -74,7 +74,7 @@ mirrored() # TITLE tee|dup
 	is "$(sent east $MAC_R)" $N "$t: so does the router"
 }
 
-# The proxy's connection leaves as SADDR to DADDR, with the box's MACs or these
+# The proxy's connection leaves from SADDR to DADDR, with these two MACs.
 nat() # TITLE RULE SADDR DADDR SOURCE DEST
 {
 	local t="$1" leg
@@ -107,7 +107,8 @@ nat_all() # TITLE [CLIENT-MAC ROUTER-MAC]
 		$C2 $S1 ${src2:-$MAC_BR} $MAC_R
 }
 
-# Answers to another address than the socket's belong to the proxy all the same.
+# With NAT, answers come to another address than the proxy's socket has. These
+# rules bring them to the proxy.
 natted_back()
 {
 	local family
@@ -139,7 +140,7 @@ must proxy_up
 echo_up srv
 udp_proxy_up
 neighbours
-# The monitor wants none of it for itself.
+# The monitor must not forward its copies.
 topo_sysctl c2 net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 
 # --- control ------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The router fails over while the client is silent. It dies with acknowledgements
-# of the proxy's; what comes first from the one that takes over, with another MAC,
-# is what the server repeats, and the proxy has that already: nothing for the
-# client to answer. Within a second both legs have to use the new MAC.
+# The router fails over while the client is silent. The old router dies with
+# acknowledgements of the proxy's. The first packet from the new one, which has
+# another MAC, is one that the server repeats. The proxy has it already, so there is
+# nothing for the client to answer. Within a second both legs have to use the new MAC.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east -+- rt ..:f1, then ..:f9 --- srv
 #     ..:c1, later ..:c9                                          +- l1 ..:80
@@ -89,7 +89,8 @@ flows_end() # TITLE
 	proxy_quiet
 }
 
-# Also of those that came to nothing: the box's first, as they are all open yet
+# Ends all flows, also those that hang. The box's connections go first, while all
+# of them are still open.
 flows_gone()
 {
 	local name
@@ -107,7 +108,7 @@ flows_gone()
 
 # --- the router ---------------------------------------------------------------------
 
-# It no longer takes anything, and then its cable is out.
+# First it stops forwarding, then its cable is pulled.
 router_dies()
 {
 	local before
@@ -123,13 +124,13 @@ router_dies()
 	RULES
 	next_part
 	must busywait 20 retransmitted $before
-	# The client has all that came, and said so.
+	# The client has acknowledged all that came.
 	must busywait 20 acknowledged box
 	must ip -n mk-east link set rt nomaster
 	must ns rt nft delete table inet dying
 }
 
-# It knows where the client is, and need not ask, which would tell its own MAC.
+# It has the client's MAC and need not ask for it: its question would tell its own.
 router_knows() # CLIENT-MAC
 {
 	must ip -n mk-rt -batch - <<-LINES
@@ -182,7 +183,8 @@ retransmissions()
 		/^Tcp:/ { print $col }' /proc/net/snmp
 }
 
-# Another takes over, and HOW the network is told is "says", "asks" or "silent".
+# Another router takes over. It announces itself ("says"), asks for the client's
+# MAC ("asks"), or does neither ("silent").
 router_takes_over() # MAC HOW [CLIENT-MAC]
 {
 	router_mac $1
@@ -200,7 +202,7 @@ left_behind() # TITLE OLD NEW
 	local old new
 
 	new=$(wire_time east first "way == \"to\" && src == \"$3\"")
-	# The client's own question for its neighbour is bridged.
+	# ICMP does not count: a neighbour solicitation of the client's is bridged.
 	old=$(wire_time east last "way == \"from\" && dst == \"$2\" && proto != \"icmp\" && type ~ /^ip/")
 	awk -v old="${old:-0}" -v new="$new" 'BEGIN { exit !(new != "" && old - new <= 1) }'
 	tap_report $? "$1: 1 s after the first sign nothing goes to the old MAC (${old:-none}, ${new:-none})" && return
@@ -213,7 +215,7 @@ legs() # TITLE CLIENT-MAC ROUTER-MAC
 	wire_leg east $C1 $S1 $2 $3 2 "$1: to the router"
 }
 
-# The server hears of what it sent meanwhile. If not, the flows are given up.
+# What the server sent meanwhile gets acknowledged. If not, the flows are ended.
 goes_on() # TITLE
 {
 	ok "$1: what the server sent meanwhile is acknowledged" busywait 15 acknowledged srv && return
@@ -223,7 +225,7 @@ goes_on() # TITLE
 	return 1
 }
 
-# After the second there was to find out, every frame is as it has to be.
+# After that second every frame has the right MACs.
 rest() # TITLE CLIENT-MAC ROUTER-MAC
 {
 	pause 1
@@ -283,11 +285,11 @@ udp_proxy_up
 client_asks
 failover announced $MAC_R $MAC_R9 says tcp udp
 
-# Its question for the client tells as well: sent to all, from the new MAC.
+# A question for the client's MAC tells as well: it is a broadcast from the new MAC.
 client_asks
 failover asked $MAC_R9 $MAC_R asks tcp udp
 
-# No frame but those of the flows: the client goes on sending to the dead MAC.
+# Nothing but the frames of the flows: the client goes on sending to the dead MAC.
 router_knows $MAC_C1
 client_pinned replace $MAC_R
 failover silent $MAC_R $MAC_R9 silent tcp udp
@@ -404,7 +406,7 @@ each_family moved "moved"
 # --- who is told not to follow ----------------------------------------------------------------------
 
 topo_box_rules -j MACKEEP --refresh first
-# Or what it knows from before is the first there was.
+# Otherwise the MACs of before would be the first ones.
 must ns box mackeep flush
 client_asks
 flows_start 3 tcp

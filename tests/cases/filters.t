@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Filters of the bridge that see a bridged frame see it as well when it is
-# lifted, and can drop it; and the IP tables see it once, whatever br_netfilter
-# is told and whenever it was loaded.
+# Filters of the bridge that see a bridged frame also see a lifted one, and can
+# drop it. The IP tables see it once, whatever the settings of br_netfilter are and
+# whenever it was loaded.
 #
 #  c1 ..:c1 --+                                       +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east --+
@@ -11,10 +11,10 @@
 #              nft bridge prerouting: -100, 0, 100, 300
 #              iptables mangle PREROUTING: once
 #
-# The field: Docker loads br_netfilter, and TPROXY is dead on the bridges:
-# MetaCubeX/mihomo #1587, springzfx/cgproxy #10, zfl9/ss-tproxy #104. That a
-# bridge's prerouting chain filters before the FDB is asked: nftables wiki,
-# "Bridge filtering".
+# The field: Docker loads br_netfilter, and TPROXY no longer works on bridges:
+# MetaCubeX/mihomo #1587, springzfx/cgproxy #10, zfl9/ss-tproxy #104. A bridge's
+# prerouting chain filters before the lookup in the FDB: nftables wiki, "Bridge
+# filtering".
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -122,7 +122,7 @@ counted_once() # TITLE
 }
 
 # TPROXY works, each leg has the right MACs, and mangle PREROUTING sees each
-# frame of both families once
+# frame once, in both families.
 once() # TITLE
 {
 	local list

@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A station on a third port that has the victim's address. What it sends moves
-# no flow of the victim's: no frame of theirs leaves by its port, none carries
-# its MAC. A victim that really moves shows that with its own flow and is
-# followed, and what nobody used for 16 s is free for others.
+# An attacker on a third port sends from the victim's address. That moves no flow
+# of the victim's: none of its frames leaves by the attacker's port, and none carries
+# the attacker's MAC. A victim that really moves shows that with its own flow, and is
+# followed. An address that nobody has used for 16 s is free for others.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1, later ..:c9            port2 |                   ..:f1
 #                                        atk 192.0.2.31 ..:a7
 #
 # The victim has a download in parts; after each forgery comes the next part.
-# Control: a stack that keeps no MACs does not mind.
+# Control: the stack alone keeps no MACs of frames, and is not affected.
 #
 # Seen by others: kubernetes issue 117924, "Connection reset by peer due to
 # invalid conntrack packets", and spr-networks/super issue 375, "conntrack
-# hardening": what conntrack calls INVALID goes on through the stack.
+# hardening": packets that conntrack calls INVALID go on through the stack.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -65,7 +65,7 @@ known() # SERVER
 
 # --- the attacker --------------------------------------------------------------------
 
-# It says nothing of its own accord: neither who has an address nor where it is.
+# It sends no ARP and no NDP by itself.
 quiet() # NAMESPACE
 {
 	must ns $1 nft -f - <<-RULES
@@ -84,7 +84,7 @@ quiet() # NAMESPACE
 	RULES
 }
 
-# As the victim has it: addresses, and where the router is
+# It has the router's MAC, as the victim does, and need not ask.
 routes() # NAMESPACE
 {
 	must ip -n mk-$1 -batch - <<-LINES
@@ -104,7 +104,8 @@ forge() # FRAME-OPTION... KIND SPORT
 
 # $at is where the TCP checksum is.
 forge_checksum() { forge -b $at ack ${port[$family]}; }
-# All around: half of the numbers there are seem to be overdue, and pass conntrack.
+# From all over the sequence space: half of it looks like data that comes late,
+# which conntrack lets pass.
 forge_window()
 {
 	local seq
@@ -116,16 +117,16 @@ forge_window()
 forge_syn() { forge syn 1111; }
 forge_reopen() { forge syn ${port[$family]}; }
 forge_udp() { forge udp 1112; }
-# Whether he gets what he asks for is not the victim's concern.
+# Whether the attacker is answered does not matter.
 forge_connection() { ns atk load get -n 3 -w 100 -t 5 $S1 >"$TMP/atk" 2>&1; }
 
-# The victim's flow goes on after it, and the box's mind is the same; but who has
-# a whole connection is asked for in that name until the victim's next frame.
+# After a forgery the victim's flow goes on, and its pair is unchanged. Only a whole
+# connection of the attacker's changes the pair, until the victim's next frame.
 withstood() # COUNT WHAT TITLE
 {
 	each_family forged_by "" forge_$2
 	next_part
-	# What has stopped, comes no more.
+	# A flow that has stalled is not waited for a second time.
 	ok "$3: the victim's next part comes" busywait $limit came $1 || limit=1
 	[ $2 = connection ] || ! module_loaded || each_family pair_stayed "$3"
 }
@@ -141,7 +142,7 @@ pair_stayed() # TITLE
 	is "$(known $S1)" "smac=$MAC_C1 dmac=$MAC_R " "$1: the pair is as it was"
 }
 
-# Whose frames are whose, of all that the box sent on any port
+# What the box sent on any port: the victim's frames are its own, and only they
 unmoved() # TITLE
 {
 	local up=${upstream[$family]} victim=${port[$family]}
@@ -157,7 +158,7 @@ unmoved() # TITLE
 		"$1: but the victim's"
 }
 
-# What the module did not learn from
+# Packets from which the module did not learn
 invalid()
 {
 	local n
@@ -167,7 +168,7 @@ invalid()
 	echo $n
 }
 
-# All of it, under a download
+# All forgeries, while the victim downloads
 forgeries() # TITLE
 {
 	parts_start $PARTS
@@ -203,7 +204,7 @@ LINES
 routes c1
 web_up srv
 must proxy_up
-# A half-open connection holds the listener, and that the namespace.
+# A half-open connection keeps the listener alive, and that the namespace.
 must ns box sysctl -qw net.ipv4.tcp_synack_retries=1
 
 # --- control ----------------------------------------------------------------------------
@@ -213,7 +214,8 @@ must topo_ip box <<-LINES
 	neigh replace $C1 lladdr $MAC_C1 dev br0 nud permanent
 	neigh replace 2001:db8:1::31 lladdr $MAC_C1 dev br0 nud permanent
 LINES
-# The bridge learns nothing of what broute takes, and would flood the answers.
+# The bridge does not learn from frames that broute takes, and would flood the
+# answers.
 must ns box bridge fdb replace $MAC_C1 dev port0 master static
 forgeries control
 each_family unmoved control $MAC_BR
@@ -230,7 +232,7 @@ each_family unmoved forged
 wire_clean forged
 cmp_ok $(($(invalid) - invalid)) -ge 4 "forged: what conntrack calls invalid is counted as that"
 
-# The attacker's connection is fresh: the victim's next one is its own all the same.
+# Right after a connection of the attacker's, the victim's next one has its own MACs.
 each_family forge_connection "forged"
 wire_both
 wire_start atk atk eth0
@@ -251,7 +253,7 @@ is "$(wire_sum atk 'way == "from" && dst == "'$MAC_A'"')" 0 "forged, next: nothi
 
 # --- who really moves -------------------------------------------------------------------------
 
-# Nothing tells but the flow's own frames.
+# Only the flow's own frames tell that it has moved.
 quiet c1
 held_start held4 c1 -w 100 $S1
 held_start held6 c1 -w 100 2001:db8:2::73

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Two clients behind one port in hairpin mode, as at an access point or in a
-# private VLAN: all that one sends to the other goes by the bridge and back by
-# the port it came in by. The proxy's frames do so as well.
+# private VLAN: a frame from one to the other leaves the bridge by the port that it
+# came in by. So do the proxy's frames.
 #
 #  c1 ..:c1 --+ isolated
 #             +-- west (learns nothing) -- [ port0 br0 port1 ] -- east
@@ -38,7 +38,7 @@ refused() # TITLE PORT
 }
 
 must topo_up
-# West knows nobody, so that all goes to the box, and nothing from one to the other.
+# West learns nothing: all frames go to the box, and none directly to the other.
 for port in c1 c2; do
 	must ns west bridge link set dev $port isolated on learning off
 done
@@ -51,7 +51,7 @@ done
 must proxy_up
 udp_proxy_up
 
-# Who is who is known, so that a hairpin that is off stops no more than it has to.
+# The clients know their MACs: without the hairpin not even ARP and NDP would pass.
 acquaint()
 {
 	must topo_ip c1 <<<"neigh replace $C2 lladdr $MAC_C2 dev eth0 nud permanent"

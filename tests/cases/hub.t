@@ -26,7 +26,7 @@ hub() # AGEING LEARNING0 LEARNING1
 	must topo_ip box <<<"link set br0 type bridge ageing_time $1"
 	must ns box bridge link set dev port0 learning $2
 	must ns box bridge link set dev port1 learning $3
-	# What it knows from before, it knows no more; nor do the switches.
+	# What the bridges have learned until now is flushed.
 	for name in west box east; do
 		must topo_ip $name <<<"link set br0 type bridge fdb_flush"
 	done
@@ -98,7 +98,7 @@ hub 30000 off off
 kept "learning off at both"
 cmp_ok "$(($(mackeep_stat box ownport) - before))" -ge $N "learning off at both: and is counted"
 
-# The FDB that is emptied while they run is but another that does not know.
+# An FDB that is flushed while flows run does not know the stations either.
 hub 30000 on on
 wire_both
 for family in 4 6; do

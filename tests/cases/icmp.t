@@ -7,14 +7,14 @@
 #  c1 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- rt ..:f1 ===== srv .73
 #                                                          MTU 1400
 #
-# Control: today's way does not bring ICMP to the box; uploads never end.
+# Control: the way of today does not bring ICMP to the box, and uploads never end.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 V6=1
 UPLOAD=200000
 
-# The router's words for it, and the proxy's socket that they are about
+# Condition for the router's message in a capture
 too_big()
 {
 	needed='proto == "icmp" && sport == 3 && dport == 4'
@@ -57,8 +57,7 @@ discovered() # TITLE
 	wire_clean "$1"
 }
 
-# An ICMP error about a flow of the client's own that is not proxied is none of
-# our business.
+# An ICMP error about a flow that is not proxied goes to the client.
 unproxied() # TITLE
 {
 	too_big
@@ -75,11 +74,11 @@ must servers_up
 web_up srv 80
 must proxy_up
 must ip -n mk-rt link set wan mtu 1400
-# The servers do not know, so their MSS is that of 1500.
+# The servers do not know of it: their MSS is that of an MTU of 1500.
 
 today_up
 each_family today "no module"
-# While it can be said to whom: a reset that finds no MAC becomes an ICMP error.
+# While the box has an address: a reset without a neighbour becomes an ICMP error.
 ns box ss -K -t >/dev/null
 proxy_quiet
 today_down

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# An IPS in the bridge's prerouting, which takes each frame by NFQUEUE and gives
-# it back: what it gives back goes on in the IPS's own process, not in softirq.
-# It stands before the rule that marks, behind it, and behind what lifts.
+# An IPS in the bridge's prerouting hook takes each frame by NFQUEUE and gives it
+# back. The frame then goes on in the IPS's own process, not in softirq. The IPS
+# stands before the rule that marks, behind it, and behind the lift.
 #
 #  c1 ..:c1 --+                                       +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east --+
@@ -34,8 +34,8 @@ ips_on() # PRIORITY
 	RULES
 }
 
-# Without the rule first: nobody would take what is still to come. Some does until
-# it is gone.
+# The rule goes first: no program would take what it queues later. It may queue more
+# after its counter was read.
 ips_off()
 {
 	counted=$(ns box nft list table bridge ips |
@@ -46,8 +46,8 @@ ips_off()
 	accepted=$(sed -n 's/^accepted //p' "$TMP/ips.out")
 }
 
-# TCP in bulk both ways, connections that come and go, UDP one by one, all at
-# a time
+# TCP in bulk both ways, connections that come and go, and UDP one by one, all at
+# the same time
 traffic() # TITLE PORT
 {
 	local title=$1 port=$2 family
@@ -90,8 +90,8 @@ kept() # TITLE
 	wire_leg east $C2 $S1 $MAC_C2 $MAC_R 30 "$1: c2 to $S1"
 	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 20 "$1: $L1 to c2"
 	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 60 "$1: c2 to $L1"
-	# What is late for a socket that is closed, is bridged: a SYN-ACK for one that
-	# the proxy gave up while it was on its way.
+	# A frame for a socket that is closed by then is bridged: a SYN-ACK for a
+	# connection that the proxy has given up meanwhile.
 	is "$(wire_sum east "$speaks && way == \"from\" && dport == 443 && sport < 47000") $(wire_sum west "$speaks && way == \"from\" && sport == 443 && dport >= 47000")" \
 		"0 0" "$1: nothing went by the proxy"
 }

@@ -81,7 +81,7 @@ is "$(($(mackeep_stat box lifted_sock) - sock))" "$frames" \
 is "$(wire_sum west "way == \"from\" && saddr == \"$S1\" && src != \"$MAC_R\"")" 0 \
 	"what the client got came from the router's MAC"
 
-# Not what only looks like it: no socket has this port.
+# Frames of the server to a port that no socket has
 frame make syn $MAC_R $MAC_C1 $S1 $C1 443 9 >"$TMP/frames"
 frame make udp $MAC_R $MAC_C1 $S1 $C1 443 9 >>"$TMP/frames"
 sock=$(mackeep_stat box lifted_sock)
@@ -113,7 +113,7 @@ tcp=$(frame make syn $NOBODY $MAC_R $C1 $S1 5000 443)
 	for ((len = 34; len < ${#tcp} / 2; len += 2)); do
 		echo "${tcp:0:len * 2}"
 	done
-	# each byte of the IP header and of the port header turned over
+	# each byte of the IP header and of the port header, with all bits flipped
 	for ((at = 12; at < 42; at++)); do
 		frame make -b $at udp $NOBODY $MAC_R $C1 $S1 5000 443
 	done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep check: the findings alone lead from a bare bridge, without even the
-# module, to one that keeps. mackeep-findings.t provokes the others.
+# mackeep check: who does what the findings say gets from a bare bridge without the
+# module to one that keeps MACs. mackeep-findings.t provokes the other findings.
 #
 #  c1 192.0.2.31 --+                                      +-- l1 192.0.2.80
 #     ..:c1        +-- west -- [ port0 br0 port1 ] -- east     ..:80

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep up and down on a box alone: what is printed is what is done, twice
-# changes nothing, and down leaves all as it was. mackeep-crash.t has what is
-# left by half an up.
+# mackeep up and down on a box alone: --dry-run prints what is done, a second up
+# changes nothing, and down leaves all as it was. An up that does not come to its
+# end is in mackeep-crash.t.
 #
 #  [ box: br0 with an odd rp_filter and group_fwd_mask ]
 

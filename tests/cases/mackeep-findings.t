@@ -87,7 +87,7 @@ is "$(ns box ctinfo batch <<<"create udp $C1 $S1 1000 443 010300000000""0000${in
 	OK "a record for a device"
 must ip -n mk-box link del gone
 
-# From an address that nothing was ever seen of
+# From an address that no frame came from
 must ns box ip route add $L1 dev br0
 ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
 must ns box ip route del $L1 dev br0

@@ -115,7 +115,7 @@ is "$(ns box mackeep flush -o json)" '{"records":6,"pairs":5}' "flush -o json"
 
 # --- a router that is swapped -------------------------------------------------------
 
-# The client does not know yet, and its frames would tell the old address.
+# The clients do not send meanwhile: they still use the old MAC, and would teach it.
 NEW_R=02:00:00:00:00:f9
 ok "before the swap: to the router" traffic
 must ip -n mk-rt link set lan address $NEW_R

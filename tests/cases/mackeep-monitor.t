@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep monitor: events with MACs from a flow's begin to its end, and lost
-# ones are told. mackeep stat: the counters, their meanings, and rates.
+# mackeep monitor: events have MACs from a flow's beginning to its end, and lost
+# ones are reported. mackeep stat: the counters, their meanings, and rates.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
@@ -49,7 +49,7 @@ kept_up
 
 # --- events -------------------------------------------------------------------------
 
-# As it is otherwise, entries made while nobody listens never report anything.
+# By default an entry that was made while nobody listened never reports anything.
 topo_sysctl box net.netfilter.nf_conntrack_events=1
 topo_box_remembers
 ok "a flow from before" ns c1 udp talk $S1

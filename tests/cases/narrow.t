@@ -3,8 +3,8 @@
 #
 # A rule that takes only what clients send (--dport), and a connection so long
 # idle that conntrack and the pair cache have both forgotten it. Then the server
-# speaks first: nothing of the proxy's may carry the box's MAC, and the
-# connection goes on. The test waits most of the time.
+# speaks first: no frame of the proxy may carry the box's MAC, and the connection
+# goes on. The test waits most of the time.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2             ..:f1
@@ -19,7 +19,7 @@ V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/parts.sh" || exit 1
 
-# Neither has the connections any more.
+# Conntrack and the pair cache are empty.
 forgotten()
 {
 	[ -z "$(ns box conntrack -L -p tcp 2>/dev/null; ns box conntrack -f ipv6 -L -p tcp 2>/dev/null
@@ -48,7 +48,7 @@ comes() # TITLE
 	ok "$1: the server's part comes, all bytes intact" wait $pid
 }
 
-# The box's connections first, as they are all open yet
+# The box's connections go first, while all of them are still open.
 given_up() # PID
 {
 	tcp_close box $proxy_pid
@@ -66,7 +66,7 @@ legs() # TITLE
 	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1: to the router"
 }
 
-# The rule as "mackeep up" does not make it, but people do
+# A rule for one direction, as people write it; "mackeep up" makes another.
 narrow() # [-j MACKEEP [OPTION...]]
 {
 	topo_box_rules ${1:+-p tcp --dport 443 "$@"}
@@ -83,7 +83,7 @@ topo_sysctl box net.netfilter.nf_conntrack_tcp_timeout_established=6 \
 
 topo_box_addressed
 narrow
-# Somebody has to ask for conntrack.
+# The box tracks nothing until a rule uses conntrack.
 for tables in iptables ip6tables; do
 	must ns box $tables -t mangle -I PREROUTING -m conntrack --ctstate INVALID
 done

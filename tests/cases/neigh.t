@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# No MACKEEP rule has seen anybody, and a transparent socket sends: the source
+# A transparent socket sends, and no MACKEEP rule has learned anything: the source
 # MAC is that of the neighbour who has the address, or of the gateway toward it.
 #
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt 192.0.2.1 --- srv .73

@@ -65,7 +65,7 @@ must servers_up
 web_up srv 80
 must proxy_up
 
-# iptables-nft asks for what the kernel has by way of nft's compat module.
+# iptables-nft needs nft's compat module to ask which targets there are.
 modprobe -q nft_compat
 nok "no module: the target is refused" without_autoload \
 	ns box iptables -t mangle -A PREROUTING -j MACKEEP

@@ -7,9 +7,9 @@
 #             +-- west -- [ port0 br0 port1 ] -- east
 #  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73
 #
-# nginx cannot make its listening sockets transparent, so they are made for it.
-# Its answers to UDP come from the address that the client asked and the port it
-# listens on, which therefore is the server's.
+# nginx cannot make its listening sockets transparent: it inherits them. It answers
+# UDP from the address that the client asked, but from the port that it listens on,
+# so it has to listen on the server's port.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -47,7 +47,7 @@ nginx_up()
 	must spawn nginx ns box inherit tcp:$PROXY_PORT udp:443 tcp6:$PROXY_PORT udp6:443 -- \
 		nginx -c "$TMP/nginx.conf"
 	nginx_pid=$spawned
-	# Its sockets are there before it is; what comes first waits in them.
+	# It inherits the sockets: what comes before it is ready waits in them.
 	busywait 20 listening box $PROXY_PORT && return
 	diag "$(cat "$TMP/nginx.err")"
 	return 1

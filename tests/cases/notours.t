@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A proxy's sockets for UDP that have no peer: one bound to a server's address
-# and port, to answer as it, one to a client's, to ask as it. What other flows
-# send to and from the same address and port is not the proxy's.
+# A proxy's UDP sockets that are not connected: one is bound to a server's address
+# and port, to answer as the server, one to a client's, to ask as the client. What
+# other flows send to and from the same address and port is not for the proxy.
 #
 #  c1 ..:c1 proxied ----+                                  +-- l1 192.0.2.80: STUN, port 3478
 #                       +- west - [ port0 br0 port1 ] - east
 #  c2 ..:c2 not proxied-+    bound to S1:443 and C1:40000  +-- rt ..:f1 -- srv S1:443
 #
-# The field: SagerNet/sing-box #3646 and zfl9/ipt2socks #32, who keep such
-# sockets and meet others there.
+# The field: SagerNet/sing-box #3646 and zfl9/ipt2socks #32 have such sockets, and
+# got packets of other flows there.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -28,8 +28,8 @@ asks() # TITLE
 	ok "$1: c1 by the proxy again" ns c1 udp talk -b $PORT -t 3 -n $N $S1
 }
 
-# Both kinds at a time, the ones that are not proxied three times, as they are
-# said to lose each of their answers
+# Proxied flows and others at the same time. The others ask three times: in those
+# reports they lose every answer.
 traffic() # TITLE
 {
 	wire_both -p

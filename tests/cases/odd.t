@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Ways for a frame to a bridge that are not the usual one: a bridge that hears
-# everything, ports that tc feeds and empties, two bridges joined in one
+# Unusual ways of frames to a bridge: a bridge in promiscuous mode, a port that is
+# mirrored, a port that tc connects to the device, two bridges joined in one
 # namespace, and metadata of XDP in front of each frame.
 #
 #  c1 ..:c1 --+                                       +-- l1 192.0.2.80 ..:80
@@ -77,7 +77,7 @@ promisc() # on|off
 	must topo_ip box <<<"link set br0 promisc $1"
 }
 
-# port0 is a wire to p0, which is in the bridge in its place.
+# tc makes a wire from port0 to p0, which is a port of the bridge in its place.
 tc_on()
 {
 	must topo_ip box <<-LINES
@@ -105,7 +105,7 @@ tc_off()
 	LINES
 }
 
-# Everything that comes in is copied to a port of its own, as for a monitor.
+# tc copies all that comes in to a device of its own, as for a monitor.
 mirror_on()
 {
 	must topo_ip box <<-LINES
@@ -199,7 +199,7 @@ services_up
 each_way bridged "no module"
 
 module_needed
-# Where frames come from outside: between the two bridges they are the proxy's.
+# Only where frames come from outside: between two bridges they are the proxy's.
 topo_box_marks "iifname { port0, port1, p0 } meta l4proto { tcp, udp } th dport 443"
 topo_box_rules -j MACKEEP
 each_way kept "module"

@@ -27,7 +27,7 @@ talk() # DESCRIPTION
 	wire_stop
 }
 
-# From an address that nothing was ever seen of
+# From an address that no frame came from
 ghost()
 {
 	ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
@@ -103,7 +103,7 @@ talk "keep dst"
 wire_leg west $L1 $C1 $MAC_BR $MAC_C1 5 "keep dst: to the client from the device's MAC"
 wire_leg east $C1 $L1 $MAC_BR $MAC_L1 5 "keep dst: to the server from the device's MAC"
 
-# The next hop's MAC is not the one the client used: the wire tells which it is.
+# The next hop gets another MAC than the client used: the wire shows which is taken.
 rule --keep src
 must ip -n mk-box neigh replace $C1 lladdr $MAC_C1 dev br0 nud permanent
 must ip -n mk-box neigh replace $L1 lladdr $NEW dev br0 nud permanent

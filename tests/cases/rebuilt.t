@@ -37,7 +37,7 @@ arrived_past() # BYTES
 	[ "$(arrived)" -ge "$1" ]
 }
 
-# New number, all else as it was; routes went with the old one.
+# The new bridge has another number. The routes went with the old one.
 rebuild()
 {
 	must ip -n mk-box link del br0
@@ -63,14 +63,14 @@ all_came() # TITLE
 finish() # TITLE
 {
 	each_family all_came "$1"
-	# What came to nothing
+	# Connections that failed
 	tcp_close box $proxy_pid
 	tcp_close srv
 	must busywait 30 tcp_idle box
 	wire_stop
 }
 
-# The wires are watched from before it is deleted.
+# The captures begin before the bridge is deleted.
 transfer() # TITLE REBUILD
 {
 	local from

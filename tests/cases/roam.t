@@ -7,8 +7,8 @@
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1, later ..:c9                                  ..:f1, later ..:f9
 #
-# Who moves says so with a gratuitous ARP reply and an unsolicited neighbour
-# advertisement, as a router does that takes over.
+# A station that moves announces it by a gratuitous ARP reply and an unsolicited
+# neighbour advertisement, as a router does that takes over.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -41,8 +41,8 @@ client_moves() # MAC
 	must ip -n mk-c1 link set eth0 address $1
 }
 
-# The last frame of the one sort was no more than SECONDS after the first of
-# the other; there were both.
+# The last frame for which OLD holds came no more than SECONDS after the first for
+# which NEW holds. There were frames of both.
 until_shown() # NAME OLD NEW SECONDS DESCRIPTION
 {
 	local old new
@@ -126,7 +126,7 @@ must topo_ip rt <<-LINES
 	link add link lan name vrrp address $MAC_V type macvlan mode private
 	link set vrrp up
 LINES
-# It has no address, and who asks for the router's gets one answer.
+# It has no address: an ARP request for the router's gets one answer.
 topo_sysctl rt net.ipv4.conf.vrrp.arp_ignore=1
 client_pinned replace
 
@@ -147,7 +147,7 @@ kept_up
 
 # --- a router with a virtual MAC -----------------------------------------------------
 
-# What the server sends once the proxy has left is bridged as it is.
+# What the server sends to a socket that is closed is bridged as it is.
 wire_both -q 0
 ok "virtual: a connection is at work, another router takes over" \
 	held_start virtual c1 -s 1000000 -t 20 $S1
@@ -176,8 +176,8 @@ moving IPv6 $BULK $S6 $C6
 
 # --- while nothing is sent ---------------------------------------------------------------
 
-# Long enough for both to move between two requests, as a rule: if a request came
-# first, the next but one is the one to judge.
+# Between two requests there is time for both to move. If one came first all the
+# same, the next but one is judged.
 pause=$((2000 * ${MACKEEP_PATIENCE:-1}))
 wire_both
 spawn held-v4 ns c1 load get -l -w $pause $S1
@@ -211,7 +211,7 @@ old=$(wire_time west last "way == \"from\" && saddr == \"$S1\" && dst == \"$MAC_
 new=$(wire_time west first "way == \"to\" && daddr == \"$S1\" && src == \"$MAC_C1\"")
 ok "--refresh first: answers go on to the dead MAC ($old, $new)" \
 	awk -v old="$old" -v new="$new" 'BEGIN { exit !(new != "" && old > new + 1) }'
-# Or the box's sockets would go on trying for minutes.
+# Otherwise the box's sockets would retry for minutes.
 topo_box_rules -j MACKEEP
 tap_kill $spawned
 ok "followed again, it comes to rest" proxy_quiet

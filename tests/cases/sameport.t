@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A proxy that keeps the client's port as well: both legs of a session are one
-# conntrack entry, which follows the sequence numbers of one leg at a time. Those
-# of the other are INVALID if they happen to be the higher ones, so it takes
-# some sessions to see it. With the README's recipe none are.
+# conntrack entry, which follows the sequence numbers of one leg at a time. Segments
+# of the other leg are INVALID if their numbers happen to be higher, so it takes some
+# sessions to see it. With the README's recipe none are.
 #
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt --- srv
 #     ..:c1                        ..:b0,b1,b2                 ..:f1
@@ -50,7 +50,7 @@ note "$(cat "$TMP/control")"
 cmp_ok "$(wire_own 'proto == "tcp"')" -gt 0 "no module: the box's own MAC is on the wire"
 topo_box_broute_off
 topo_box_rules_off
-# What got stuck would go on trying.
+# Connections that are stuck would keep retrying.
 for name in box c1 srv; do
 	must ns $name sysctl -qw net.ipv4.tcp_orphan_retries=1
 done

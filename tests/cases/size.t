@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packets that are larger than what they leave by: super-packets of TCP where
+# Packets that are larger than the MTU: super-packets of TCP where
 # the device segments and where it cannot, a route with a smaller MTU,
 # datagrams that must not be fragmented. IPv4 and IPv6.
 #
@@ -33,7 +33,7 @@ kept() # TITLE
 	wire_clean "$1"
 }
 
-# No frame is longer than that on the wire.
+# No frame on the wire is longer than BYTES.
 fit() # TITLE BYTES
 {
 	kept "$1"
@@ -102,7 +102,7 @@ changed() # TITLE
 	ok "$1: a download that goes on" held_start c1 c1 -s 100000 -u 100000 $S1
 	route_mtu 1300
 	ok "$1: and on, over a smaller route" held_grows c1
-	# What the server sends once the proxy has left is bridged as it is.
+	# What the server sends to a socket that is closed is bridged as it is.
 	wire_both -q 0
 	held_grows c1
 	wire_stop

@@ -23,7 +23,7 @@ nft_egress()
 	printf '%s\n' 5.16 "$(uname -r)" | sort -CV
 }
 
-# What looks at br0's way out, by source MAC
+# Counters at br0's egress, by source MAC
 watch_egress()
 {
 	nft_egress && must ns box nft -f - <<-RULES
@@ -66,7 +66,7 @@ tc_saw()
 
 proxy_start()
 {
-	# The sockets' group is that of who opens them.
+	# A socket belongs to the control group of the process that opens it.
 	must spawn_ready proxy sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh $GROUP \
 		nsenter --net=/run/netns/mk-box -- udp proxy $PROXY_PORT
 	udp_proxy=$spawned

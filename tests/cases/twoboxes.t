@@ -11,7 +11,7 @@
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
-# From here on it is about the one box, or the other: 00 or 03.
+# What follows is about this box: 00 or 03.
 box() # NUMBER
 {
 	local mac host

@@ -44,7 +44,7 @@ zones()
 	done
 }
 
-# A frame of the box for VLAN VID has its tag; MACs as well, unless WRONG
+# The box's frames in VLAN VID carry these MACs, and there are enough of them.
 tagged() # TITLE NAME SADDR DADDR VID SOURCE DEST MINIMUM
 {
 	local good all

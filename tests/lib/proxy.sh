@@ -21,7 +21,7 @@ module_unload()
 	! module_loaded || busywait 10 rmmod $MODULE 2>"$TMP/modprobe"
 }
 
-# Unloads what else needs the bridge's module, and would hold it.
+# Unloads the other modules that hold the bridge's.
 bridge_unheld()
 {
 	local holder
@@ -33,7 +33,7 @@ bridge_unheld()
 	done
 }
 
-# What names the target or the helper loads the module; not so under this.
+# Naming the target or the helper loads the module. This runs a command without.
 without_autoload() # COMMAND...
 {
 	local modprobe rc
@@ -55,7 +55,7 @@ module_needed()
 	done_testing
 }
 
-# At the end of a test: nothing holds it. Namespaces take a while to go.
+# At the end of a test nothing holds the module. Namespaces take a while to go.
 module_gone()
 {
 	ok "the module can be unloaded" busywait 20 modprobe -qr $MODULE
@@ -81,8 +81,8 @@ net_done()
 	done_testing
 }
 
-# What is left in the box's flows when the module has gone: no record. Linux 7
-# lets them keep a helper's name, as long as they live; others take it off.
+# The box's flows have no record any more when the module has gone. On Linux 7 they
+# keep the helper's name to their end, on others not.
 records_gone() # TITLE
 {
 	local list
@@ -95,7 +95,8 @@ records_gone() # TITLE
 	fi
 }
 
-# Objects of a slab cache, none of them merely waiting in a processor's list
+# How many objects of a slab cache are in use, without those that a processor's
+# list only keeps
 slab() # NAME
 {
 	[ ! -e "/sys/kernel/slab/$1" ] || echo 1 >"/sys/kernel/slab/$1/shrink"
@@ -107,7 +108,7 @@ slab_back() # NAME COUNT
 	[ "$(slab "$1")" -le "$2" ]
 }
 
-# Of the namespace NAME, all CPUs together
+# A counter of a namespace, summed over all CPUs
 mackeep_stat() # NAMESPACE COUNTER
 {
 	ns "$1" awk -v name="$2" '
@@ -136,7 +137,7 @@ proxy_up() # [MODE [USESRC [INTERFACE...]]]
 		timeout connect 20s
 		timeout client 60s
 		timeout server 60s
-		# It would be a second after a test has closed its sockets.
+		# A retry would come a second after a test has closed its sockets.
 		retries 0
 	CFG
 	for dev; do
@@ -197,7 +198,7 @@ listening() # NAMESPACE PORT
 		{ [ -z "${V6-}" ] || ns "$1" grep -q ":$port 0\{32\}:0000 0A" /proc/net/tcp6; }
 }
 
-# Sockets that still have something to send, or wait for the other end
+# There are TCP sockets that still send, or wait for the other end.
 tcp_busy() # NAMESPACE
 {
 	# 06 TIME_WAIT, 0A LISTEN
@@ -210,9 +211,9 @@ tcp_idle() # NAMESPACE
 	! tcp_busy "$1"
 }
 
-# Closes connections, while who has them does nothing to them: Linux 5.10 keeps
-# for ever what no process has any more when it is closed so. That is left to
-# its timers.
+# Closes connections by ss -K, while their process PID is stopped. Linux 5.10 never
+# frees a connection that no process has any more when it is closed in this way:
+# those are left to their timers.
 tcp_close() # NAMESPACE [PID]
 {
 	[ $# -lt 2 ] || kill -STOP "$2"
@@ -328,8 +329,8 @@ held_past() # NAME COUNT
 	[ "$(held_count "$1" "done")" -ge "$2" ]
 }
 
-# It still gets answers: COUNT (5) more, all but the first of them to questions
-# of after the call.
+# It still gets answers: COUNT (5) more. All but the first are to requests that it
+# made after the call.
 held_grows() # NAME [COUNT]
 {
 	busywait 20 held_past "$1" $(($(held_count "$1" "done") + ${2:-5}))
