@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A box that has come up: systemd, the packages, networkd's bridge, HAProxy's
+# A box after it has booted: systemd, the packages, networkd's bridge, HAProxy's
 # own service, mackeep@br0. tests/vm/boot makes it; ./root is what was written
 # into it.
 #

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The packages go from a box at work: the proxying ends, the bridge goes on.
+# The packages are removed from a box at work: it proxies no more, but the bridge
+# goes on.
 #
 # Control: before that a connection goes through the proxy.
 

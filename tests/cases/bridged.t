@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What is not proxied passes the bridge untouched, byte for byte, MACs and VLAN
-# tags included, and makes no conntrack entry: IPv4 and IPv6, ARP, NDP, MLD, and
-# multicast also where its mark says to lift it.
+# Frames that are not proxied pass the bridge unchanged, byte for byte, MACs and
+# VLAN tags included, and make no conntrack entry: IPv4 and IPv6, ARP, NDP, MLD,
+# and multicast even if its mark says to lift it.
 #
 #  c1 ..:c1 --+                                     +-- l1 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east
@@ -14,7 +14,7 @@ V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame udp
 
-# An IPv6 frame from c1 in hexadecimal; its checksum is of no concern to a bridge
+# An IPv6 frame from c1 in hexadecimal. The checksum is left out: a bridge ignores it.
 frame6() # DMAC SMAC NEXT-HEADER HOPS DADDR PAYLOAD
 {
 	printf '%s%s86dd60000000%04x%s%s20010db8000100000000000000000031%s%s\n' \
@@ -39,7 +39,7 @@ multicast() # SMAC DMAC
 	frame make udp $1 01:00:5e:01:01:01 $C1 239.1.1.1 5060 443
 }
 
-# IPv4 and other frames that a station of the other side is to get
+# IPv4 and other frames for a station on the other side
 frames() # SMAC DMAC
 {
 	local head=${2//:/}${1//:/} pad
@@ -66,20 +66,19 @@ traffic() # TITLE
 	ok "$1: frames from the west" ns c1 frame send -i eth0 <"$TMP/frames"
 	frames $MAC_L1 $MAC_C1 >"$TMP/frames"
 	ok "$1: frames from the east" ns l1 frame send -i eth0 <"$TMP/frames"
-	for family in 4 6; do
-		topo_family $family
-		ok "$1: an unproxied TCP service, IPv$family" \
-			ns c1 load get -c 4 -n 20 -s 50000 $S1 80
-		ok "$1: an unproxied UDP service, IPv$family" \
-			ns c1 udp talk -n 20 $S1 53
-	done
-	topo_family 4
+	each_family unproxied "$1"
 	wire_stop
+}
+
+unproxied() # TITLE
+{
+	ok "$1: a TCP service that is not proxied" ns c1 load get -c 4 -n 20 -s 50000 $S1 80
+	ok "$1: a UDP service that is not proxied" ns c1 udp talk -n 20 $S1 53
 }
 
 same() # TITLE NAME WAY NAME WAY
 {
-	# Not in order: there is more than one processor.
+	# Sorted: with several processors the order of frames may change.
 	awk -v way=$3 '$1 == way { print $2, $3 }' "$TMP/$2" | sort >"$TMP/one"
 	awk -v way=$5 '$1 == way { print $2, $3 }' "$TMP/$4" | sort >"$TMP/two"
 	cmp_ok "$(wc -l <"$TMP/one")" -ge 60 "$1: frames were seen"
@@ -93,8 +92,8 @@ passed() # TITLE
 	same "$1, westward" east to west from
 }
 
-# Whom nobody has heard of for 5 s is asked whether he is there, and that may be
-# while only one of the two captures is on.
+# By default a host asks a neighbour that it has not heard of for 5 s whether it is
+# still there. Such a frame may come while only one of the two captures runs.
 patient() # NAME
 {
 	ns $1 sh -c 'for file in /proc/sys/net/ipv[46]/neigh/*/delay_first_probe_time; do
@@ -107,19 +106,15 @@ for name in c1 l1 rt srv; do
 	must patient $name
 done
 must servers_up
-must spawn_ready http ns srv load serve 80
-must spawn_ready http6 ns srv load serve -b :: 80
-must spawn_ready dns ns srv udp echo 53
-must spawn_ready dns6 ns srv udp echo -6 53
+web_up srv 80
+echo_up srv 53
 must proxy_up
 
 wire_both -H
 traffic "no module"
 passed "no module"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 ns box conntrack -F 2>/dev/null
 wire_both -H
 traffic "module"
@@ -128,7 +123,7 @@ is "$(ns box conntrack -C)" 0 "no conntrack entry for all that"
 is "$(mackeep_stat box lifted) $(mackeep_stat box lifted_sock)" "0 0" \
 	"no frame was lifted"
 
-# That the two could have failed
+# The comparison can fail: a proxied request differs
 wire_both -H
 ok "a proxied request" ns c1 load get $S1
 proxy_quiet
@@ -138,7 +133,4 @@ nok "the frames of a proxied request are not the same on both sides" \
 	<(awk '$1 == "from" { print $2, $3 }' "$TMP/east" | sort)
 cmp_ok "$(ns box conntrack -C)" -ge 2 "and it has conntrack entries"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Bridges as other people have them: frames taken by ebtables with their h_dest
-# destroyed, br_netfilter, a bridge in a VRF, a bond below it.
+# Other set-ups of the bridge: ebtables takes the frames and overwrites their
+# h_dest, br_netfilter is loaded, a port is a bond, the bridge is in a VRF.
 #
 #  c1 ..:c1 --+                                     +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east
@@ -16,9 +16,9 @@ N=10
 requests() # TITLE
 {
 	wire_both
-	ok "$1, IPv$family: requests of c1" ns c1 load get -c 2 -n $N $S1
-	ok "$1, IPv$family: a connection a request" ns c1 load get -o -n 3 $S1
-	ok "$1, IPv$family: requests of c2 on its own subnet" ns c2 load get -n $N $L1
+	ok "$1: requests of c1" ns c1 load get -c 2 -n $N $S1
+	ok "$1: a connection a request" ns c1 load get -o -n 3 $S1
+	ok "$1: requests of c2 on its own subnet" ns c2 load get -n $N $L1
 	proxy_quiet
 	wire_stop
 }
@@ -26,17 +26,17 @@ requests() # TITLE
 kept() # TITLE
 {
 	requests "$1"
-	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $N "$1, IPv$family: $S1 to c1"
-	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $N "$1, IPv$family: c1 to $S1"
-	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 $N "$1, IPv$family: $L1 to c2"
-	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 $N "$1, IPv$family: c2 to $L1"
-	wire_clean "$1, IPv$family" 'proto == "tcp"'
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $N "$1: $S1 to c1"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $N "$1: c1 to $S1"
+	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 $N "$1: $L1 to c2"
+	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 $N "$1: c2 to $L1"
+	wire_clean "$1" 'proto == "tcp"'
 }
 
 today() # TITLE
 {
 	requests "$1"
-	cmp_ok "$(wire_own 'proto == "tcp"')" -ge $N "$1, IPv$family: the box's own MAC is on the wire"
+	cmp_ok "$(wire_own 'proto == "tcp"')" -ge $N "$1: the box's own MAC is on the wire"
 }
 
 must topo_up
@@ -45,16 +45,12 @@ must proxy_up
 
 # --- ebtables, as Squid's wiki has it: h_dest becomes the box's own ----------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 each_family today "no module, redirect"
 module_needed
 topo_box_rules -j MACKEEP
 each_family kept "redirect"
-topo_box_rules_off
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
 # --- br_netfilter -------------------------------------------------------------------
 
@@ -62,7 +58,7 @@ topo_box_marks
 topo_box_rules -j MACKEEP
 must modprobe br_netfilter
 topo_sysctl box net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
-# What passes the rules twice is counted twice.
+# They count each frame; one that passes the rules twice is counted twice.
 must ns box iptables -t mangle -I PREROUTING -d $S2 -p tcp
 must ns box iptables -t mangle -I PREROUTING -s $S2 -p tcp
 ns box conntrack -F 2>/dev/null
@@ -101,7 +97,8 @@ must topo_ip box <<-LINES
 	rule add pref 100 fwmark 1 lookup 100
 LINES
 must ip -6 -n mk-box rule add pref 100 fwmark 1 lookup 100
-# Packets pass the rules as from br0 and then as from vrf0, where the proxy is.
+# In a VRF packets pass the rules twice: as from br0, then as from vrf0, where
+# the proxy listens.
 for family in iptables ip6tables; do
 	ns box $family-save -t mangle >"$TMP/rules"
 	must ns box $family-restore < <(sed '/TPROXY/s/PREROUTING/& -i vrf0/' "$TMP/rules")
@@ -109,7 +106,4 @@ done
 must proxy_up tcp clientip vrf0
 each_family kept "VRF"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the box sends to all stations, or to a group, in a client's name is the
-# stack's: one frame each, and one that comes back to the box's own listeners.
-# With --strict there is none, as it could only be the box's.
+# What the box sends from a client's address to a broadcast or multicast address
+# is left to the stack: one frame at each port, and one copy for the box's own
+# listeners. With --strict nothing is sent, as it would carry the box's own MAC.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- l1, rt
 #     ..:c1                        box ..:b0,b1,b2
 #
-# Others have had each packet to a group twice that they put back where the stack
-# loops it: WinDivert issue 364.
+# Seen by others: a multicast packet that was put back into the stack arrived
+# twice, as the stack loops it again (WinDivert issue 364).
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -26,7 +26,7 @@ targets() # of this family
 	fi
 }
 
-# Datagrams for everybody that the box got and nobody wanted
+# Broadcast and multicast datagrams that came to the box and no socket took
 looped()
 {
 	if [ $family = 6 ]; then
@@ -47,7 +47,7 @@ frames() # SIDE ADDRESS [SOURCE-MAC]
 	wire_sum $1 "way == \"from\" && proto == \"udp\" && daddr == \"$2\"${3:+ && src == \"$3\"}"
 }
 
-# As a client, and all of it is there once
+# Sent from a client's address, each of them arrives everywhere once.
 everybody() # TITLE
 {
 	local to before t
@@ -102,9 +102,7 @@ members+=" $spawned"
 
 each_family everybody "no module"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 each_family known "module"
 proxy_quiet
 each_family everybody "module"
@@ -132,7 +130,4 @@ each_family own
 for pid in $members; do
 	tap_kill $pid
 done
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -23,10 +23,8 @@ must topo_up
 must servers_up
 must proxy_up
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
-# Somebody has to ask for conntrack.
+today_up
+# The box tracks nothing until a rule uses conntrack.
 must ns box iptables -t mangle -A PREROUTING -m conntrack --ctstate INVALID
 hold
 listing=$(ns box conntrack -L -p tcp 2>/dev/null)
@@ -38,17 +36,14 @@ for name in c1s c2s c1l; do
 	held_stop $name
 done
 proxy_quiet
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 ns box conntrack -F 2>/dev/null
 
 spawn events ns box conntrack -E
 events=$spawned
-# It says nothing before the first event: have some until it shows one.
+# It prints nothing before the first event: make events until it shows one.
 event_seen()
 {
 	printf '%s\n' "create udp $C2 $S2 9 9" "delete udp $C2 $S2 9 9" |
@@ -73,8 +68,8 @@ wire_stop
 kill $events
 wait $events
 
-# Every record against the frames that carried its addresses and ports, both
-# ways and on both wires; "from" are the ones the box wrote.
+# Compares every record with the frames of its addresses and ports, in both
+# directions and on both wires.
 judged=0
 while read -r proto saddr daddr sport dport version flags via vlan policy dev src dst; do
 	[ "$proto $dport" = "tcp 443" ] || continue
@@ -105,7 +100,4 @@ new=$(grep '\[NEW\] tcp' "$TMP/events.out")
 is "$(grep -c "" <<<"$new")" 6 "conntrack -E: a NEW event for each entry"
 is "$(grep -c helper=mackeep <<<"$new")" 6 "conntrack -E: with helper=mackeep"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# /proc/net/stat/mackeep adds up with the traffic on the wire.
+# The counters in /proc/net/stat/mackeep agree with the frames on the wire.
 #
 #  c1 ..:c1 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv .73
 
@@ -66,7 +66,7 @@ for name in $names; do
 	esac
 done
 
-# One reason after the other
+# Each of the other counters in turn
 topo_box_addressed
 
 # A client that moves to another MAC
@@ -100,7 +100,7 @@ must ns box iptables -t raw -F
 ns box ss -K -t >/dev/null
 proxy_quiet
 
-# A helper of its own: ftp's, by name
+# A flow with another conntrack helper: ftp, by its name
 must ns box iptables -t raw -A PREROUTING -s $C2 -p tcp --dport 443 -j CT --helper ftp
 wire_both
 ok "helper: a flow that conntrack's ftp helper has" ns c2 load get $S1
@@ -110,7 +110,4 @@ cmp_ok "$(mackeep_stat box helper)" -ge 1 "helper: counted"
 wire_leg west $S1 $C2 $MAC_R $MAC_C2 4 "helper: kept from the pair cache"
 must ns box iptables -t raw -F
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

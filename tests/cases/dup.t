@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packets that another rule has given a way of their own: copies that TEE or
-# nft's dup make for a monitor go to the monitor, and a connection of the proxy's
-# that NAT sends elsewhere has the MACs of where it goes.
+# Packets that another rule sends elsewhere. Copies that TEE or nft's dup make for
+# a monitor go to the monitor. A proxy's connection that NAT redirects has the MACs
+# of its new destination.
 #
 #  c1 ..:c1 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt ..:f1 --- srv .73
 #  c2 ..:c2 ------+              box                     +------ l1 ..:80
 #  the monitor
 #
-# People mirror what a box sends just so: udp-broadcast-relay-redux issue 12,
-# Entware-ng issue 794.
+# The field: udp-broadcast-relay-redux issue 12 and Entware-ng issue 794 mirror
+# what a box sends in this way.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -58,10 +58,10 @@ sent() # SIDE DEST-MAC [SOURCE-MAC]
 	wire_sum $1 "way == \"from\" && proto == \"udp\" && dst == \"$2\"${3:+ && src == \"$3\"}"
 }
 
-# Each leg's packets once, and as many for the monitor
+# Each leg has its packets once, and the monitor has a copy of each.
 mirrored() # TITLE tee|dup
 {
-	local t="$1, $2, IPv$family"
+	local t="$1, $2"
 
 	$2_on
 	wire_both
@@ -74,10 +74,10 @@ mirrored() # TITLE tee|dup
 	is "$(sent east $MAC_R)" $N "$t: so does the router"
 }
 
-# The proxy's connection leaves as SADDR to DADDR, with the box's MACs or these
+# The proxy's connection leaves from SADDR to DADDR, with these two MACs.
 nat() # TITLE RULE SADDR DADDR SOURCE DEST
 {
-	local t="$1, IPv$family" leg
+	local t="$1" leg
 
 	must ns box "$(tables)" -t nat -A $2
 	wire_both
@@ -96,18 +96,19 @@ nat_all() # TITLE [CLIENT-MAC ROUTER-MAC]
 {
 	local src=${2:-$MAC_BR} src2=${2:+$MAC_C2}
 
-	nat "$1: to another server" "OUTPUT -p tcp -d $S1 --dport 443 -j DNAT --to $L1" \
+	nat "$1, to another server" "OUTPUT -p tcp -d $S1 --dport 443 -j DNAT --to $L1" \
 		$C1 $L1 $src $MAC_L1
-	ok "$1, IPv$family: a request to that server" ns c1 load get $L1
-	nat "$1: to another server, known" "OUTPUT -p tcp -d $S1 --dport 443 -j DNAT --to $L1" \
+	ok "$1: a request to that server" ns c1 load get $L1
+	nat "$1, to another server, known" "OUTPUT -p tcp -d $S1 --dport 443 -j DNAT --to $L1" \
 		$C1 $L1 $src $MAC_L1
-	ok "$1, IPv$family: a request of another client" ns c2 load get $S1
+	ok "$1: a request of another client" ns c2 load get $S1
 	proxy_quiet
-	nat "$1: from another client" "POSTROUTING -p tcp -s $C1 --dport 443 -j SNAT --to $C2" \
+	nat "$1, from another client" "POSTROUTING -p tcp -s $C1 --dport 443 -j SNAT --to $C2" \
 		$C2 $S1 ${src2:-$MAC_BR} $MAC_R
 }
 
-# Answers to another address than the socket's belong to the proxy all the same.
+# With NAT, answers come to another address than the proxy's socket has. These
+# rules bring them to the proxy.
 natted_back()
 {
 	local family
@@ -123,14 +124,6 @@ natted_back()
 	done
 }
 
-udp_proxies()
-{
-	must spawn_ready udp-proxy ns box udp proxy
-	udp_proxies=$spawned
-	must spawn_ready udp6-proxy ns box udp proxy -6
-	udp_proxies+=" $spawned"
-}
-
 neighbours()
 {
 	must topo_ip box <<-LINES
@@ -144,35 +137,27 @@ neighbours()
 must topo_up
 must servers_up
 must proxy_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo6 ns srv udp echo -6
-udp_proxies
+echo_up srv
+udp_proxy_up
 neighbours
-# The monitor wants none of it for itself.
+# The monitor must not forward its copies.
 topo_sysctl c2 net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 
 # --- control ------------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_redirect udp
+today_up udp
 each_family mirrored "no module" tee
 each_family mirrored "no module" dup
 topo_box_broute_off
 topo_box_redirect tcp
 natted_back
 each_family nat_all "no module"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
+today_down
 neighbours
-
-module_needed
 
 # --- copies -------------------------------------------------------------------------
 
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 ns box conntrack -F 2>/dev/null
 each_family mirrored "module" tee
 each_family mirrored "module" dup
@@ -188,10 +173,4 @@ must ns box nft add rule bridge mackeep lift tcp sport 443 meta mark set $LIFT_M
 natted_back
 each_family nat_all "module" $MAC_C1 $MAC_R
 
-for pid in $udp_proxies; do
-	tap_kill $pid
-done
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The router fails over while the client is silent. It dies with acknowledgements
-# of the proxy's; what comes first from the one that takes over, with another MAC,
-# is what the server repeats, and the proxy has that already: nothing for the
-# client to answer. Within a second both legs have to use the new MAC.
+# The router fails over while the client is silent. The old router dies with
+# acknowledgements of the proxy's. The first packet from the new one, which has
+# another MAC, is one that the server repeats. The proxy has it already, so there is
+# nothing for the client to answer. Within a second both legs have to use the new MAC.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east -+- rt ..:f1, then ..:f9 --- srv
 #     ..:c1, later ..:c9                                          +- l1 ..:80
@@ -19,9 +19,9 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/parts.sh" || exit 1
 tools frame udp
 
-PART=200000
 MAC_C9=02:00:00:00:00:c9
 MAC_R9=02:00:00:00:00:f9
 MAC_V=00:00:5e:00:01:01
@@ -29,17 +29,15 @@ VIP4=192.0.2.90
 VIP6=2001:db8:1::90
 
 declare -A pid
-servers=()
-echoes=()
 
 # --- flows ------------------------------------------------------------------------
 
 # What the client asks for, once, and then listens
-flow_start() # PARTS KIND...
+flow_start() # SERVER PARTS KIND...
 {
-	local parts=$1
+	local to=$1 parts=$2
 
-	shift
+	shift 2
 	for kind; do
 		case $kind in
 		tcp) spawn tcp$family ns c1 load get -p $parts -s $((parts * PART)) -t 60 $to ;;
@@ -52,14 +50,20 @@ flow_start() # PARTS KIND...
 # Both families, to the server S1 unless it is L1
 flows_start() # PARTS KIND...
 {
+	local to=${SERVER:-S1}
+
 	kinds=${*:2}
-	each_family eval "to=\$${SERVER:-S1}; flow_start $*"
-	must busywait 30 parts_there 1
+	for family in 4 6; do
+		topo_family $family
+		flow_start ${!to} "$@"
+	done
+	topo_family 4
+	must busywait 30 answers_there 1
 	must busywait 30 acknowledged srv box
 }
 
 # COUNT parts of each download are there, and the datagrams' answers.
-parts_there() # COUNT
+answers_there() # COUNT
 {
 	local name n
 
@@ -69,25 +73,9 @@ parts_there() # COUNT
 	done
 }
 
-# They have got all of what they sent acknowledged, and read what came.
-acknowledged() # NAMESPACE...
-{
-	local name
-
-	for name; do
-		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
-			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
-	done
-}
-
-next_part()
-{
-	kill -USR1 "${servers[@]}"
-}
-
 next_datagram()
 {
-	[[ $kinds != *udp* ]] || kill -USR1 "${echoes[@]}"
+	[[ $kinds != *udp* ]] || kill -USR1 "${echo_pids[@]}"
 }
 
 flows_end() # TITLE
@@ -101,7 +89,8 @@ flows_end() # TITLE
 	proxy_quiet
 }
 
-# Also of those that came to nothing: the box's first, as they are all open yet
+# Ends all flows, also those that hang. The box's connections go first, while all
+# of them are still open.
 flows_gone()
 {
 	local name
@@ -119,7 +108,7 @@ flows_gone()
 
 # --- the router ---------------------------------------------------------------------
 
-# It no longer takes anything, and then its cable is out.
+# First it stops forwarding, then its cable is pulled.
 router_dies()
 {
 	local before
@@ -135,13 +124,13 @@ router_dies()
 	RULES
 	next_part
 	must busywait 20 retransmitted $before
-	# The client has all that came, and said so.
+	# The client has acknowledged all that came.
 	must busywait 20 acknowledged box
 	must ip -n mk-east link set rt nomaster
 	must ns rt nft delete table inet dying
 }
 
-# It knows where the client is, and need not ask, which would tell its own MAC.
+# It has the client's MAC and need not ask for it: its question would tell its own.
 router_knows() # CLIENT-MAC
 {
 	must ip -n mk-rt -batch - <<-LINES
@@ -194,7 +183,8 @@ retransmissions()
 		/^Tcp:/ { print $col }' /proc/net/snmp
 }
 
-# Another takes over, and HOW the network is told is "says", "asks" or "silent".
+# Another router takes over. It announces itself ("says"), asks for the client's
+# MAC ("asks"), or does neither ("silent").
 router_takes_over() # MAC HOW [CLIENT-MAC]
 {
 	router_mac $1
@@ -212,7 +202,7 @@ left_behind() # TITLE OLD NEW
 	local old new
 
 	new=$(wire_time east first "way == \"to\" && src == \"$3\"")
-	# The client's own question for its neighbour is bridged.
+	# ICMP does not count: a neighbour solicitation of the client's is bridged.
 	old=$(wire_time east last "way == \"from\" && dst == \"$2\" && proto != \"icmp\" && type ~ /^ip/")
 	awk -v old="${old:-0}" -v new="$new" 'BEGIN { exit !(new != "" && old - new <= 1) }'
 	tap_report $? "$1: 1 s after the first sign nothing goes to the old MAC (${old:-none}, ${new:-none})" && return
@@ -221,11 +211,11 @@ left_behind() # TITLE OLD NEW
 
 legs() # TITLE CLIENT-MAC ROUTER-MAC
 {
-	wire_leg west $S1 $C1 $3 $2 3 "$1, IPv$family: to the client"
-	wire_leg east $C1 $S1 $2 $3 2 "$1, IPv$family: to the router"
+	wire_leg west $S1 $C1 $3 $2 3 "$1: to the client"
+	wire_leg east $C1 $S1 $2 $3 2 "$1: to the router"
 }
 
-# The server hears of what it sent meanwhile. If not, the flows are given up.
+# What the server sent meanwhile gets acknowledged. If not, the flows are ended.
 goes_on() # TITLE
 {
 	ok "$1: what the server sent meanwhile is acknowledged" busywait 15 acknowledged srv && return
@@ -235,7 +225,7 @@ goes_on() # TITLE
 	return 1
 }
 
-# After the second there was to find out, every frame is as it has to be.
+# After that second every frame has the right MACs.
 rest() # TITLE CLIENT-MAC ROUTER-MAC
 {
 	pause 1
@@ -268,50 +258,38 @@ failover() # TITLE OLD NEW HOW KIND...
 # --------------------------------------------------------------------------------------
 
 must topo_up
-for name in srv l1 l2; do
-	for any in 0.0.0.0 ::; do
-		must spawn_ready load-$name-$any ns $name load serve -b $any
-		servers+=("$spawned")
-	done
-done
-must spawn_ready echo4 ns srv udp echo
-echoes+=("$spawned")
-must spawn_ready echo6 ns srv udp echo -6
-echoes+=("$spawned")
+must servers_up
+echo_up srv
 must proxy_up
 router_knows $MAC_C1
 
 # --- control --------------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 failover control $MAC_R $MAC_R9 says tcp
-each_family eval 'wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "control, IPv$family: from the box" &&
-	wire_leg east $C1 $S1 $MAC_BR $MAC_R9 2 "control, IPv$family: the stack follows the router"'
-topo_box_broute_off
-topo_box_unaddressed
+plain() # TITLE
+{
+	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "$1: from the box"
+	wire_leg east $C1 $S1 $MAC_BR $MAC_R9 2 "$1: the stack follows the router"
+}
+each_family plain control
+today_down
 router_mac $MAC_R
 router_knows $MAC_C1
 
-module_needed
-must spawn_ready proxy4 ns box udp proxy
-udp_proxies=("$spawned")
-must spawn_ready proxy6 ns box udp proxy -6
-udp_proxies+=("$spawned")
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
+udp_proxy_up
 
 # --- three ways to learn of it ----------------------------------------------------------
 
 client_asks
 failover announced $MAC_R $MAC_R9 says tcp udp
 
-# Its question for the client tells as well: sent to all, from the new MAC.
+# A question for the client's MAC tells as well: it is a broadcast from the new MAC.
 client_asks
 failover asked $MAC_R9 $MAC_R asks tcp udp
 
-# No frame but those of the flows: the client goes on sending to the dead MAC.
+# Nothing but the frames of the flows: the client goes on sending to the dead MAC.
 router_knows $MAC_C1
 client_pinned replace $MAC_R
 failover silent $MAC_R $MAC_R9 silent tcp udp
@@ -331,7 +309,7 @@ for turn in 1 2 3 4 5 6 7 8 9 10; do
 	announce rt lan $mac 192.0.2.1 2001:db8:1::1
 	[ $turn -lt 10 ] || { pause 1; wire_both; }
 	next_part
-	busywait 15 parts_there $((turn + 1)) || break
+	busywait 15 answers_there $((turn + 1)) || break
 	busywait 15 acknowledged srv || break
 done
 if is $turn 10 "swaps: after each the server's next part arrives and is acknowledged"; then
@@ -414,21 +392,21 @@ ok "moved: a request to where it is now, IPv4" ns c1 load get -t 5 $VIP4
 ok "moved: a request to where it is now, IPv6" ns c1 load get -t 5 $VIP6
 proxy_quiet
 wire_stop
-moved()
+moved() # TITLE
 {
 	local vip=VIP$family
 
-	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "moved, IPv$family: the other address stays, west"
-	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 2 "moved, IPv$family: the other address stays, east"
-	wire_leg west ${!vip} $C1 $MAC_L2 $MAC_C1 2 "moved, IPv$family: the address is followed, west"
-	wire_leg east $C1 ${!vip} $MAC_C1 $MAC_L2 2 "moved, IPv$family: the address is followed, east"
+	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "$1: the other address stays, west"
+	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 2 "$1: the other address stays, east"
+	wire_leg west ${!vip} $C1 $MAC_L2 $MAC_C1 2 "$1: the address is followed, west"
+	wire_leg east $C1 ${!vip} $MAC_C1 $MAC_L2 2 "$1: the address is followed, east"
 }
-each_family moved
+each_family moved "moved"
 
 # --- who is told not to follow ----------------------------------------------------------------------
 
 topo_box_rules -j MACKEEP --refresh first
-# Or what it knows from before is the first there was.
+# Otherwise the MACs of before would be the first ones.
 must ns box mackeep flush
 client_asks
 flows_start 3 tcp
@@ -438,21 +416,15 @@ router_takes_over $MAC_R9 says
 before=$(retransmissions)
 ok "--refresh first: the server goes on trying" busywait 30 retransmitted $((before + 3))
 wire_stop
-kept()
+kept() # TITLE
 {
 	cmp_ok "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && daddr == \"$S1\" && dst == \"$MAC_R\"")" -ge 1 \
-		"--refresh first, IPv$family: it is answered at the old MAC"
+		"$1: it is answered at the old MAC"
 	is "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && daddr == \"$S1\" && dst != \"$MAC_R\"")" 0 \
-		"--refresh first, IPv$family: and at no other"
+		"$1: and at no other"
 }
-each_family kept
+each_family kept "--refresh first"
 topo_box_rules -j MACKEEP
 flows_gone
 
-for name in "${udp_proxies[@]}"; do
-	tap_kill $name
-done
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Filters of the bridge that see a bridged frame see it as well when it is
-# lifted, and can drop it; and the IP tables see it once, whatever br_netfilter
-# is told and whenever it was loaded.
+# Filters of the bridge that see a bridged frame also see a lifted one, and can
+# drop it. The IP tables see it once, whatever the settings of br_netfilter are and
+# whenever it was loaded.
 #
 #  c1 ..:c1 --+                                       +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east --+
@@ -11,10 +11,10 @@
 #              nft bridge prerouting: -100, 0, 100, 300
 #              iptables mangle PREROUTING: once
 #
-# The field: Docker loads br_netfilter, and TPROXY is dead on the bridges:
-# MetaCubeX/mihomo #1587, springzfx/cgproxy #10, zfl9/ss-tproxy #104. That a
-# bridge's prerouting chain filters before the FDB is asked: nftables wiki,
-# "Bridge filtering".
+# The field: Docker loads br_netfilter, and TPROXY no longer works on bridges:
+# MetaCubeX/mihomo #1587, springzfx/cgproxy #10, zfl9/ss-tproxy #104. A bridge's
+# prerouting chain filters before the lookup in the FDB: nftables wiki, "Bridge
+# filtering".
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -55,18 +55,24 @@ came() # PORT
 		"$(wire_sum east "way == \"to\" && sport == $1")"
 }
 
+asks() # TITLE PORT [OPTION of load get...]
+{
+	ok "$1: TCP" ns c1 load get "${@:3}" -n $N $S1 $2
+	ok "$1: UDP" ns c1 udp talk -n $N $S1 $2
+}
+
+no_answer() # TITLE PORT
+{
+	nok "$1: no answer by UDP" ns c1 udp talk -t 1 $S1 $2
+}
+
 sees() # TITLE PORT
 {
 	local priority
 
 	wire_both
 	chains $2
-	for family in 4 6; do
-		topo_family $family
-		ok "$1, IPv$family: TCP" ns c1 load get -n $N $S1 $2
-		ok "$1, IPv$family: UDP" ns c1 udp talk -n $N $S1 $2
-	done
-	topo_family 4
+	each_family asks "$1" $2
 	proxy_quiet
 	wire_stop
 	for priority in $PRIORITIES; do
@@ -82,11 +88,7 @@ drops() # TITLE PORT WAY PRIORITY
 	chains $2
 	must ns box nft add rule bridge filters at${4/-/_} "meta l4proto { tcp, udp } th $3 $2 drop"
 	wire_both
-	for family in 4 6; do
-		topo_family $family
-		nok "$title, IPv$family: no answer by UDP" ns c1 udp talk -t 1 $S1 $2
-	done
-	topo_family 4
+	each_family no_answer "$title" $2
 	wire_stop
 	cmp_ok "$(came $2 | cut -d ' ' -f 1)" -ge 2 "$title: there was something to drop"
 	[ $3 = sport ] || is "$(wire_sum east "way == \"from\" && dport == $2")" 0 \
@@ -102,8 +104,25 @@ bridge_nf() # 0|1
 		net.bridge.bridge-nf-call-ip6tables=$1
 }
 
+counted_once() # TITLE
+{
+	local list=iptables proto
+
+	[ $family = 4 ] || list=ip6tables
+	is "$(ns box $list -t mangle -nvxL PREROUTING | awk 'NR > 2 && NR < 7 { print $1 }' | xargs)" \
+		"$(for proto in tcp udp; do
+			wire_sum west "way == \"to\" && proto == \"$proto\" && daddr == \"$S1\""
+			wire_sum east "way == \"to\" && proto == \"$proto\" && saddr == \"$S1\""
+		done | xargs)" "$1: mangle PREROUTING sees each frame once"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $N "$1: $S1 to c1"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $N "$1: c1 to $S1"
+	for _ in 1 2 3 4; do
+		must ns box $list -t mangle -D PREROUTING 1
+	done
+}
+
 # TPROXY works, each leg has the right MACs, and mangle PREROUTING sees each
-# frame of both families once
+# frame once, in both families.
 once() # TITLE
 {
 	local list
@@ -116,47 +135,16 @@ once() # TITLE
 		must ns box $list -t mangle -I PREROUTING -p tcp --dport 443
 	done
 	wire_both
-	for family in 4 6; do
-		topo_family $family
-		ok "$1, IPv$family: TCP" ns c1 load get -o -n 5 $S1
-		ok "$1, IPv$family: UDP" ns c1 udp talk -n $N $S1
-	done
-	topo_family 4
+	each_family asks "$1" 443 -o
 	proxy_quiet
 	wire_stop
-	for family in 4 6; do
-		topo_family $family
-		list=iptables
-		[ $family = 4 ] || list=ip6tables
-		is "$(ns box $list -t mangle -nvxL PREROUTING | awk 'NR > 2 && NR < 7 { print $1 }' | xargs)" \
-			"$(for proto in tcp udp; do
-				wire_sum west "way == \"to\" && proto == \"$proto\" && daddr == \"$S1\""
-				wire_sum east "way == \"to\" && proto == \"$proto\" && saddr == \"$S1\""
-			done | xargs)" "$1, IPv$family: mangle PREROUTING sees each frame once"
-		wire_leg west $S1 $C1 $MAC_R $MAC_C1 $N "$1, IPv$family: $S1 to c1"
-		wire_leg east $C1 $S1 $MAC_C1 $MAC_R $N "$1, IPv$family: c1 to $S1"
-		for _ in 1 2 3 4; do
-			must ns box $list -t mangle -D PREROUTING 1
-		done
-	done
-	topo_family 4
+	each_family counted_once "$1"
 	wire_clean "$1" 'proto == "tcp" || proto == "udp"'
 	bridge_nf 0
 }
 
-udp_proxy=()
 must topo_up
-must servers_up
-must proxy_up
-for v6 in "" -6; do
-	must spawn_ready echo$v6 ns srv udp echo $v6
-	must spawn_ready other$v6 ns srv udp echo $v6 80
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
-for any in 0.0.0.0 ::; do
-	must spawn_ready http-$any ns srv load serve -b $any 80
-done
+services_up
 
 # --- control: what bridged frames meet -----------------------------------------------
 
@@ -174,9 +162,7 @@ sees "no module, br_netfilter" 80
 bridge_nf 0
 must modprobe -r br_netfilter
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 sees "lifted" 443
 for priority in $PRIORITIES; do
 	drops "lifted" 443 dport $priority
@@ -197,10 +183,5 @@ once "br_netfilter, loaded earlier"
 bridge_nf 1
 sees "with br_netfilter" 443
 
-tap_kill "${udp_proxy[0]}"
-tap_kill "${udp_proxy[1]}"
-proxy_down
-topo_down
 must modprobe -r br_netfilter
-module_gone
-done_testing
+net_done

@@ -9,7 +9,7 @@
 #                                       west --- w0 [ port0 br0 port1 ] e0 --- rt
 #  200,000 addresses from c2's MAC -----+             pair_max 20000
 #
-# In a slow kernel fewer, and a lower limit.
+# In a slow kernel there are fewer of them, and the limit is lower.
 #
 # Control: with a limit higher than the flood the cache does grow by it.
 
@@ -46,7 +46,7 @@ must topo_up
 must servers_up
 must proxy_up
 module_needed
-# A half-open connection holds the listener, and that the namespace.
+# A half-open connection keeps the listener alive, and that the namespace.
 must ns box sysctl -qw net.ipv4.tcp_synack_retries=1
 topo_box_marks
 topo_box_rules -j MACKEEP
@@ -55,9 +55,9 @@ set_max() # PAIRS
 	must ns box sysctl -qw net.netfilter.mackeep_pair_max=$1
 }
 
-# UDP to a proxy that has no UDP: TPROXY drops it before conntrack keeps an
-# entry, so that the flood meets the pair cache and nothing else. Two pairs per
-# source, one for the server and one for any.
+# The proxy takes no UDP: TPROXY drops it before conntrack keeps an entry, so the
+# flood fills the pair cache and nothing else. Each source makes two pairs, one for
+# the server and one for any.
 set_max 1000000
 ok "control: a small flood under a high limit" flood 5000 udp
 cmp_ok "$(mackeep_stat box pairs)" -ge 9900 "control: the cache grows by it"
@@ -81,7 +81,7 @@ ok "the running connection goes on" held_grows client
 ok "new connections of that client" ns c1 load get -o -c 2 -n 10 $S1
 ok "to another server" ns c1 load get -o -n 4 $S2
 
-# The same with connections that the proxy answers, until its own limits.
+# The same with connections, which the proxy answers up to its own limits.
 held_grows client
 ok "a flood of SYNs" sampled flood 3000 syn
 cmp_ok $top -le $MAX "SYNs: the cache was never larger than its limit"
@@ -97,7 +97,4 @@ wire_leg west $S2 $C1 $MAC_R $MAC_C1 12 "the client's frames, $S2 to c1"
 wire_leg east $C1 $S2 $MAC_C1 $MAC_R 12 "the client's frames, c1 to $S2"
 wire_clean "the client's frames"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

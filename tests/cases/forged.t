@@ -1,50 +1,41 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A station on a third port that has the victim's address. What it sends moves
-# no flow of the victim's: no frame of theirs leaves by its port, none carries
-# its MAC. A victim that really moves shows that with its own flow and is
-# followed, and what nobody used for 16 s is free for others.
+# An attacker on a third port sends from the victim's address. That moves no flow
+# of the victim's: none of its frames leaves by the attacker's port, and none carries
+# the attacker's MAC. A victim that really moves shows that with its own flow, and is
+# followed. An address that nobody has used for 16 s is free for others.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1, later ..:c9            port2 |                   ..:f1
 #                                        atk 192.0.2.31 ..:a7
 #
 # The victim has a download in parts; after each forgery comes the next part.
-# Control: a stack that keeps no MACs does not mind.
+# Control: the stack alone keeps no MACs of frames, and is not affected.
 #
 # Seen by others: kubernetes issue 117924, "Connection reset by peer due to
 # invalid conntrack packets", and spr-networks/super issue 375, "conntrack
-# hardening": what conntrack calls INVALID goes on through the stack.
+# hardening": packets that conntrack calls INVALID go on through the stack.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/parts.sh" || exit 1
 tools frame
 
 PARTS=7
-PART=200000
 MAC_A=02:00:00:00:00:a7
 MAC_C9=02:00:00:00:00:c9
 TOPO_NS="$TOPO_NS atk"
 
-declare -A pid port upstream
-servers=()
+declare -A port upstream
 limit=15
 
 # --- the victim's flow -------------------------------------------------------------
 
 # COUNT parts are there, and nobody has anything on its way.
-parts_there() # COUNT
+came() # COUNT
 {
-	local name
-
-	for name in "${!pid[@]}"; do
-		[ "$(grep -cx part "$TMP/$name.out")" -ge $1 ] || return
-	done
-	for name in srv box; do
-		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
-			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
-	done
+	parts_there $1 && acknowledged srv box
 }
 
 # The other end's port in the connections of NAMESPACE with SERVER
@@ -55,18 +46,12 @@ ports() # NAMESPACE local|peer
 		index($col, want "]") || index($col, want ":") { sub(/.*:/, "", $col); print $col }'
 }
 
-victim_start()
-{
-	spawn get$family ns c1 load get -p $PARTS -s $((PARTS * PART)) -t 60 $S1
-	pid[get$family]=$spawned
-}
-
-victim_ports()
+victim_ports() # TITLE
 {
 	port[$family]=$(ports c1 local)
 	upstream[$family]=$(ports srv peer)
 	like "${port[$family]} ${upstream[$family]}" "^[0-9]+ [0-9]+$" \
-		"$1, IPv$family: the victim has a connection, and the proxy one"
+		"$1: the victim has a connection, and the proxy one"
 }
 
 # Which MACs frames from the victim to the server carry, and to any
@@ -80,7 +65,7 @@ known() # SERVER
 
 # --- the attacker --------------------------------------------------------------------
 
-# It says nothing of its own accord: neither who has an address nor where it is.
+# It sends no ARP and no NDP by itself.
 quiet() # NAMESPACE
 {
 	must ns $1 nft -f - <<-RULES
@@ -99,7 +84,7 @@ quiet() # NAMESPACE
 	RULES
 }
 
-# As the victim has it: addresses, and where the router is
+# It has the router's MAC, as the victim does, and need not ask.
 routes() # NAMESPACE
 {
 	must ip -n mk-$1 -batch - <<-LINES
@@ -119,7 +104,8 @@ forge() # FRAME-OPTION... KIND SPORT
 
 # $at is where the TCP checksum is.
 forge_checksum() { forge -b $at ack ${port[$family]}; }
-# All around: half of the numbers there are seem to be overdue, and pass conntrack.
+# From all over the sequence space: half of it looks like data that comes late,
+# which conntrack lets pass.
 forge_window()
 {
 	local seq
@@ -131,39 +117,48 @@ forge_window()
 forge_syn() { forge syn 1111; }
 forge_reopen() { forge syn ${port[$family]}; }
 forge_udp() { forge udp 1112; }
-# Whether he gets what he asks for is not the victim's concern.
+# Whether the attacker is answered does not matter.
 forge_connection() { ns atk load get -n 3 -w 100 -t 5 $S1 >"$TMP/atk" 2>&1; }
 
-# The victim's flow goes on after it, and the box's mind is the same; but who has
-# a whole connection is asked for in that name until the victim's next frame.
+# After a forgery the victim's flow goes on, and its pair is unchanged. Only a whole
+# connection of the attacker's changes the pair, until the victim's next frame.
 withstood() # COUNT WHAT TITLE
 {
-	forge_both() { [ $family = 4 ] && at=50 || at=70; $1; }
-	each_family forge_both forge_$2
-	kill -USR1 "${servers[@]}"
-	# What has stopped, comes no more.
-	ok "$3: the victim's next part comes" busywait $limit parts_there $1 || limit=1
-	[ $2 = connection ] || ! module_loaded || each_family eval 'is "$(known $S1)" "smac=$MAC_C1 dmac=$MAC_R " \
-		"'"$3"', IPv$family: the pair is as it was"'
+	each_family forged_by "" forge_$2
+	next_part
+	# A flow that has stalled is not waited for a second time.
+	ok "$3: the victim's next part comes" busywait $limit came $1 || limit=1
+	[ $2 = connection ] || ! module_loaded || each_family pair_stayed "$3"
 }
 
-# Whose frames are whose, of all that the box sent on any port
+forged_by() # TITLE COMMAND
+{
+	[ $family = 4 ] && at=50 || at=70
+	$2
+}
+
+pair_stayed() # TITLE
+{
+	is "$(known $S1)" "smac=$MAC_C1 dmac=$MAC_R " "$1: the pair is as it was"
+}
+
+# What the box sent on any port: the victim's frames are its own, and only they
 unmoved() # TITLE
 {
 	local up=${upstream[$family]} victim=${port[$family]}
 	local ours="type == \"$IP\" && way == \"from\""
 
 	is "$(wire_sum atk "$ours && (daddr == \"$C1\" && !(dport < 3000) || saddr == \"$C1\")")" 0 \
-		"$1, IPv$family: no frame of the victim's leaves by the attacker's port"
+		"$1: no frame of the victim's leaves by the attacker's port"
 	is "$(wire_sum west "$ours && dport == $victim && dst != \"$MAC_C1\"") $(wire_sum west "src == \"$MAC_A\" && $ours")" "0 0" \
-		"$1, IPv$family: the client gets what is its own, from nobody else"
+		"$1: the client gets what is its own, from nobody else"
 	is "$(wire_sum east "$ours && sport == $up && src == \"$MAC_A\"")" 0 \
-		"$1, IPv$family: none to the server carries the attacker's MAC"
+		"$1: none to the server carries the attacker's MAC"
 	cmp_ok "$(wire_sum east "$ours && sport == $up && src == \"${2:-$MAC_C1}\" && dst == \"$MAC_R\"")" -ge $PARTS \
-		"$1, IPv$family: but the victim's"
+		"$1: but the victim's"
 }
 
-# What the module did not learn from
+# Packets from which the module did not learn
 invalid()
 {
 	local n
@@ -173,11 +168,10 @@ invalid()
 	echo $n
 }
 
-# All of it, under a download
+# All forgeries, while the victim downloads
 forgeries() # TITLE
 {
-	each_family victim_start
-	must busywait 30 parts_there 1
+	parts_start $PARTS
 	each_family victim_ports "$1"
 	wire_both -p
 	wire_start atk atk eth0 -p
@@ -187,11 +181,11 @@ forgeries() # TITLE
 	withstood 5 udp "$1, a datagram"
 	withstood 6 reopen "$1, a SYN of the victim's flow"
 	[ $1 = control ] || withstood 7 connection "$1, a whole connection"
-	[ $1 != control ] || { kill -USR1 "${servers[@]}"; }
-	for name in "${!pid[@]}"; do
-		ok "$1: $name has all bytes, intact" wait ${pid[$name]}
+	[ $1 != control ] || next_part
+	for name in "${!part_pid[@]}"; do
+		ok "$1: $name has all bytes, intact" wait ${part_pid[$name]}
 	done
-	pid=()
+	part_pid=()
 	proxy_quiet
 	wire_stop
 }
@@ -208,34 +202,27 @@ must topo_ip rt <<-LINES
 	neigh replace 2001:db8:1::31 lladdr $MAC_C1 dev lan nud permanent
 LINES
 routes c1
-for any in 0.0.0.0 ::; do
-	must spawn_ready load-$any ns srv load serve -b $any
-	servers+=("$spawned")
-done
+web_up srv
 must proxy_up
-# A half-open connection holds the listener, and that the namespace.
+# A half-open connection keeps the listener alive, and that the namespace.
 must ns box sysctl -qw net.ipv4.tcp_synack_retries=1
 
 # --- control ----------------------------------------------------------------------------
 
-topo_box_addressed
+today_up
 must topo_ip box <<-LINES
 	neigh replace $C1 lladdr $MAC_C1 dev br0 nud permanent
 	neigh replace 2001:db8:1::31 lladdr $MAC_C1 dev br0 nud permanent
 LINES
-topo_box_rules
-topo_box_broute
-# The bridge learns nothing of what broute takes, and would flood the answers.
+# The bridge does not learn from frames that broute takes, and would flood the
+# answers.
 must ns box bridge fdb replace $MAC_C1 dev port0 master static
 forgeries control
 each_family unmoved control $MAC_BR
 must ns box bridge fdb del $MAC_C1 dev port0 master
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 invalid=$(invalid)
 
 # --- under a download ---------------------------------------------------------------------
@@ -245,28 +232,28 @@ each_family unmoved forged
 wire_clean forged
 cmp_ok $(($(invalid) - invalid)) -ge 4 "forged: what conntrack calls invalid is counted as that"
 
-# The attacker's connection is fresh: the victim's next one is its own all the same.
-each_family forge_connection
+# Right after a connection of the attacker's, the victim's next one has its own MACs.
+each_family forge_connection "forged"
 wire_both
 wire_start atk atk eth0
-next_one()
+next_one() # TITLE
 {
-	ok "forged, next, IPv$family: the victim's next connection" ns c1 load get -o -n 2 $S1
+	ok "$1: the victim's next connection" ns c1 load get -o -n 2 $S1
 }
-each_family next_one
+each_family next_one "forged, next"
 proxy_quiet
 wire_stop
-own()
+own() # TITLE
 {
-	wire_leg west $S1 $C1 $MAC_R $MAC_C1 6 "forged, next, IPv$family: to the client"
-	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 6 "forged, next, IPv$family: to the router"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 6 "$1: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 6 "$1: to the router"
 }
-each_family own
+each_family own "forged, next"
 is "$(wire_sum atk 'way == "from" && dst == "'$MAC_A'"')" 0 "forged, next: nothing for the attacker"
 
 # --- who really moves -------------------------------------------------------------------------
 
-# Nothing tells but the flow's own frames.
+# Only the flow's own frames tell that it has moved.
 quiet c1
 held_start held4 c1 -w 100 $S1
 held_start held6 c1 -w 100 2001:db8:2::73
@@ -284,12 +271,12 @@ ok "moves: IPv4, nothing failed" held_stop held4
 ok "moves: IPv6, nothing failed" held_stop held6
 proxy_quiet
 wire_stop
-followed()
+followed() # TITLE
 {
-	wire_leg west $S1 $C1 $MAC_R $MAC_C9 5 "moves, IPv$family: to the client's new MAC"
-	wire_leg east $C1 $S1 $MAC_C9 $MAC_R 5 "moves, IPv$family: from the client's new MAC"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C9 5 "$1: to the client's new MAC"
+	wire_leg east $C1 $S1 $MAC_C9 $MAC_R 5 "$1: from the client's new MAC"
 }
-each_family followed
+each_family followed "moves"
 
 # --- an address that is free ----------------------------------------------------------------------
 
@@ -304,14 +291,11 @@ ok "free: another station with the address, IPv4" ns atk load get $S1
 ok "free: another station with the address, IPv6" ns atk load get 2001:db8:2::73
 proxy_quiet
 wire_stop
-taken()
+taken() # TITLE
 {
-	wire_leg atk $S1 $C1 $MAC_R $MAC_A 2 "free, IPv$family: it is answered"
-	wire_leg east $C1 $S1 $MAC_A $MAC_R 2 "free, IPv$family: and what it asks is asked from its MAC"
+	wire_leg atk $S1 $C1 $MAC_R $MAC_A 2 "$1: it is answered"
+	wire_leg east $C1 $S1 $MAC_A $MAC_R 2 "$1: and what it asks is asked from its MAC"
 }
-each_family taken
+each_family taken "free"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

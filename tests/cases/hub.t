@@ -26,24 +26,24 @@ hub() # AGEING LEARNING0 LEARNING1
 	must topo_ip box <<<"link set br0 type bridge ageing_time $1"
 	must ns box bridge link set dev port0 learning $2
 	must ns box bridge link set dev port1 learning $3
-	# What it knows from before, it knows no more; nor do the switches.
+	# What the bridges have learned until now is flushed.
 	for name in west box east; do
 		must topo_ip $name <<<"link set br0 type bridge fdb_flush"
 	done
+}
+
+asks() # TITLE PORT
+{
+	ok "$1: c1 asks $S1" ns c1 load get -t 5 -c 5 -n $N -s 3000 $S1 $2
+	ok "$1: c2 asks $L1, a connection a request" ns c2 load get -t 5 -o -c 5 -n 5 $L1 $2
+	ok "$1: UDP" ns c1 udp talk -t 2 -n 5 $S1 $2
 }
 
 # Flows of both families at a time, all their frames captured
 traffic() # TITLE PORT
 {
 	wire_both
-	for family in 4 6; do
-		topo_family $family
-		ok "$1, IPv$family: c1 asks $S1" ns c1 load get -t 5 -c 5 -n $N -s 3000 $S1 $2
-		ok "$1, IPv$family: c2 asks $L1, a connection a request" \
-			ns c2 load get -t 5 -o -c 5 -n 5 $L1 $2
-		ok "$1, IPv$family: UDP" ns c1 udp talk -t 2 -n 5 $S1 $2
-	done
-	topo_family 4
+	each_family asks "$1" $2
 	proxy_quiet
 	wire_stop
 }
@@ -59,32 +59,21 @@ kept() # TITLE
 {
 	traffic "$1" 443
 	is "$(back)" "0 0" "$1: nothing in a station's name leaves by its own port"
-	for family in 4 6; do
-		topo_family $family
-		# The copy of a flooded frame goes by the other port as well.
-		wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1, IPv$family: $S1 to c1"
-		wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "$1, IPv$family: c1 to $S1"
-		wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 5 "$1, IPv$family: $L1 to c2"
-		wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 5 "$1, IPv$family: c2 to $L1"
-	done
-	topo_family 4
+	each_family legs "$1"
 	wire_clean "$1"
 }
 
-udp_proxy=()
+legs() # TITLE
+{
+	# The copy of a flooded frame goes by the other port as well.
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1: $S1 to c1"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "$1: c1 to $S1"
+	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 5 "$1: $L1 to c2"
+	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 5 "$1: c2 to $L1"
+}
+
 must topo_up
-must servers_up
-for any in 0.0.0.0 ::; do
-	must spawn_ready http-$any ns srv load serve -b $any 80
-	must spawn_ready http-l1-$any ns l1 load serve -b $any 80
-done
-must proxy_up
-for v6 in "" -6; do
-	must spawn_ready echo$v6 ns srv udp echo $v6
-	must spawn_ready other$v6 ns srv udp echo $v6 80
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
+services_up
 
 # --- control: the bridge never sends a frame back where it came from --------------------
 
@@ -94,9 +83,7 @@ is "$(back)" "0 0" "no module, hub: nothing goes back where it came from"
 cmp_ok "$(wire_sum west 'way == "from" && src ~ /:f1$/')" -ge $N \
 	"no module, hub: there were frames"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
 before=$(mackeep_stat box ownport)
 hub 0 on on
@@ -111,7 +98,7 @@ hub 30000 off off
 kept "learning off at both"
 cmp_ok "$(($(mackeep_stat box ownport) - before))" -ge $N "learning off at both: and is counted"
 
-# The FDB that is emptied while they run is but another that does not know.
+# An FDB that is flushed while flows run does not know the stations either.
 hub 30000 on on
 wire_both
 for family in 4 6; do
@@ -131,9 +118,4 @@ proxy_quiet
 wire_stop
 is "$(back)" "0 0" "flushed again and again: nothing leaves by a station's own port"
 
-tap_kill "${udp_proxy[0]}"
-tap_kill "${udp_proxy[1]}"
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -7,36 +7,38 @@
 #  c1 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- rt ..:f1 ===== srv .73
 #                                                          MTU 1400
 #
-# Control: today's way does not bring ICMP to the box; uploads never end.
+# Control: the way of today does not bring ICMP to the box, and uploads never end.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 V6=1
 UPLOAD=200000
 
-# The router's words for it, and the proxy's socket that they are about
+# Condition for the router's message in a capture
 too_big()
 {
 	needed='proto == "icmp" && sport == 3 && dport == 4'
 	[ $family = 4 ] || needed='type == "ip6" && proto == "icmp" && sport == 2'
 }
 
-today() # FAMILY
+today() # TITLE
 {
+	too_big
 	wire_both
-	ok "$1, no module: a small request" ns c1 load get $S1
-	nok "$1, no module: an upload never ends" ns c1 load get -u $UPLOAD -t 4 $S1
+	ok "$1: a small request" ns c1 load get $S1
+	nok "$1: an upload never ends" ns c1 load get -u $UPLOAD -t 4 $S1
 	wire_stop
 	cmp_ok "$(wire_sum east "way == \"to\" && $needed")" -ge 1 \
-		"$1, no module: the router did say that it is too big"
+		"$1: the router did say that it is too big"
 	cmp_ok "$(wire_sum west "way == \"from\" && $needed")" -ge 1 \
-		"$1, no module: to the client, who knows of no such packet"
+		"$1: to the client, who knows of no such packet"
 }
 
-discovered() # FAMILY
+discovered() # TITLE
 {
 	local lifted
 
+	too_big
 	lifted=$(mackeep_stat box lifted_sock)
 	wire_both
 	ok "$1: an upload comes through, bytes intact" ns c1 load get -u $UPLOAD $S1
@@ -55,52 +57,34 @@ discovered() # FAMILY
 	wire_clean "$1"
 }
 
-# An ICMP error about a flow of the client's own that is not proxied is none of
-# our business.
-unproxied() # FAMILY
+# An ICMP error about a flow that is not proxied goes to the client.
+unproxied() # TITLE
 {
+	too_big
 	wire_both
-	ok "$1, unproxied: an upload comes through" \
+	ok "$1: an upload comes through" \
 		ns c1 load get -u $UPLOAD $S1 80
 	wire_stop
 	cmp_ok "$(wire_sum west "way == \"from\" && $needed && src == \"$MAC_R\"")" \
-		-ge 1 "$1, unproxied: the client was told, by the router"
-}
-
-both() # FUNCTION
-{
-	for family in 4 6; do
-		topo_family $family
-		too_big
-		"$1" "IPv$family"
-	done
+		-ge 1 "$1: the client was told, by the router"
 }
 
 must topo_up
 must servers_up
-must spawn_ready plain ns srv load serve 80
-must spawn_ready plain6 ns srv load serve -b :: 80
+web_up srv 80
 must proxy_up
 must ip -n mk-rt link set wan mtu 1400
-# The servers do not know, so their MSS is that of 1500.
+# The servers do not know of it: their MSS is that of an MTU of 1500.
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
-both today
-# While it can be said to whom: a reset that finds no MAC becomes an ICMP error.
+today_up
+each_family today "no module"
+# While the box has an address: a reset without a neighbour becomes an ICMP error.
 ns box ss -K -t >/dev/null
 proxy_quiet
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
-both discovered
-both unproxied
+kept_up
+each_family discovered "module"
+each_family unproxied "not proxied"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A flow that was idle for long teaches its pair again with the first frame after
-# that, however long: what a record remembers of when it did so last must not come
-# round to the same. The test runs under a fast clock.
+# The first frame after a long pause of a flow teaches its pair again, however long
+# the pause was. A record has only a few bits for the time of the last teaching,
+# which must not wrap to the same value. The test runs under a fast clock.
 #
 #  c1 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- rt ..:f1 --- srv .73
 #    asks twice, is silent for 17 minutes, asks once more
 #
-# A clock that jumps does so while a program is read as well: nothing here hangs on
-# seconds but what lies well apart.
+# That clock also jumps while a program is read from disk. So all times that are
+# compared lie far apart.
 #
-# Clocks that came round too soon made idle connections misbehave elsewhere:
+# Seen by others: clocks that wrapped too soon and broke what was idle for long:
 # qmk_firmware pull request 126, HPCC-Platform pull request 18203.
 
 V6=1
@@ -42,7 +42,8 @@ ask()
 	printf 'a\n' >&$six
 }
 
-# Hundredths of a second since boot; no program, as the clock jumps meanwhile
+# Hundredths of a second since boot, without a program: the clock would jump
+# while that is read.
 clock() # in $now
 {
 	read -r now _ </proc/uptime
@@ -70,7 +71,7 @@ idle() # SECONDS PHASE
 	ask
 	ok "$t: an answer, IPv4" busywait 60 answered 203.0.113.73 1
 	ok "$t: an answer, IPv6" busywait 60 answered 2001:db8:2::73 1
-	# Of a flow that has seen an answer; wherever in a step of 8 s it is
+	# The flow is answered now. Its next datagram is sent at PHASE within a step of 8 s.
 	clock
 	until_clock $((now - now % 800 + 800 + $2 * 100))
 	ask
@@ -94,16 +95,10 @@ idle() # SECONDS PHASE
 }
 
 must topo_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo6 ns srv udp echo -6
-must spawn_ready proxy ns box udp proxy
-proxies=$spawned
-must spawn_ready proxy6 ns box udp proxy -6
-proxies+=" $spawned"
+echo_up srv
+udp_proxy_up
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=100000 \
 	net.netfilter.mackeep_pair_timeout=600
 
@@ -113,9 +108,4 @@ for seconds in 1020 1024 1028 2048; do
 	done
 done
 
-for pid in $proxies; do
-	tap_kill $pid
-done
-topo_down
-module_gone
-done_testing
+net_done

@@ -135,6 +135,4 @@ $MAC_R $MAC_C1" "$port: both legs show the MACs of the frame"
 done
 wire_clean "module"
 
-topo_down
-module_gone
-done_testing
+net_done

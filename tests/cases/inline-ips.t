@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# An IPS in the bridge's prerouting, which takes each frame by NFQUEUE and gives
-# it back: what it gives back goes on in the IPS's own process, not in softirq.
-# It stands before the rule that marks, behind it, and behind what lifts.
+# An IPS in the bridge's prerouting hook takes each frame by NFQUEUE and gives it
+# back. The frame then goes on in the IPS's own process, not in softirq. The IPS
+# stands before the rule that marks, behind it, and behind the lift.
 #
 #  c1 ..:c1 --+                                       +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east --+
@@ -34,8 +34,8 @@ ips_on() # PRIORITY
 	RULES
 }
 
-# Without the rule first: nobody would take what is still to come. Some does until
-# it is gone.
+# The rule goes first: no program would take what it queues later. It may queue more
+# after its counter was read.
 ips_off()
 {
 	counted=$(ns box nft list table bridge ips |
@@ -46,8 +46,8 @@ ips_off()
 	accepted=$(sed -n 's/^accepted //p' "$TMP/ips.out")
 }
 
-# TCP in bulk both ways, connections that come and go, UDP one by one, all at
-# a time
+# TCP in bulk both ways, connections that come and go, and UDP one by one, all at
+# the same time
 traffic() # TITLE PORT
 {
 	local title=$1 port=$2 family
@@ -84,15 +84,14 @@ speaks='(proto == "udp" || flags ~ /P/)'
 # A client's port is below 47000, one of the box's is not.
 kept() # TITLE
 {
-	set -- "$1, IPv$family"
 	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $N "$1: $S1 to c1"
 	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $N "$1: c1 to $S1"
 	wire_leg west $S1 $C2 $MAC_R $MAC_C2 30 "$1: $S1 to c2"
 	wire_leg east $C2 $S1 $MAC_C2 $MAC_R 30 "$1: c2 to $S1"
 	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 20 "$1: $L1 to c2"
 	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 60 "$1: c2 to $L1"
-	# What is late for a socket that is closed, is bridged: a SYN-ACK for one that
-	# the proxy gave up while it was on its way.
+	# A frame for a socket that is closed by then is bridged: a SYN-ACK for a
+	# connection that the proxy has given up meanwhile.
 	is "$(wire_sum east "$speaks && way == \"from\" && dport == 443 && sport < 47000") $(wire_sum west "$speaks && way == \"from\" && sport == 443 && dport >= 47000")" \
 		"0 0" "$1: nothing went by the proxy"
 }
@@ -108,24 +107,9 @@ inline() # TITLE PRIORITY
 	cmp_ok "$accepted" -ge "$counted" "$1: each that was queued was given back"
 }
 
-declare -a udp bulk up short udp_proxy
+declare -a udp bulk up short
 must topo_up
-must servers_up
-for port in 443 80; do
-	for v6 in "" -6; do
-		must spawn_ready echo$v6-$port ns srv udp echo $v6 $port
-	done
-done
-for name in srv l1; do
-	for any in 0.0.0.0 ::; do
-		must spawn_ready http-$name-$any ns $name load serve -b $any 80
-	done
-done
-must proxy_up
-for v6 in "" -6; do
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
+services_up
 
 # --- control: the bridge alone lives with it --------------------------------------
 
@@ -135,16 +119,9 @@ ips_off
 cmp_ok "$accepted" -ge "$counted" "no module: each frame that was queued was given back"
 cmp_ok "$accepted" -ge $((4 * N)) "no module: the IPS saw the frames"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 inline "before the mark" -350
 inline "behind the mark" -250
 inline "behind what lifts" 50
 
-tap_kill ${udp_proxy[0]}
-tap_kill ${udp_proxy[1]}
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

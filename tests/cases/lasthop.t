@@ -93,7 +93,7 @@ no_answer() # ADDRESS
 	[ "$(talk $1 -n 1 -t 1)" = "done 0 failed 1" ]
 }
 
-# One datagram each way over both families, then what TCP makes of it
+# Datagrams over both families, then TCP
 traffic() # TITLE
 {
 	ok "$1: UDP" talk $S1 -n 5
@@ -110,7 +110,7 @@ kept() # TITLE
 
 must topo_up
 must wireguard_up
-# The client has its router's MAC from somewhere; the box answers no ARP.
+# The client gets its router's MAC by hand: the box answers no ARP.
 must ip -n mk-c1 neigh replace 192.0.2.1 lladdr $MAC_R dev eth0 nud permanent
 must ip -n mk-c1 neigh replace 2001:db8:1::1 lladdr $MAC_R dev eth0 nud permanent
 must spawn_ready echo ns l1 udp echo
@@ -183,7 +183,7 @@ topo_sysctl box net.ipv4.conf.wg0.forwarding=1
 
 # --- TTL, MTU -----------------------------------------------------------------------
 
-# The server's view: errors that came for what it sent
+# ICMP errors that came to the server
 errors() # FIELD
 {
 	ns l1 awk -v name="$1" '
@@ -269,7 +269,7 @@ tap_kill $proxy
 
 # --- a device without IPv6 ---------------------------------------------------------------
 
-# No answer has gone by the device when it loses IPv6: the first comes afterwards.
+# The device loses IPv6 before the first answer has gone by it.
 hops_past() # COUNT
 {
 	[ "$(mackeep_stat box nohop)" -gt $1 ]
@@ -302,6 +302,4 @@ ok "and the namespace, with its rules" timeout 20 ip netns del mk-box
 busywait 20 eval '! ip netns list | grep -q mk-box'
 tap_kill "${held_pid[c1]}"
 
-topo_down
-module_gone
-done_testing
+net_done

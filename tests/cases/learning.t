@@ -3,17 +3,17 @@
 #
 # The bridge goes on learning where stations are from the frames that are taken
 # off it: entries of 10 s live through a minute of proxied traffic alone, and no
-# answer is flooded. What has to be flooded all the same, since the bridge does
-# not know the station, leaves by every port but the one where the station is
-# whose MAC it carries. The test waits most of the time.
+# answer is flooded. A frame to a station that the bridge does not know is flooded
+# all the same, but not by the port of the station whose source MAC it carries. The
+# test waits most of the time.
 #
 #  c1 ..:c1 --+                                     +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east
 #  c2 ..:c2 --+                port2 |              +-- rt ..:f1 -- srv .73
 #                               third port
 #
-# Control: frames that are taken before the bridge sees them, as people do it
-# today. It forgets the stations, and each answer leaves by the third port too.
+# Control: broute takes the frames before the bridge sees them. It forgets the
+# stations, and each answer leaves by the third port too.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge
@@ -86,31 +86,24 @@ must proxy_up
 
 # --- control: taken before the bridge has seen them ----------------------------------
 
-topo_box_addressed
+today_up
 must topo_ip box <<-LINES
 	neigh replace 192.0.2.1 lladdr $MAC_R dev br0 $known
 	neigh replace $C1 lladdr $MAC_C1 dev br0 $known
 	neigh replace $C2 lladdr $MAC_C2 dev br0 $known
 	neigh replace $L1 lladdr $MAC_L1 dev br0 $known
 LINES
-topo_box_rules
-topo_box_broute
 start
 ok "no module: the bridge forgets all stations" busywait 20 forgotten
 ok "no module: and floods what follows" busywait 20 more_flooded $(($(flooded) + 20))
 finish "no module"
 cmp_ok "$(third)" -ge 20 "no module: the third port sees answers"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
-
-module_needed
+today_down
 
 # --- lifted after it has --------------------------------------------------------------
 
-topo_box_marks
-topo_box_rules -j MACKEEP
-# One request each, so that it knows them to begin with
+kept_up
+# One request each: the bridge learns the stations.
 ok "requests that make the stations known" ns c1 load get $S1
 ok "of the other two as well" ns c2 load get $L1
 proxy_quiet
@@ -145,7 +138,7 @@ wire_start dead west dead
 must held_start c1 c1 -w 20 $S1
 must ns box bridge link set dev port1 learning off
 for mac in $MAC_R $MAC_L1; do
-	# It may have gone by itself.
+	# It may have gone already.
 	ns box bridge fdb del $mac dev port1 master 2>/dev/null
 done
 is "$(stations | grep -c port1)" 0 "unknown: the bridge knows no station at port1"
@@ -164,7 +157,4 @@ wire_leg east $C1 $S1 $MAC_C1 $MAC_R 15 "unknown: they get there, c1 to $S1"
 wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 15 "unknown: they get there, c2 to $L1"
 is "$(($(mackeep_stat box ownport) - before))" "$(third)" "unknown: and each is counted"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

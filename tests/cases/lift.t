@@ -30,7 +30,7 @@ must ip -n mk-west link set dead up
 must ip -n mk-box link set port2 master br0 up
 must servers_up
 must proxy_up
-must spawn_ready echo ns srv udp echo
+echo_up srv
 topo_box_rules
 topo_box_marks
 
@@ -49,8 +49,7 @@ is "$(wire_sum dead "dst == \"$NOBODY\"") $(wire_sum east "dst == \"$NOBODY\"")"
 
 module_needed
 topo_box_rules -j MACKEEP
-must spawn_ready proxy ns box udp proxy $PROXY_PORT
-udp_proxy=$spawned
+udp_proxy_up
 
 # --- a flooded frame is lifted once ------------------------------------------------
 
@@ -82,7 +81,7 @@ is "$(($(mackeep_stat box lifted_sock) - sock))" "$frames" \
 is "$(wire_sum west "way == \"from\" && saddr == \"$S1\" && src != \"$MAC_R\"")" 0 \
 	"what the client got came from the router's MAC"
 
-# Not what only looks like it: no socket has this port.
+# Frames of the server to a port that no socket has
 frame make syn $MAC_R $MAC_C1 $S1 $C1 443 9 >"$TMP/frames"
 frame make udp $MAC_R $MAC_C1 $S1 $C1 443 9 >>"$TMP/frames"
 sock=$(mackeep_stat box lifted_sock)
@@ -114,7 +113,7 @@ tcp=$(frame make syn $NOBODY $MAC_R $C1 $S1 5000 443)
 	for ((len = 34; len < ${#tcp} / 2; len += 2)); do
 		echo "${tcp:0:len * 2}"
 	done
-	# each byte of the IP header and of the port header turned over
+	# each byte of the IP header and of the port header, with all bits flipped
 	for ((at = 12; at < 42; at++)); do
 		frame make -b $at udp $NOBODY $MAC_R $C1 $S1 5000 443
 	done
@@ -157,8 +156,4 @@ ok "odd: the proxy works as before, UDP" ns c1 udp talk -n 3 $S1 ||
 	diag "$(cat "$TMP/proxy.err")"
 ok "odd: the bridge works as before" ns c1 load get -o -n 3 $S1 443
 
-tap_kill $udp_proxy
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

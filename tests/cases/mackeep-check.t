@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep check: the findings alone lead from a bare bridge, without even the
-# module, to one that keeps. mackeep-findings.t provokes the others.
+# mackeep check: who does what the findings say gets from a bare bridge without the
+# module to one that keeps MACs. mackeep-findings.t provokes the other findings.
 #
 #  c1 192.0.2.31 --+                                      +-- l1 192.0.2.80
 #     ..:c1        +-- west -- [ port0 br0 port1 ] -- east     ..:80
@@ -114,7 +114,4 @@ like "$(ns box setpriv --reuid 65534 --clear-groups mackeep check 2>&1)" \
 	"only root sees them all; run it as root" "it is for root"
 like "$(ns box mackeep check br9 2>&1)" "bridge br9: no such device; " "a bridge that is not there"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep up that is killed, at each kind of step, before and after it is done;
-# or of which a command fails; or that is told something else: down leaves all
-# as it was before the first up.
+# mackeep up is killed before or after a step of each kind, or one of its commands
+# fails, or it runs again with other options: down leaves all as it was before the
+# first up.
 #
 #  [ box: br0 with an odd rp_filter and group_fwd_mask ]
 #
@@ -21,8 +21,8 @@ is_as bare "down leaves what was there before"
 
 # --- a crash -------------------------------------------------------------------------
 
-# Does what it is asked to, but kills who asks at a command like $KILL: before
-# it, or after it when $AFTER is set.
+# Stands in for ip, nft and sysctl. It runs them, but kills its caller at a command
+# like $KILL: before that, or after it when $AFTER is set.
 mkdir "$TMP/fake"
 cat >"$TMP/fake/ip" <<-'SH'
 	#!/bin/sh
@@ -84,6 +84,4 @@ like "$? $said" "^1 .*nft -f -.*no nft today.*bridge br0: it is not up, and as i
 is_as bare "and what was up is undone"
 is "$(ls /run/mackeep)" lock "and no state is left"
 
-topo_down
-module_gone
-done_testing
+net_done

@@ -21,17 +21,13 @@ GHOST=192.0.2.99
 
 start_proxy()
 {
-	proxy_up && spawn_ready proxy-udp ns box udp proxy &&
-		udp_pid=$spawned && spawn_ready proxy-udp6 ns box udp proxy -6 &&
-		udp6_pid=$spawned
+	proxy_up && udp_proxy_up
 }
 
 must topo_up
 must spawn_ready serve ns l1 load serve
 must start_proxy
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 must ip -n mk-box link set br0 type bridge group_fwd_mask 8
 clean "set up by hand"
 
@@ -43,8 +39,7 @@ must proxy_quiet
 # --- many things at once ------------------------------------------------------------
 
 proxy_down
-tap_kill $udp_pid
-tap_kill $udp6_pid
+udp_proxy_down
 must spawn listener ns box socat TCP-LISTEN:$PROXY_PORT,reuseaddr,fork /dev/null
 listener=$spawned
 modprobe -q br_netfilter
@@ -92,7 +87,7 @@ is "$(ns box ctinfo batch <<<"create udp $C1 $S1 1000 443 010300000000""0000${in
 	OK "a record for a device"
 must ip -n mk-box link del gone
 
-# From an address that nothing was ever seen of
+# From an address that no frame came from
 must ns box ip route add $L1 dev br0
 ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
 must ns box ip route del $L1 dev br0
@@ -115,9 +110,4 @@ mv "$TMP/rest" "$TMP/found"
 mend
 clean "mended"
 
-proxy_down
-tap_kill $udp_pid
-tap_kill $udp6_pid
-topo_down
-module_gone
-done_testing
+net_done

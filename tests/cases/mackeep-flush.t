@@ -33,10 +33,9 @@ traffic()
 }
 
 must topo_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo-l1 ns l1 udp echo
-must spawn_ready proxy ns box udp proxy
-proxy_pid=$spawned
+echo_up srv
+echo_up l1
+udp_proxy_up
 
 module_needed
 is "$(pairs; sed 's/^[^:]*: //' "$TMP/count")" "0 pairs have been shown." \
@@ -116,7 +115,7 @@ is "$(ns box mackeep flush -o json)" '{"records":6,"pairs":5}' "flush -o json"
 
 # --- a router that is swapped -------------------------------------------------------
 
-# The client does not know yet, and its frames would tell the old address.
+# The clients do not send meanwhile: they still use the old MAC, and would teach it.
 NEW_R=02:00:00:00:00:f9
 ok "before the swap: to the router" traffic
 must ip -n mk-rt link set lan address $NEW_R
@@ -145,7 +144,4 @@ refused 'kernel: Invalid argument: address is not of the family given' flush -6 
 refused 'kernel: Invalid argument: address is all zero' flush -a 0.0.0.0
 refused '"192.0.2.0/24": it is not a single address' flush -a 192.0.2.0/24
 
-tap_kill $proxy_pid
-topo_down
-module_gone
-done_testing
+net_done

@@ -12,7 +12,7 @@ root=$TMP/root
 build=${BUILD:-$top/build}
 KVER=${KVER:-$(uname -r)}
 
-# What is built already is installed: sources are read-only here.
+# Installs what is built already: in a guest the sources are read-only.
 run_make() # TARGET [VARIABLE...]
 {
 	make -s -C "$top" -o all "$@" BUILD="$build" KVER="$KVER" DESTDIR="$root"
@@ -59,7 +59,7 @@ if command -v systemd-analyze >/dev/null; then
 			grep mackeep@); echo "$said"; [ -z "$said" ]'
 fi
 
-# A file that was changed is the user's.
+# A file that was changed belongs to the user.
 echo "udp 443" >>"$root/etc/mackeep/br0.conf"
 ok "make install again" run_make install
 is "$(tail -n 1 "$root/etc/mackeep/br0.conf")" "udp 443" "it leaves a changed br0.conf"

@@ -77,8 +77,8 @@ ns box bash -c 'echo >/dev/udp/2001:db8:1::9/443' 2>/dev/null
 
 # --- the line -------------------------------------------------------------------
 
-# Without what changes by itself: the timeout, and who holds the entry just now,
-# which its packet does while it waits for a neighbour.
+# Without what changes by itself: the timeout, and the number of users. A packet
+# that waits for a neighbour is one.
 untimed()
 {
 	sed 's/^\(.*[a-z]* *[0-9]\+\) [0-9]\+ /\1 T /; s/ use=[0-9]*//'
@@ -202,6 +202,4 @@ unlike "$(list)" "$esc" "and no colour in a pipe"
 
 must ns box iptables -t mangle -F
 must ns box ip6tables -t mangle -F
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep check: packets that left with the own MAC, and whatever takes away
-# the mark that frames are lifted by, with nft and with ebtables.
+# mackeep check: packets that left with the box's own MAC, and rules of nft and
+# ebtables that take away the mark by which frames are lifted.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- l1 192.0.2.80
 #     ..:c1                        box ..:b0,b1,b2
@@ -23,16 +23,13 @@ ghost()
 
 must topo_up
 must proxy_up
-must spawn_ready proxy-udp ns box udp proxy
-udp_pid=$spawned
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+udp_proxy_up
+kept_up
 must ip -n mk-box link set br0 type bridge group_fwd_mask 8
 topo_sysctl box net.netfilter.mackeep_neigh=0
 clean "set up by hand"
 
-# --- the own MAC: what the finding says makes that it is not seen again -----------
+# --- the own MAC: it is not seen any more after the finding's command ---------------
 
 must ghost
 look
@@ -88,8 +85,4 @@ look
 finds mark
 is "$(grep -c "tcp dport { 443 } .* udp dport { 443 } " "$TMP/found")" 1 "mark: what TPROXY takes"
 
-proxy_down
-tap_kill $udp_pid
-topo_down
-module_gone
-done_testing
+net_done

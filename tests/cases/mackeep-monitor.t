@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep monitor: events with MACs from a flow's begin to its end, and lost
-# ones are told. mackeep stat: the counters, their meanings, and rates.
+# mackeep monitor: events have MACs from a flow's beginning to its end, and lost
+# ones are reported. mackeep stat: the counters, their meanings, and rates.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
@@ -41,18 +41,15 @@ has() # NAME TYPE TEXT
 }
 
 must topo_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready proxy ns box udp proxy
-proxy_pid=$spawned
+echo_up srv
+udp_proxy_up
 like "$(ns box mackeep stat 2>&1)" "stat: counters: .*: No such file.*; run: modprobe mackeep" \
 	"no module: stat says so"
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
 # --- events -------------------------------------------------------------------------
 
-# As it is otherwise, entries made while nobody listens never report anything.
+# By default an entry that was made while nobody listened never reports anything.
 topo_sysctl box net.netfilter.nf_conntrack_events=1
 topo_box_remembers
 ok "a flow from before" ns c1 udp talk $S1
@@ -147,7 +144,4 @@ spawn rates ns box mackeep stat -w 0.2
 ok "stat -w: rates in text" busywait 10 grep -q '/s  ' "$TMP/rates.out"
 kill $spawned
 
-tap_kill $proxy_pid
-topo_down
-module_gone
-done_testing
+net_done

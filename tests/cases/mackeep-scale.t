@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mackeep list with many flows: it holds none of them. What it costs beside
-# conntrack -L is among what "make bench" measures.
+# mackeep list with many flows: it keeps none of them in memory. "make bench" compares
+# its cost with that of conntrack -L.
 #
 #  [ box: -j MACKEEP ]  <--- records --- ctinfo
 #
@@ -23,7 +23,7 @@ table() # MAX BUCKETS
 		echo $2 >/proc/sys/net/netfilter/nf_conntrack_buckets
 }
 
-# Works with so much address space
+# mackeep list works in so much address space.
 lists_in() # KILOBYTES
 {
 	(ulimit -v $1 && ns box mackeep list >/dev/null 2>"$TMP/count")
@@ -60,6 +60,4 @@ ns box conntrack -L >/dev/null 2>"$TMP/theirs"
 is "$(sed 's/^[^:]*: //' "$TMP/theirs" "$TMP/count" | sort -u)" \
 	"$flows flow entries have been shown." "conntrack -L lists the same"
 
-topo_down
-module_gone
-done_testing
+net_done

@@ -95,14 +95,10 @@ must ip -6 -n mk-box -batch - <<-LINES
 	route flush table 100
 	route del default dev br0
 LINES
-must spawn_ready serve ns l1 load serve
-must spawn_ready echo ns l1 udp echo
+web_up l1
+echo_up l1
 must proxy_up
-must spawn_ready echo6 ns l1 udp echo -6
-must spawn_ready proxy ns box udp proxy
-udp_pid=$spawned
-must spawn_ready proxy6 ns box udp proxy -6
-udp6_pid=$spawned
+udp_proxy_up
 
 # --- control ----------------------------------------------------------------------
 
@@ -161,9 +157,4 @@ ok "a request without tag passes by" ns c1 load get $L1
 is $(($(opens) - before)) 1 "and the proxy does not see it"
 ok "down" down
 
-tap_kill $udp_pid
-tap_kill $udp6_pid
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -15,7 +15,6 @@
 V6=1
 CONNS=20
 REQUESTS=200
-BULK=5000000
 
 # What the client does in each of the settings
 traffic()
@@ -49,45 +48,39 @@ kept()
 		-gt $BULK "$1: the capture has the whole download"
 }
 
-both() # FUNCTION
+today() # TITLE
 {
-	for family in 4 6; do
-		topo_family $family
-		[ "$1" = today ] || BULK=$((family == 4 ? 50000000 : 10000000))
-		"$1" "IPv$family"
-	done
-}
-
-today() # FAMILY
-{
-	traffic "$1, no module"
+	BULK=5000000
+	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $((REQUESTS + CONNS)) \
-		"$1, no module: the client sees the box's MAC instead of the router's"
+		"$1: the client sees the box's MAC instead of the router's"
 	wire_leg east $C1 $S1 $MAC_BR $MAC_R $((REQUESTS + CONNS)) \
-		"$1, no module: the router sees the box's MAC instead of the client's"
+		"$1: the router sees the box's MAC instead of the client's"
 }
 
-bare() # FAMILY
+bare() # TITLE
 {
-	traffic "$1, bare"
-	kept "$1, bare"
-	wire_clean "$1, bare"
+	BULK=$((family == 4 ? 50000000 : 10000000))
+	traffic "$1"
+	kept "$1"
+	wire_clean "$1"
 	for side in west east; do
 		wire_shape $side "way == \"from\" && type == \"$IP\"" >"$TMP/bare-$family-$side"
 	done
 }
 
-addressed() # FAMILY
+addressed() # TITLE
 {
 	# The router is in the table as if the box had talked to it before.
 	ns box ip neigh replace $GW lladdr $MAC_R dev br0 nud stale
-	traffic "$1, addressed"
-	kept "$1, addressed"
-	wire_clean "$1, addressed, $IP" "proto == \"tcp\""
+	BULK=$((family == 4 ? 50000000 : 10000000))
+	traffic "$1"
+	kept "$1"
+	wire_clean "$1" "proto == \"tcp\""
 	for side in west east; do
 		is "$(wire_shape $side 'way == "from" && proto == "tcp"')" \
 			"$(grep " $IP .* tcp " "$TMP/bare-$family-$side")" \
-			"$1, addressed: the same frames as without an address, $side"
+			"$1: the same frames as without an address, $side"
 	done
 }
 
@@ -97,30 +90,20 @@ must proxy_up
 
 # --- control ----------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
-both today
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
-
-module_needed
+today_up
+each_family today "no module"
+today_down
 
 # --- no address, no gateway, no ARP, no NDP -----------------------------------
 
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 is "$(ns box ip neigh show)" "" "bare: the box knows no neighbour before"
-both bare
+each_family bare "bare"
 is "$(ns box ip neigh show)" "" "bare: the box knows no neighbour after"
 
 # --- with address, routes and live ARP and NDP ----------------------------------
 
 topo_box_addressed
-both addressed
+each_family addressed "addressed"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

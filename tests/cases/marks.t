@@ -45,10 +45,8 @@ round() # TITLE UPSTREAM CLIENT
 must topo_up
 must servers_up
 must proxy_up
-topo_box_addressed
 
-topo_box_rules
-topo_box_broute
+today_up
 marks 0x10 0x20
 round "no module" plain plain
 topo_box_broute_off
@@ -83,12 +81,12 @@ topo_box_rules -j MACKEEP
 marks 0x10 0x20
 round "no mark asked for" kept kept
 
-# A flow that began under a rule keeps its marks to its end or the rule's.
+# A flow keeps the marks of the rule that it began under, as long as both are there.
 topo_box_rules -j MACKEEP --orig-mark 0x10/0xf0
 marks 0x10 0
 held_start flow c1 -w 50 $S1
 marks 0 0
-held_grows flow # what was on its way has gone
+held_grows flow # packets of before have left
 wire_both
 ok "a flow goes on" held_grows flow 11
 ok "and ends well" held_stop flow
@@ -97,7 +95,4 @@ wire_stop
 wire_leg east $C1 $S1 $MAC_BR $MAC_R 10 "its marks changed: upstream leg plain"
 wire_leg west $S1 $C1 $MAC_R $MAC_C1 10 "its marks changed: client leg kept"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

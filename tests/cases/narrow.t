@@ -3,8 +3,8 @@
 #
 # A rule that takes only what clients send (--dport), and a connection so long
 # idle that conntrack and the pair cache have both forgotten it. Then the server
-# speaks first: nothing of the proxy's may carry the box's MAC, and the
-# connection goes on. The test waits most of the time.
+# speaks first: no frame of the proxy may carry the box's MAC, and the connection
+# goes on. The test waits most of the time.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2             ..:f1
@@ -17,89 +17,63 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/parts.sh" || exit 1
 
-PART=200000
-
-declare -A pid
-servers=()
-
-download()
-{
-	spawn get$family ns c1 load get -p 2 -s $((2 * PART)) -t 120 $S1
-	pid[$family]=$spawned
-}
-
-# The first part is there, and nobody has anything on its way.
-idle()
-{
-	local name
-
-	[ "$(cat "$TMP"/get[46].out | grep -cx part)" -eq 2 ] || return
-	for name in srv box; do
-		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
-			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
-	done
-}
-
-# Neither has the connections any more.
+# Conntrack and the pair cache are empty.
 forgotten()
 {
 	[ -z "$(ns box conntrack -L -p tcp 2>/dev/null; ns box conntrack -f ipv6 -L -p tcp 2>/dev/null
 		! module_loaded || ns box mackeep pairs 2>/dev/null)" ]
 }
 
-# The server sends the second part. The command is what has to be done before.
-server_first() # TITLE [COMMAND...]
+# The server sends the second part, once all is forgotten.
+server_first() # TITLE
 {
-	local title=$1
-
-	shift
-	each_family download
-	must busywait 30 idle
-	"$@"
-	ok "$title: conntrack and the pair cache have forgotten the connections" \
+	parts_start 2
+	ok "$1: conntrack and the pair cache have forgotten the connections" \
 		busywait 60 forgotten
 	wire_both
-	kill -USR1 "${servers[@]}"
-	for family in 4 6; do
-		busywait 15 ended $family || given_up $family
-		ok "$title, IPv$family: the server's part comes, all bytes intact" wait ${pid[$family]}
-	done
-	topo_family 4
+	next_part
+	each_family comes "$1"
 	tcp_close srv
 	must busywait 30 tcp_idle box
 	wire_stop
 }
 
-# The box's connections first, as they are all open yet
-given_up() # FAMILY
+comes() # TITLE
 {
-	tcp_close box $proxy_pid
-	kill ${pid[$1]}
+	local pid=${part_pid[get$family]}
+
+	busywait 15 ended $pid || given_up $pid
+	ok "$1: the server's part comes, all bytes intact" wait $pid
 }
 
-ended() # FAMILY
+# The box's connections go first, while all of them are still open.
+given_up() # PID
 {
-	! kill -0 ${pid[$1]} 2>/dev/null
+	tcp_close box $proxy_pid
+	kill $1
+}
+
+ended() # PID
+{
+	! kill -0 $1 2>/dev/null
 }
 
 legs() # TITLE
 {
-	wire_leg west $S1 $C1 $MAC_R $MAC_C1 3 "$1, IPv$family: to the client"
-	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1, IPv$family: to the router"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 3 "$1: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1: to the router"
 }
 
-# The rule as "mackeep up" does not make it, but people do
+# A rule for one direction, as people write it; "mackeep up" makes another.
 narrow() # [-j MACKEEP [OPTION...]]
 {
 	topo_box_rules ${1:+-p tcp --dport 443 "$@"}
 }
 
 must topo_up
-for any in 0.0.0.0 ::; do
-	must spawn_ready load-$any ns srv load serve -b $any
-	servers+=("$spawned")
-done
+web_up srv
 must proxy_up
 must modprobe nf_conntrack
 topo_sysctl box net.netfilter.nf_conntrack_tcp_timeout_established=6 \
@@ -109,15 +83,18 @@ topo_sysctl box net.netfilter.nf_conntrack_tcp_timeout_established=6 \
 
 topo_box_addressed
 narrow
-# Somebody has to ask for conntrack.
+# The box tracks nothing until a rule uses conntrack.
 for tables in iptables ip6tables; do
 	must ns box $tables -t mangle -I PREROUTING -m conntrack --ctstate INVALID
 done
 topo_box_broute
 server_first "no module"
-each_family eval 'wire_leg east $C1 $S1 $MAC_BR $MAC_R 3 "no module, IPv$family: the router is answered, by the box"'
-topo_box_broute_off
-topo_box_unaddressed
+plain() # TITLE
+{
+	wire_leg east $C1 $S1 $MAC_BR $MAC_R 3 "$1: the router is answered, by the box"
+}
+each_family plain "no module"
+today_down
 
 module_needed
 must ns box sysctl -qw net.netfilter.mackeep_pair_timeout=16
@@ -135,7 +112,4 @@ server_first strict
 each_family legs strict
 wire_clean strict
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -6,9 +6,8 @@
 #
 #  [ box: br0, -j MACKEEP ]  <--- CTA_HELP_INFO --- ctinfo
 #
-# The kernel's ctnetlink does not pass on what a helper says to a record. So
-# where no errno comes back, the record has to stay as it was, and the refusal
-# has to be counted.
+# The kernel's ctnetlink does not return a helper's error. So where no errno comes
+# back, the record has to stay as it was, and the refusal has to be counted.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/record.sh" || exit 1
@@ -118,6 +117,4 @@ is "$(mackeep_stat box restored)" 6 "and none as taken"
 dmesg >"$TMP/dmesg"
 ok "the log says why" grep -q "MACKEEP: record from ctnetlink refused: " "$TMP/dmesg"
 
-topo_down
-module_gone
-done_testing
+net_done

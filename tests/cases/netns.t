@@ -62,10 +62,10 @@ bridge_hooked()
 
 must topo_up
 must servers_up
-must spawn_ready plain ns srv load serve 80
+web_up srv 80
 must proxy_up
 
-# iptables-nft asks for what the kernel has by way of nft's compat module.
+# iptables-nft needs nft's compat module to ask which targets there are.
 modprobe -q nft_compat
 nok "no module: the target is refused" without_autoload \
 	ns box iptables -t mangle -A PREROUTING -j MACKEEP
@@ -143,7 +143,4 @@ ns c1 iptables -t mangle -F
 is "$(output_hooked c1)" no "gone there as well, with the last rule"
 probe_off
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

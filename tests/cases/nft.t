@@ -21,11 +21,9 @@ opens()
 
 must topo_up
 must servers_up
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo6 ns srv udp echo -6
+echo_up srv
 must proxy_up
-must spawn_ready proxy ns box udp proxy
-must spawn_ready proxy6 ns box udp proxy -6
+udp_proxy_up
 module_needed
 
 topo_box_marks
@@ -63,18 +61,18 @@ nok "neither yes nor no is refused" \
 
 must ns box sysctl -qw net.netfilter.mackeep_hooks=1
 must ns box sysctl -qw net.netfilter.mackeep_hooks=1
-for family in 4 6; do
-	topo_family $family
+kept() # TITLE
+{
 	wire_both
-	ok "IPv$family: requests are answered" ns c1 load get -c 4 -n 20 $S1
-	ok "IPv$family: datagrams are answered" ns c1 udp talk -n 5 $S1
-	ok "IPv$family: the proxy comes to rest" proxy_quiet
+	ok "$1: requests are answered" ns c1 load get -c 4 -n 20 $S1
+	ok "$1: datagrams are answered" ns c1 udp talk -n 5 $S1
+	ok "$1: the proxy comes to rest" proxy_quiet
 	wire_stop
-	wire_leg west $S1 $C1 $MAC_R $MAC_C1 29 "IPv$family: to the client from the router's MAC"
-	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 29 "IPv$family: to the router from the client's MAC"
-	wire_clean "IPv$family"
-done
-topo_family 4
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 29 "$1: to the client from the router's MAC"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 29 "$1: to the router from the client's MAC"
+	wire_clean "$1"
+}
+each_family kept "on"
 is "$(($(opens) - before))" 8 "every connection went through the proxy"
 is "$(mackeep_stat box saved)" 10 "saved: once for each flow of the client"
 is "$(mackeep_stat box pair)" 10 "adopted: as many by pair"

@@ -7,9 +7,9 @@
 #             +-- west -- [ port0 br0 port1 ] -- east
 #  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73
 #
-# nginx cannot make its listening sockets transparent, so they are made for it.
-# Its answers to UDP come from the address that the client asked and the port it
-# listens on, which therefore is the server's.
+# nginx cannot make its listening sockets transparent: it inherits them. It answers
+# UDP from the address that the client asked, but from the port that it listens on,
+# so it has to listen on the server's port.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -47,7 +47,7 @@ nginx_up()
 	must spawn nginx ns box inherit tcp:$PROXY_PORT udp:443 tcp6:$PROXY_PORT udp6:443 -- \
 		nginx -c "$TMP/nginx.conf"
 	nginx_pid=$spawned
-	# Its sockets are there before it is; what comes first waits in them.
+	# It inherits the sockets: what comes before it is ready waits in them.
 	busywait 20 listening box $PROXY_PORT && return
 	diag "$(cat "$TMP/nginx.err")"
 	return 1
@@ -73,10 +73,8 @@ traffic() # TITLE
 
 must topo_up
 must servers_up
-for name in srv l1; do
-	must spawn_ready echo-$name ns $name udp echo
-	must spawn_ready echo6-$name ns $name udp echo -6
-done
+echo_up srv
+echo_up l1
 must nginx_up
 
 rules()
@@ -96,16 +94,13 @@ topo_box_broute
 topo_box_redirect udp
 today() # TITLE
 {
-	set -- "$1, IPv$family"
 	wire_both
 	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 $N "$1: $S1 to c1 from the box's MAC"
 	wire_leg east $C1 $S1 $MAC_BR $MAC_R $N "$1: c1 to $S1 from the box's MAC"
 }
 each_family today "no module"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
+today_down
 
 module_needed
 topo_box_marks
@@ -113,7 +108,6 @@ rules -j MACKEEP
 ns box conntrack -F 2>/dev/null
 kept() # TITLE
 {
-	set -- "$1, IPv$family"
 	wire_both
 	traffic "$1"
 	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1: $S1 to c1"
@@ -127,6 +121,4 @@ kept() # TITLE
 each_family kept "kept"
 
 tap_kill $nginx_pid
-topo_down
-module_gone
-done_testing
+net_done

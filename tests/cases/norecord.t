@@ -36,7 +36,7 @@ kept() # TITLE CLIENT MAC SERVER MAC MINIMUM
 	wire_leg east $2 $4 $3 $5 $6 "$1: $2 to $4"
 }
 
-# What conntrack shall do with the frames and with the proxy's own packets
+# Rules for conntrack, for the frames and for the proxy's own packets
 raw() # RULE...
 {
 	must ns box iptables-restore <<-RULES
@@ -59,18 +59,15 @@ requests() # TITLE SERVER
 must topo_up
 must servers_up
 must proxy_up
-must spawn_ready echo-srv ns srv udp echo
-must spawn_ready echo-l1 ns l1 udp echo
-must spawn_ready proxy ns box udp proxy $PROXY_PORT
-udp_proxy=$spawned
+echo_up srv
+echo_up l1
+udp_proxy_up
 
 # --- control: a flow without the module -------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-# Somebody has to ask for conntrack, or the flow has no entry to be late in.
+today_up
+# A rule has to use conntrack, or the flow has no entry that could be late.
 must ns box iptables -t mangle -I PREROUTING -m conntrack --ctstate INVALID
-topo_box_broute
 wire_both
 must held_start old c1 -w 50 $S1
 wire_stop
@@ -81,7 +78,7 @@ module_needed
 
 # --- alive before the module and the rule -----------------------------------------
 
-# Marked first: no frame of the flow may pass by the box.
+# Marked first: no frame of the flow may be bridged past the proxy.
 topo_box_marks
 topo_box_rules -j MACKEEP
 topo_box_broute_off
@@ -117,7 +114,7 @@ is "$up" "1 0 1 0" "helper: counted in norecord and helper"
 
 raw "-p tcp -j CT --notrack" "-p udp -j CT --notrack"
 ns box conntrack -F 2>/dev/null
-# A server that no tracked flow has named: these frames have to teach its MAC.
+# No tracked flow has had this server: these frames have to teach its MAC.
 requests "untracked" $L1
 kept "untracked, TCP" $C1 $MAC_C1 $L1 $MAC_L1 $((2 * N))
 kept "untracked, UDP" $C2 $MAC_C2 $L1 $MAC_L1 $N
@@ -127,8 +124,4 @@ is "$(ns box conntrack -L 2>/dev/null | grep -c dport=443)" 0 \
 counted
 is "$up" "1 0 0 1" "untracked: counted in norecord and untracked"
 
-tap_kill $udp_proxy
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

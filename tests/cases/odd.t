@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Ways for a frame to a bridge that are not the usual one: a bridge that hears
-# everything, ports that tc feeds and empties, two bridges joined in one
+# Unusual ways of frames to a bridge: a bridge in promiscuous mode, a port that is
+# mirrored, a port that tc connects to the device, two bridges joined in one
 # namespace, and metadata of XDP in front of each frame.
 #
 #  c1 ..:c1 --+                                       +-- l1 192.0.2.80 ..:80
@@ -27,16 +27,17 @@ udp_in()
 		/^Udp:/ { print $col }' /proc/net/snmp
 }
 
+asks() # TITLE PORT
+{
+	ok "$1: TCP" ns c1 load get -t 10 -c 2 -n $N -s 30000 $S1 $2
+	ok "$1: on the own subnet" ns c2 load get -t 10 -o -n 3 $L1 $2
+	ok "$1: UDP" ns c1 udp talk -t 3 -n $N $S1 $2
+}
+
 traffic() # TITLE PORT
 {
 	wire_both
-	for family in 4 6; do
-		topo_family $family
-		ok "$1, IPv$family: TCP" ns c1 load get -t 10 -c 2 -n $N -s 30000 $S1 $2
-		ok "$1, IPv$family: on the own subnet" ns c2 load get -t 10 -o -n 3 $L1 $2
-		ok "$1, IPv$family: UDP" ns c1 udp talk -t 3 -n $N $S1 $2
-	done
-	topo_family 4
+	each_family asks "$1" $2
 	proxy_quiet
 	wire_stop
 }
@@ -48,15 +49,16 @@ kept() # TITLE
 	in=$(udp_in)
 	traffic "$1" 443
 	is "$(($(udp_in) - in))" $((2 * N)) "$1: each datagram comes up once"
-	for family in 4 6; do
-		topo_family $family
-		wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1, IPv$family: $S1 to c1"
-		wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "$1, IPv$family: c1 to $S1"
-		wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 3 "$1, IPv$family: $L1 to c2"
-		wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 3 "$1, IPv$family: c2 to $L1"
-	done
-	topo_family 4
+	each_family legs "$1"
 	wire_clean "$1" 'proto == "tcp" || proto == "udp"'
+}
+
+legs() # TITLE
+{
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 $((2 * N)) "$1: $S1 to c1"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R $((2 * N)) "$1: c1 to $S1"
+	wire_leg west $L1 $C2 $MAC_L1 $MAC_C2 3 "$1: $L1 to c2"
+	wire_leg east $C2 $L1 $MAC_C2 $MAC_L1 3 "$1: c2 to $L1"
 }
 
 bridged() # TITLE
@@ -75,7 +77,7 @@ promisc() # on|off
 	must topo_ip box <<<"link set br0 promisc $1"
 }
 
-# port0 is a wire to p0, which is in the bridge in its place.
+# tc makes a wire from port0 to p0, which is a port of the bridge in its place.
 tc_on()
 {
 	must topo_ip box <<-LINES
@@ -103,7 +105,7 @@ tc_off()
 	LINES
 }
 
-# Everything that comes in is copied to a port of its own, as for a monitor.
+# tc copies all that comes in to a device of its own, as for a monitor.
 mirror_on()
 {
 	must topo_ip box <<-LINES
@@ -189,34 +191,17 @@ each_way() # COMMAND TITLE
 	xdp_off
 }
 
-udp_proxy=()
 must topo_up
-must servers_up
-for any in 0.0.0.0 ::; do
-	must spawn_ready http-$any ns srv load serve -b $any 80
-	must spawn_ready http-l1-$any ns l1 load serve -b $any 80
-done
-must proxy_up
-for v6 in "" -6; do
-	must spawn_ready echo$v6 ns srv udp echo $v6
-	must spawn_ready other$v6 ns srv udp echo $v6 80
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
+services_up
 
 # --- control: each is a way for frames that are not proxied --------------------------------
 
 each_way bridged "no module"
 
 module_needed
-# Where frames come from outside: between the two bridges they are the proxy's.
+# Only where frames come from outside: between two bridges they are the proxy's.
 topo_box_marks "iifname { port0, port1, p0 } meta l4proto { tcp, udp } th dport 443"
 topo_box_rules -j MACKEEP
 each_way kept "module"
 
-tap_kill "${udp_proxy[0]}"
-tap_kill "${udp_proxy[1]}"
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -27,7 +27,7 @@ talk() # DESCRIPTION
 	wire_stop
 }
 
-# From an address that nothing was ever seen of
+# From an address that no frame came from
 ghost()
 {
 	ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
@@ -45,7 +45,7 @@ arrived() # BEFORE
 }
 
 must topo_up
-must spawn_ready echo ns l1 udp echo
+echo_up l1
 
 # --- control: without the module a foreign address shows the box's MAC --------------
 
@@ -57,10 +57,8 @@ ok "no module: it arrives" busywait 10 arrived "$before"
 wire_stop
 wire_leg east $GHOST $L1 $MAC_BR $MAC_L1 1 "no module: from the box's MAC"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
-must spawn_ready proxy ns box udp proxy
+kept_up
+udp_proxy_up
 
 # --- strict -------------------------------------------------------------------------
 
@@ -105,7 +103,7 @@ talk "keep dst"
 wire_leg west $L1 $C1 $MAC_BR $MAC_C1 5 "keep dst: to the client from the device's MAC"
 wire_leg east $C1 $L1 $MAC_BR $MAC_L1 5 "keep dst: to the server from the device's MAC"
 
-# The next hop's MAC is not the one the client used: the wire tells which it is.
+# The next hop gets another MAC than the client used: the wire shows which is taken.
 rule --keep src
 must ip -n mk-box neigh replace $C1 lladdr $MAC_C1 dev br0 nud permanent
 must ip -n mk-box neigh replace $L1 lladdr $NEW dev br0 nud permanent
@@ -135,7 +133,4 @@ talk "last"
 wire_leg west $L1 $C1 $MAC_L1 $NEW 5 "last: to the MAC that the client has now"
 wire_leg east $C1 $L1 $NEW $MAC_L1 5 "last: from the MAC that the client has now"
 
-topo_box_rules_off
-topo_down
-module_gone
-done_testing
+net_done

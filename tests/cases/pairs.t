@@ -66,9 +66,7 @@ must topo_up
 must servers_up
 must proxy_up
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 wire_both
 traffic "no module"
 own=$(wire_own 'proto == "tcp"')
@@ -76,12 +74,9 @@ all=$(($(wire_sum west 'way == "from" && proto == "tcp"') +
 	$(wire_sum east 'way == "from" && proto == "tcp"')))
 cmp_ok "$own" -gt 100 "no module: the box's own MAC is on the wire"
 is "$own" "$all" "no module: on every frame"
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 wire_both
 traffic "ports differ"
 kept "ports differ"
@@ -97,7 +92,4 @@ kept "same port"
 is "$(ns box conntrack -L -p tcp --dport 443 2>/dev/null | grep -c helper=mackeep)" 16 \
 	"same port: an entry for each session, not for each leg"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

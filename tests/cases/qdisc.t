@@ -92,7 +92,7 @@ datagram()
 
 round() # TITLE
 {
-	local before t="$1, IPv$family"
+	local before t=$1
 
 	# --- a program that asks to slow down, and loses nothing
 	ok "$t: nothing has slowed TCP down" untold_start -s 20000 -w 20 $S1
@@ -147,22 +147,13 @@ must topo_ip box <<-LINES
 	neigh replace 2001:db8:1::80 lladdr $MAC_L1 dev br0 nud permanent
 LINES
 
-topo_box_addressed
+today_up
 way="via 192.0.2.1" way6="via 2001:db8:1::1"
-topo_box_rules
-topo_box_broute
 each_family round "no module"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 way='' way6=''
 each_family round "module"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

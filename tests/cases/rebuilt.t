@@ -16,17 +16,14 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/parts.sh" || exit 1
 
 BULK=40000000
-PART=200000
 
-declare -A pid
-servers=()
-
-start() # PARTS BYTES
+bulk_start()
 {
-	spawn get$family ns c1 load get -p $1 -s $2 -t 40 $S1
-	pid[$family]=$spawned
+	spawn get$family ns c1 load get -s $BULK -t 40 $S1
+	part_pid[get$family]=$spawned
 }
 
 # Bytes that came to c1 until now
@@ -40,19 +37,7 @@ arrived_past() # BYTES
 	[ "$(arrived)" -ge "$1" ]
 }
 
-# The first parts are there, and nobody has anything on its way.
-idle()
-{
-	local name
-
-	[ "$(cat "$TMP"/get[46].out | grep -cx part)" -eq 2 ] || return
-	for name in srv box; do
-		ns $name awk 'FNR > 1 && $4 == "01" && $5 != "00000000:00000000" { n++ }
-			END { exit !!n }' /proc/net/tcp /proc/net/tcp6 || return
-	done
-}
-
-# New number, all else as it was; routes went with the old one.
+# The new bridge has another number. The routes went with the old one.
 rebuild()
 {
 	must ip -n mk-box link del br0
@@ -70,27 +55,29 @@ rebuild_addressed()
 	topo_box_addressed
 }
 
+all_came() # TITLE
+{
+	ok "$1: it goes on, and all bytes are intact" wait ${part_pid[get$family]}
+}
+
 finish() # TITLE
 {
-	for family in 4 6; do
-		ok "$1, IPv$family: it goes on, and all bytes are intact" wait ${pid[$family]}
-	done
-	topo_family 4
-	# What came to nothing
+	each_family all_came "$1"
+	# Connections that failed
 	tcp_close box $proxy_pid
 	tcp_close srv
 	must busywait 30 tcp_idle box
 	wire_stop
 }
 
-# The wires are watched from before it is deleted.
+# The captures begin before the bridge is deleted.
 transfer() # TITLE REBUILD
 {
 	local from
 
 	wire_both
 	from=$(arrived)
-	each_family start 1 $BULK
+	each_family bulk_start
 	ok "$1: transfers are at work" busywait 30 arrived_past $((from + BULK / 4))
 	$2
 	nok "$1: and were not through when it was there again" arrived_past $((from + 2 * BULK))
@@ -100,43 +87,45 @@ transfer() # TITLE REBUILD
 # The server speaks first.
 sleeping() # TITLE REBUILD
 {
-	each_family start 2 $((2 * PART))
-	must busywait 30 idle
+	parts_start 2
 	wire_both
 	$2
-	kill -USR1 "${servers[@]}"
+	next_part
 	finish "$1"
 }
 
 legs() # TITLE
 {
-	wire_leg west $S1 $C1 $MAC_R $MAC_C1 3 "$1, IPv$family: to the client"
-	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1, IPv$family: to the router"
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 3 "$1: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 3 "$1: to the router"
+}
+
+fresh() # TITLE
+{
+	ok "$1: a new connection" ns c1 load get $S1
 }
 
 kept() # TITLE
 {
-	each_family eval 'ok "'"$1"', IPv$family: a new connection" ns c1 load get $S1'
+	each_family fresh "$1"
 	each_family legs "$1"
 	wire_clean "$1"
 }
 
 must topo_up
-for any in 0.0.0.0 ::; do
-	must spawn_ready load-$any ns srv load serve -b $any
-	servers+=("$spawned")
-done
+web_up srv
 must proxy_up
 
 # --- control ----------------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 transfer "no module" rebuild_addressed
-each_family eval 'wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "no module, IPv$family: the client is answered, by the box"'
-topo_box_broute_off
-topo_box_unaddressed
+plain() # TITLE
+{
+	wire_leg west $S1 $C1 $MAC_BR $MAC_C1 3 "$1: the client is answered, by the box"
+}
+each_family plain "no module"
+today_down
 
 module_needed
 topo_box_marks
@@ -152,7 +141,4 @@ for strict in "" --strict; do
 	kept "$title, transfer"
 done
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -7,8 +7,8 @@
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1, later ..:c9                                  ..:f1, later ..:f9
 #
-# Who moves says so with a gratuitous ARP reply and an unsolicited neighbour
-# advertisement, as a router does that takes over.
+# A station that moves announces it by a gratuitous ARP reply and an unsolicited
+# neighbour advertisement, as a router does that takes over.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -41,8 +41,8 @@ client_moves() # MAC
 	must ip -n mk-c1 link set eth0 address $1
 }
 
-# The last frame of the one sort was no more than SECONDS after the first of
-# the other; there were both.
+# The last frame for which OLD holds came no more than SECONDS after the first for
+# which NEW holds. There were frames of both.
 until_shown() # NAME OLD NEW SECONDS DESCRIPTION
 {
 	local old new
@@ -126,15 +126,13 @@ must topo_ip rt <<-LINES
 	link add link lan name vrrp address $MAC_V type macvlan mode private
 	link set vrrp up
 LINES
-# It has no address, and who asks for the router's gets one answer.
+# It has no address: an ARP request for the router's gets one answer.
 topo_sysctl rt net.ipv4.conf.vrrp.arp_ignore=1
 client_pinned replace
 
 # --- control ----------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 wire_both
 ok "no module: a request" ns c1 load get $S1
 proxy_quiet
@@ -143,16 +141,13 @@ wire_leg west $S1 $C1 $MAC_BR $MAC_C1 4 \
 	"no module: the client is answered by the box's MAC, not the virtual one"
 wire_leg east $C1 $S1 $MAC_BR $MAC_R 4 \
 	"no module: and the router gets the box's, not the client's"
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
 # --- a router with a virtual MAC -----------------------------------------------------
 
-# What the server sends once the proxy has left is bridged as it is.
+# What the server sends to a socket that is closed is bridged as it is.
 wire_both -q 0
 ok "virtual: a connection is at work, another router takes over" \
 	held_start virtual c1 -s 1000000 -t 20 $S1
@@ -181,8 +176,8 @@ moving IPv6 $BULK $S6 $C6
 
 # --- while nothing is sent ---------------------------------------------------------------
 
-# Long enough for both to move between two requests, as a rule: if a request came
-# first, the next but one is the one to judge.
+# Between two requests there is time for both to move. If one came first all the
+# same, the next but one is judged.
 pause=$((2000 * ${MACKEEP_PATIENCE:-1}))
 wire_both
 spawn held-v4 ns c1 load get -l -w $pause $S1
@@ -216,12 +211,9 @@ old=$(wire_time west last "way == \"from\" && saddr == \"$S1\" && dst == \"$MAC_
 new=$(wire_time west first "way == \"to\" && daddr == \"$S1\" && src == \"$MAC_C1\"")
 ok "--refresh first: answers go on to the dead MAC ($old, $new)" \
 	awk -v old="$old" -v new="$new" 'BEGIN { exit !(new != "" && old > new + 1) }'
-# Or the box's sockets would go on trying for minutes.
+# Otherwise the box's sockets would retry for minutes.
 topo_box_rules -j MACKEEP
 tap_kill $spawned
 ok "followed again, it comes to rest" proxy_quiet
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A proxy that keeps the client's port as well: both legs of a session are one
-# conntrack entry, which follows the sequence numbers of one leg at a time. Those
-# of the other are INVALID if they happen to be the higher ones, so it takes
-# some sessions to see it. With the README's recipe none are.
+# conntrack entry, which follows the sequence numbers of one leg at a time. Segments
+# of the other leg are INVALID if their numbers happen to be higher, so it takes some
+# sessions to see it. With the README's recipe none are.
 #
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt --- srv
 #     ..:c1                        ..:b0,b1,b2                 ..:f1
@@ -40,9 +40,7 @@ must proxy_up tcp client
 
 # --- control: no module, no recipe -----------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 drop_invalid
 wire_both
 ns c1 load get -i -o -n $SESSIONS -t 2 $S1 >"$TMP/control" 2>&1
@@ -52,7 +50,7 @@ note "$(cat "$TMP/control")"
 cmp_ok "$(wire_own 'proto == "tcp"')" -gt 0 "no module: the box's own MAC is on the wire"
 topo_box_broute_off
 topo_box_rules_off
-# What got stuck would go on trying.
+# Connections that are stuck would keep retrying.
 for name in box c1 srv; do
 	must ns $name sysctl -qw net.ipv4.tcp_orphan_retries=1
 done
@@ -61,9 +59,7 @@ tcp_close c1
 tcp_close srv
 topo_box_unaddressed
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 drop_invalid
 isnt "$RECIPE" "" "README gives a recipe"
 topo_sysctl box $RECIPE
@@ -83,7 +79,4 @@ for leg in "west $S1 $C1 $MAC_R $MAC_C1" "east $C1 $S1 $MAC_C1 $MAC_R"; do
 done
 wire_clean "recipe"
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Packets that are larger than what they leave by: super-packets of TCP where
+# Packets that are larger than the MTU: super-packets of TCP where
 # the device segments and where it cannot, a route with a smaller MTU,
 # datagrams that must not be fragmented. IPv4 and IPv6.
 #
@@ -16,14 +16,6 @@ tools udp
 V6=1
 BYTES=500000
 HEAD=14
-
-both() # FUNCTION TITLE [ARG...]
-{
-	for family in 4 6; do
-		topo_family $family
-		"$1" "$2, IPv$family" "${@:3}"
-	done
-}
 
 transfer() # TITLE
 {
@@ -41,7 +33,7 @@ kept() # TITLE
 	wire_clean "$1"
 }
 
-# No frame is longer than that on the wire.
+# No frame on the wire is longer than BYTES.
 fit() # TITLE BYTES
 {
 	kept "$1"
@@ -85,27 +77,22 @@ must topo_up
 must servers_up
 must proxy_up
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
-both today "no module"
-topo_box_broute_off
-topo_box_unaddressed
+today_up
+each_family today "no module"
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 
-both super "super-packets"
+each_family super "super-packets"
 
 route_mtu 1300
-both kept "a route of MTU 1300"
+each_family kept "a route of MTU 1300"
 route_mtu ""
 
 no_offloads
-both fit "no offloads" $((1500 + HEAD))
+each_family fit "no offloads" $((1500 + HEAD))
 route_mtu 1300
-both fit "no offloads, a route of MTU 1300" $((1300 + HEAD))
+each_family fit "no offloads, a route of MTU 1300" $((1300 + HEAD))
 
 # --- the route's MTU becomes smaller under live flows -----------------------------
 
@@ -115,7 +102,7 @@ changed() # TITLE
 	ok "$1: a download that goes on" held_start c1 c1 -s 100000 -u 100000 $S1
 	route_mtu 1300
 	ok "$1: and on, over a smaller route" held_grows c1
-	# What the server sends once the proxy has left is bridged as it is.
+	# What the server sends to a socket that is closed is bridged as it is.
 	wire_both -q 0
 	held_grows c1
 	wire_stop
@@ -124,7 +111,7 @@ changed() # TITLE
 	cmp_ok "$(wire_longest east tcp)" -le $((1300 + HEAD)) "$1: small frames to the server"
 }
 
-both changed "a route that becomes smaller"
+each_family changed "a route that becomes smaller"
 route_mtu ""
 proxy_quiet
 proxy_down
@@ -167,8 +154,6 @@ df() # TITLE
 }
 
 must ip -n mk-rt link set wan mtu 1400
-both df "do not fragment"
+each_family df "do not fragment"
 
-topo_down
-module_gone
-done_testing
+net_done

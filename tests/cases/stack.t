@@ -23,7 +23,7 @@ nft_egress()
 	printf '%s\n' 5.16 "$(uname -r)" | sort -CV
 }
 
-# What looks at br0's way out, by source MAC
+# Counters at br0's egress, by source MAC
 watch_egress()
 {
 	nft_egress && must ns box nft -f - <<-RULES
@@ -66,7 +66,7 @@ tc_saw()
 
 proxy_start()
 {
-	# The sockets' group is that of who opens them.
+	# A socket belongs to the control group of the process that opens it.
 	must spawn_ready proxy sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh $GROUP \
 		nsenter --net=/run/netns/mk-box -- udp proxy $PROXY_PORT
 	udp_proxy=$spawned
@@ -107,14 +107,12 @@ traffic() # TITLE
 mkdir $GROUP || skip_all "no control groups"
 defer rmdir $GROUP
 must topo_up
-must spawn_ready echo ns srv udp echo
+echo_up srv
 proxy_start
 
 # --- control --------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_redirect udp
+today_up udp
 watch_egress
 egress_start count
 traffic "no module"
@@ -125,12 +123,9 @@ is "$(socket_saw to $MAC_BR) $(socket_saw to $MAC_R)" "$((2 * N)) 0" \
 is "$(egress_saw)" "packets $frames bytes $((bytes - 14 * frames))" \
 	"no module: the control group's program sees each packet"
 watch_off
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 topo_sysctl box net.netfilter.nf_conntrack_acct=1 net.netfilter.nf_conntrack_timestamp=1
 topo_box_remembers
 ns box conntrack -F 2>/dev/null
@@ -193,6 +188,4 @@ if nft_egress; then
 fi
 
 tap_kill $udp_proxy
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A frame for no socket of the box makes others like it pass for a moment. Only
-# like it: a frame for a socket, whose addresses differ from that in one bit, or
-# in a bit here and a bit there, is lifted in that very moment. By what hash the
-# module tells them apart is drawn when it is loaded, so it is loaded often.
+# After a frame that is for no socket of the box, frames of the same flow pass for a
+# moment without a lookup. No others: a frame for a socket is lifted in that very
+# moment, also if its addresses differ in one bit only, or in a few. The module
+# tells flows apart by a hash with a random key, so the test loads it often.
 #
 #   west -- w0 [ port0 br0 port1 ] e0 -- frame send: one for nobody, one for a
 #                   sockets                          socket, and so on
@@ -20,8 +20,8 @@ tools frame
 LOADS=16
 PORT=47001
 
-# An address with bits turned over: IPv4 by its last byte, IPv6 by the last ones
-# of its two words
+# An address with bits flipped: of IPv4 in the last byte, of IPv6 in the last bytes
+# of two words
 turn4() # PREFIX BYTE BITS
 {
 	echo "$1$(($2 ^ $3))"
@@ -153,6 +153,4 @@ is "$(passed "!$nobody")" 0 "$LOADS loads: none for a socket passes" ||
 	diag "$(awk '$1 == "from" { print $6, $7, $11 }' "$TMP/west" | sort -k3nr | head -n 30)"
 
 tap_kill $sockets
-topo_down
-module_gone
-done_testing
+net_done

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Taking it away under load: rules deleted and replaced, entries flushed, the
-# module unloaded, the namespace destroyed, each with flows alive and traffic
-# running. Nothing breaks that need not, nothing is left behind.
+# Removal under load: rules are deleted and replaced, entries flushed, the module
+# unloaded, the namespace destroyed, each with flows alive and traffic running. No
+# more breaks than has to, and nothing is left behind.
 #
 #  c1 ..:c1 --+
 #             +-- west -- [ port0 br0 port1 ] -- east -- rt ..:f1 -- srv .73
 #  c2 ..:c2 --+               ..:b0
 #   load without end                                      answers
 #
-# The kernel log is judged by who runs this. The control, what happens to flows
-# when the module is away, is part of each: no frame of theirs is lifted then.
+# The suite judges the kernel's log. The control is part of each: while the module
+# is away, no frame is lifted.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools ctinfo
@@ -28,16 +28,16 @@ load_on()
 	held_start many c2 -o -c 4 -w 20 -s 100 -t 5 $S1
 }
 
-# What failed while there were no rules, failed. Both ends may not know that
-# the other has gone, and would ask for minutes: the sockets are closed, and those
-# without a process go when they have asked a few times.
+# Requests may have failed while there were no rules. An end that does not know that
+# the other has gone would retry for minutes: so the sockets are closed. Those without
+# a process go after a few retries.
 load_off()
 {
 	held_stop few >/dev/null
 	held_stop many >/dev/null
 	tcp_close box $proxy_pid
 	proxy_quiet
-	# The stack may still be asking for somebody's MAC.
+	# The stack may still be resolving a neighbour.
 	ns box ip neigh flush dev br0 nud all
 }
 
@@ -53,7 +53,7 @@ works() # TITLE
 	wire_clean "$1"
 }
 
-# Done by what is under test, with nothing lost and no MAC shown meanwhile
+# Runs COMMAND under load. No request is lost, and no frame has a MAC of the box.
 unharmed() # TITLE COMMAND...
 {
 	local title=$1

@@ -11,7 +11,7 @@
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
-# From here on it is about the one box, or the other: 00 or 03.
+# What follows is about this box: 00 or 03.
 box() # NUMBER
 {
 	local mac host
@@ -43,20 +43,6 @@ up()
 	echo $proxy_pid >"$TMP/proxy$which"
 }
 
-addressed()
-{
-	topo_box_addressed
-	topo_box_rules
-	topo_box_broute
-}
-
-unaddressed()
-{
-	topo_box_broute_off
-	topo_box_rules_off
-	topo_box_unaddressed
-}
-
 intercept()
 {
 	topo_box_marks
@@ -79,39 +65,35 @@ foreign()
 	done | xargs
 }
 
-# In both families
+flows_start() # TITLE
+{
+	ok "$1: requests without end" held_start $which-$family c1 -w 20 -b $C1 $S1
+}
+
+flows_go() # TITLE
+{
+	ok "$1: they go on" held_grows $which-$family
+}
+
+flows_stop() # TITLE
+{
+	ok "$1: none failed" held_stop $which-$family
+}
+
 flows() # start|go|stop
 {
-	local family
+	each_family flows_$1 "box $which"
+}
 
-	for family in 4 6; do
-		topo_family $family
-		case $1 in
-		start)
-			ok "box $which, IPv$family: requests without end" \
-				held_start $which-$family c1 -w 20 -b $C1 $S1
-			;;
-		go)
-			ok "box $which, IPv$family: they go on" held_grows $which-$family
-			;;
-		stop)
-			ok "box $which, IPv$family: none failed" held_stop $which-$family
-			;;
-		esac
-	done
-	topo_family 4
+legs() # TITLE
+{
+	wire_leg west$which $S1 $C1 $MAC_R $MAC_C1 10 "$1: to the client"
+	wire_leg east$which $C1 $S1 $MAC_C1 $MAC_R 10 "$1: to the router"
 }
 
 judged()
 {
-	local family
-
-	for family in 4 6; do
-		topo_family $family
-		wire_leg west$which $S1 $C1 $MAC_R $MAC_C1 10 "box $which, IPv$family: to the client"
-		wire_leg east$which $C1 $S1 $MAC_C1 $MAC_R 10 "box $which, IPv$family: to the router"
-	done
-	topo_family 4
+	each_family legs "box $which"
 	is "$(foreign)" "0 0" "box $which: nothing of the other on its wires"
 	is "$(ns box conntrack -L 2>/dev/null | grep -c helper=mackeep)" \
 		"$(ns box conntrack -L 2>/dev/null | grep -c dport=443)" \
@@ -133,9 +115,9 @@ today()
 }
 
 each up
-each addressed
+each today_up
 each today
-each unaddressed
+each today_down
 
 module_needed
 each intercept
@@ -161,7 +143,5 @@ proxy_quiet
 wire_stop
 judged
 
-tap_kill "$(<"$TMP/proxy00")"
-topo_down
-module_gone
-done_testing
+proxy_pid=$(<"$TMP/proxy00")
+net_done

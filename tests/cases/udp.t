@@ -42,14 +42,6 @@ kept() # TITLE
 	wire_clean "$1"
 }
 
-both() # FUNCTION [WORDS]
-{
-	for family in 4 6; do
-		topo_family $family
-		"$1" "IPv$family${2:+, $2}"
-	done
-}
-
 today() # TITLE
 {
 	traffic "$1"
@@ -81,45 +73,25 @@ sizes() # TITLE
 	wire_clean "$1"
 }
 
-proxy_start() # [OPTION]
-{
-	must spawn_ready proxy ns box udp proxy "$@" $PROXY_PORT
-	proxy=$spawned
-	must spawn_ready proxy6 ns box udp proxy -6 "$@" $PROXY_PORT
-	proxy6=$spawned
-}
-
 must topo_up
-for name in srv l1; do
-	must spawn_ready echo-$name ns $name udp echo
-	must spawn_ready echo6-$name ns $name udp echo -6
-done
-proxy_start
+echo_up srv
+echo_up l1
+udp_proxy_up
 
 # Today's way sends UDP to the box by MAC as well.
-topo_box_addressed
-topo_box_rules
-topo_box_redirect udp
-both today "no module"
-topo_box_broute_off
-topo_box_unaddressed
+today_up udp
+each_family today "no module"
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
-both module "ports differ"
-both sizes
+kept_up
+each_family module "ports differ"
+each_family sizes "sizes"
 cmp_ok "$(mackeep_stat box lifted_frag)" -ge $((2 * 2 * N)) \
 	"fragments without a port followed the first one off the bridge"
 
-tap_kill $proxy
-tap_kill $proxy6
-proxy_start -p
+udp_proxy_down
+udp_proxy_up -p
 ns box conntrack -F 2>/dev/null
-both module "same port"
+each_family module "same port"
 
-tap_kill $proxy
-tap_kill $proxy6
-topo_down
-module_gone
-done_testing
+net_done

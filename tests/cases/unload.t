@@ -3,8 +3,8 @@
 #
 # modprobe -r takes MACKEEP's module and leaves the bridges: kmod/mackeep.conf.
 #
-# Control: without that file it goes on to the bridge's module, and they are gone;
-# not where the bridge is built in, as in the kernel of "make check-debug".
+# Control: without that file the bridge's module goes as well, and all bridges with
+# it. A bridge that is built in stays, as in the kernel of "make check-debug".
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

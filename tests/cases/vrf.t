@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# --strict on a bridge in a VRF: the box's own packets leave, those in another's
-# name do not. Whose an address is, the VRF's table knows.
+# --strict on a bridge in a VRF: packets from the box's own addresses leave, those
+# from other addresses do not. The box's own are those in the VRF's table.
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- l1 192.0.2.80
 #     ..:c1                       vrf0: br0 192.0.2.5                 ..:80
 #
-# That local addresses of a VRF are not in table local has misled others: FRR
-# pull request 8741, sonic-swss pull request 1557.
+# Seen by others: local addresses of a VRF are not in table local (FRR pull request
+# 8741, sonic-swss pull request 1557).
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -25,7 +25,7 @@ box_address()
 
 own() # TITLE
 {
-	local t="$1, IPv$family"
+	local t=$1
 
 	box_address
 	wire_both
@@ -41,7 +41,7 @@ own() # TITLE
 
 foreign() # TITLE COUNT
 {
-	local t="$1, IPv$family"
+	local t=$1
 
 	box_address
 	wire_both
@@ -85,6 +85,4 @@ each_family foreign "strict" 0
 is "$(mackeep_stat box strict)" 2 "strict: those are, and counted"
 
 topo_box_rules_off
-topo_down
-module_gone
-done_testing
+net_done

@@ -28,7 +28,7 @@ finds_not() # ID...
 	done
 }
 
-# What the findings say; for the proxy, which is no command, start_proxy
+# Does what the findings say. For the proxy that is no command, but start_proxy.
 mend()
 {
 	local line proxy=

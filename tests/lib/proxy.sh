@@ -21,7 +21,7 @@ module_unload()
 	! module_loaded || busywait 10 rmmod $MODULE 2>"$TMP/modprobe"
 }
 
-# Unloads what else needs the bridge's module, and would hold it.
+# Unloads the other modules that hold the bridge's.
 bridge_unheld()
 {
 	local holder
@@ -33,7 +33,7 @@ bridge_unheld()
 	done
 }
 
-# What names the target or the helper loads the module; not so under this.
+# Naming the target or the helper loads the module. This runs a command without.
 without_autoload() # COMMAND...
 {
 	local modprobe rc
@@ -55,14 +55,34 @@ module_needed()
 	done_testing
 }
 
-# At the end of a test: nothing holds it. Namespaces take a while to go.
+# At the end of a test nothing holds the module. Namespaces take a while to go.
 module_gone()
 {
 	ok "the module can be unloaded" busywait 20 modprobe -qr $MODULE
 }
 
-# What is left in the box's flows when the module has gone: no record. Linux 7
-# lets them keep a helper's name, as long as they live; others take it off.
+# The control is done. From here on the module takes the frames of the bridge for
+# port 443, and keeps their flows.
+kept_up() # [OPTION of the rule...]
+{
+	module_needed
+	topo_box_marks
+	topo_box_rules -j MACKEEP "$@"
+}
+
+# The end of a test. A proxy would hold the box's namespace, and its rules would
+# hold the module.
+net_done()
+{
+	[ -z "${proxy_pid-}" ] || proxy_down
+	udp_proxy_down
+	topo_down
+	module_gone
+	done_testing
+}
+
+# The box's flows have no record any more when the module has gone. On Linux 7 they
+# keep the helper's name to their end, on others not.
 records_gone() # TITLE
 {
 	local list
@@ -75,7 +95,8 @@ records_gone() # TITLE
 	fi
 }
 
-# Objects of a slab cache, none of them merely waiting in a processor's list
+# How many objects of a slab cache are in use, without those that a processor's
+# list only keeps
 slab() # NAME
 {
 	[ ! -e "/sys/kernel/slab/$1" ] || echo 1 >"/sys/kernel/slab/$1/shrink"
@@ -87,7 +108,7 @@ slab_back() # NAME COUNT
 	[ "$(slab "$1")" -le "$2" ]
 }
 
-# Of the namespace NAME, all CPUs together
+# A counter of a namespace, summed over all CPUs
 mackeep_stat() # NAMESPACE COUNTER
 {
 	ns "$1" awk -v name="$2" '
@@ -116,7 +137,7 @@ proxy_up() # [MODE [USESRC [INTERFACE...]]]
 		timeout connect 20s
 		timeout client 60s
 		timeout server 60s
-		# It would be a second after a test has closed its sockets.
+		# A retry would come a second after a test has closed its sockets.
 		retries 0
 	CFG
 	for dev; do
@@ -143,6 +164,29 @@ proxy_up() # [MODE [USESRC [INTERFACE...]]]
 proxy_down()
 {
 	tap_kill "$proxy_pid"
+	proxy_pid=
+}
+
+# A proxy for datagrams on the box; one for each family where there is IPv6
+udp_proxies=()
+udp_proxy_up() # [OPTION of udp proxy...]
+{
+	local v6
+
+	for v6 in "" ${V6:+-6}; do
+		must spawn_ready proxy$v6 ns box udp proxy $v6 "$@" $PROXY_PORT
+		udp_proxies+=("$spawned")
+	done
+}
+
+udp_proxy_down()
+{
+	local pid
+
+	for pid in "${udp_proxies[@]}"; do
+		tap_kill $pid
+	done
+	udp_proxies=()
 }
 
 listening() # NAMESPACE PORT
@@ -154,7 +198,7 @@ listening() # NAMESPACE PORT
 		{ [ -z "${V6-}" ] || ns "$1" grep -q ":$port 0\{32\}:0000 0A" /proc/net/tcp6; }
 }
 
-# Sockets that still have something to send, or wait for the other end
+# There are TCP sockets that still send, or wait for the other end.
 tcp_busy() # NAMESPACE
 {
 	# 06 TIME_WAIT, 0A LISTEN
@@ -167,9 +211,9 @@ tcp_idle() # NAMESPACE
 	! tcp_busy "$1"
 }
 
-# Closes connections, while who has them does nothing to them: Linux 5.10 keeps
-# for ever what no process has any more when it is closed so. That is left to
-# its timers.
+# Closes connections by ss -K, while their process PID is stopped. Linux 5.10 never
+# frees a connection that no process has any more when it is closed in this way:
+# those are left to their timers.
 tcp_close() # NAMESPACE [PID]
 {
 	[ $# -lt 2 ] || kill -STOP "$2"
@@ -192,21 +236,70 @@ box_opens() # Passive|Active
 		/^Tcp:/ { print $col }' /proc/net/snmp
 }
 
+# Servers of HTTP, of srv, l1 and l2 at port 443
 servers_up()
 {
 	local name
-	local -A pid
 
 	for name in srv l1 l2; do
-		spawn "load-$name" ns $name load serve
-		pid[load-$name]=$spawned
-		[ -n "${V6-}" ] || continue
-		spawn "load6-$name" ns $name load serve -b ::
-		pid[load6-$name]=$spawned
+		web_start $name
 	done
-	for name in "${!pid[@]}"; do
-		must ready "$name" "${pid[$name]}"
+	must web_ready
+}
+
+# One more, in NAMESPACE
+web_up() # NAMESPACE [PORT]
+{
+	web_start "$@"
+	must web_ready
+}
+
+web_pids=()
+web_wanted=()
+web_start() # NAMESPACE [PORT]
+{
+	local any name
+
+	for any in 0.0.0.0 ${V6:+::}; do
+		name=web-$1-${2-443}-$any
+		spawn $name ns $1 load serve -b $any ${2-443}
+		web_pids+=("$spawned")
+		web_wanted+=("$name $spawned")
 	done
+}
+
+web_ready()
+{
+	local server
+
+	for server in "${web_wanted[@]}"; do
+		ready $server || return
+	done
+	web_wanted=()
+}
+
+# What answers each datagram with itself, in NAMESPACE
+echo_pids=()
+echo_up() # NAMESPACE [PORT]
+{
+	local v6
+
+	for v6 in "" ${V6:+-6}; do
+		must spawn_ready echo-$1-${2-443}$v6 ns $1 udp echo $v6 ${2-443}
+		echo_pids+=("$spawned")
+	done
+}
+
+# All of these, and the proxies. Port 80 of srv and l1 is not proxied.
+services_up()
+{
+	servers_up
+	web_up srv 80
+	web_up l1 80
+	echo_up srv
+	echo_up srv 80
+	must proxy_up
+	udp_proxy_up
 }
 
 # --- flows that go on ---------------------------------------------------------
@@ -236,8 +329,8 @@ held_past() # NAME COUNT
 	[ "$(held_count "$1" "done")" -ge "$2" ]
 }
 
-# It still gets answers: COUNT (5) more, all but the first of them to questions
-# of after the call.
+# It still gets answers: COUNT (5) more. All but the first are to requests that it
+# made after the call.
 held_grows() # NAME [COUNT]
 {
 	busywait 20 held_past "$1" $(($(held_count "$1" "done") + ${2:-5}))

@@ -29,8 +29,8 @@ run() # CMD... in there without a network; its output stays in $TMP/log
 
 apt() { run apt-get -y "$@"; }
 
-# The module is for another release's users as well: built once. The rest
-# depends on libraries.
+# The package of the module is the same for all releases, and built here. The rest
+# depends on a release's libraries.
 build_debs()
 {
 	make -s deb DEB_ARGS=-A && mv build/deb/mackeep-dkms_*.deb "$debs/" &&

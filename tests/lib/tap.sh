@@ -13,7 +13,7 @@ tap_deferred=()
 
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/mackeep-test.XXXXXX") || exit 1
 
-# Run at the end, whatever the end is; the last one first.
+# Runs the command when the test ends, however it ends; the last one first.
 defer() # COMMAND [ARG...]
 {
 	tap_deferred+=("$(printf '%q ' "$@")")
@@ -110,7 +110,7 @@ cmp_ok() # A OP B DESCRIPTION
 	tap_report $? "$4" || { diag "not true: $1 $2 $3"; return 1; }
 }
 
-# The command says by its status; what it printed is shown if it failed.
+# The command succeeds. If it fails, its output is shown.
 ok() # DESCRIPTION COMMAND [ARG...]
 {
 	local what=$1 rc
@@ -159,7 +159,7 @@ done_testing()
 	exit $((tap_failed > 0))
 }
 
-# The end of what is no test and has no plan.
+# Ends a script that uses this file but is no test.
 leave() # STATUS
 {
 	tap_done=1
@@ -187,7 +187,7 @@ need() # PROGRAM...
 
 # --- time -----------------------------------------------------------------
 
-# A pause without a process; nothing ever arrives at this end.
+# sleep(1) without a process: nothing is ever written to this pipe.
 exec {tap_idle}<> <(:)
 pause() # SECONDS
 {
@@ -195,8 +195,8 @@ pause() # SECONDS
 	return 0
 }
 
-# Until the command succeeds; 1 when it still fails after SECONDS, or as many
-# times that as MACKEEP_PATIENCE says, for kernels that are slow.
+# Repeats the command until it succeeds. Returns 1 when it still fails after SECONDS,
+# which MACKEEP_PATIENCE multiplies for slow kernels.
 busywait() # SECONDS COMMAND [ARG...]
 {
 	local deadline=$((SECONDS + $1 * ${MACKEEP_PATIENCE:-1}))
@@ -218,7 +218,7 @@ spawn() # NAME COMMAND [ARG...]
 
 	shift
 	# A function would leave a shell between us and the program.
-	: >"$TMP/$name.out" # there for who waits for it
+	: >"$TMP/$name.out" # ready() reads it
 	[ "$1" != ns ] || set -- nsenter --net="/run/netns/$TOPO-$2" -- "${@:3}"
 	"$@" >"$TMP/$name.out" 2>"$TMP/$name.err" </dev/null &
 	spawned=$!
@@ -244,7 +244,7 @@ tap_ready() # NAME PID
 {
 	local line
 
-	# No program: starting one takes longer than all the rest.
+	# By the shell: starting a program takes longer than this.
 	while IFS= read -r line; do
 		[ "$line" != ready ] || return 0
 	done <"$TMP/$1.out"

@@ -43,12 +43,16 @@ topo_family() # FAMILY
 }
 topo_family 4
 
-# Once with the addresses of each; the command finds in $family which it is
-each_family() # COMMAND ARGS...
+# Runs COMMAND "TITLE, IPv4" ARG... with the addresses of IPv4, then the same with
+# IPv6. $family is 4 or 6.
+each_family() # COMMAND [TITLE [ARG...]]
 {
+	local command=$1 title=${2:+$2, }
+
+	shift $(($# < 2 ? 1 : 2))
 	for family in 4 6; do
 		topo_family $family
-		"$@"
+		"$command" "${title}IPv$family" "$@"
 	done
 	topo_family 4
 }
@@ -113,7 +117,7 @@ topo_up()
 	defer eval "TOPO=$TOPO topo_down"
 
 	must ip -batch - <<<"$(printf "netns add $TOPO-%s\n" $TOPO_NS)"
-	# Side by side: most of it is starting programs.
+	# In parallel: most of the time goes into starting programs.
 	for name in $TOPO_NS; do
 		mode=0 ports="32768 46999"
 		[[ $name != west && $name != box && $name != east ]] || mode=1
@@ -181,7 +185,8 @@ topo_forwards()
 	done
 }
 
-# Children that make a part of the topology each, and whether all could
+# Background jobs, each of which makes a part of the topology. topo_all waits for
+# them, and fails if one has failed.
 topo_pids=()
 
 topo_also()
@@ -301,8 +306,8 @@ topo_box_unaddressed()
 	LINES
 }
 
-# Its conntrack forgets no flow before a test has counted it, however slow the
-# kernel. Without the module there would be no such knobs.
+# Its conntrack forgets no flow before a test has counted it, even in a slow kernel.
+# The knobs are there once conntrack is loaded.
 topo_box_remembers()
 {
 	must modprobe nf_conntrack
@@ -310,7 +315,7 @@ topo_box_remembers()
 		net.netfilter.nf_conntrack_tcp_timeout_{fin_wait,close_wait,last_ack,time_wait,close}=600
 }
 
-# Which frames are for the box, by mark. lift_mark is the module's.
+# Marks the frames that are for the box, so that the module lifts them
 topo_box_marks() # [MATCH]
 {
 	local match=${1:-meta l4proto \{ tcp, udp \} th dport 443}
@@ -325,8 +330,8 @@ topo_box_marks() # [MATCH]
 	RULES
 }
 
-# Which frames are for the box, as people do it today: their h_dest becomes the
-# box's own MAC, on both sides.
+# Redirects the frames that are for the box, as people do it today: their h_dest
+# becomes the box's own MAC, on both sides.
 topo_box_broute()
 {
 	local rule="-A BROUTING -j redirect --redirect-target DROP" way
@@ -339,7 +344,7 @@ topo_box_broute()
 		[ $way != sport ] || return 0
 	done
 
-	# No ebtables in the kernel: nft can do the same by then
+	# A kernel without ebtables is new enough for nft to do the same.
 	must ns box nft -f - <<-RULES
 	table bridge broute {
 		map own {
@@ -358,7 +363,7 @@ topo_box_broute()
 	RULES
 }
 
-# Likewise, for frames of PROTOCOL, by the bridge: it learns who sent them.
+# Likewise for one protocol, in the bridge itself, which learns from the frames
 topo_box_redirect() # tcp|udp
 {
 	local redirect="ether daddr set $MAC_BR meta pkttype set host"
@@ -381,7 +386,7 @@ topo_box_redirect() # tcp|udp
 
 topo_box_broute_off()
 {
-	# The kernel asks a table without a rule, too.
+	# Frames pass a table even if it has no rule.
 	if [ -d /sys/module/ebtable_broute ]; then
 		ns box ebtables-legacy -t broute -F
 		modprobe -qr ebtable_broute
@@ -391,7 +396,27 @@ topo_box_broute_off()
 	return 0
 }
 
-# TPROXY, and what is given as the rule that comes before it.
+# The box as people run it today, for controls: with an address, and with frames
+# of TCP or of PROTOCOL that are redirected to its own MAC.
+today_up() # [tcp|udp, by the bridge's own rules]
+{
+	topo_box_addressed
+	topo_box_rules
+	if [ $# -gt 0 ]; then
+		topo_box_redirect $1
+	else
+		topo_box_broute
+	fi
+}
+
+today_down()
+{
+	topo_box_broute_off
+	topo_box_rules_off
+	topo_box_unaddressed
+}
+
+# The rules of TPROXY, with the one that is given before them
 topo_box_rules() # [-j MACKEEP [OPTION...]]
 {
 	local rule=$* family

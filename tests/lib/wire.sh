@@ -23,8 +23,8 @@ wire_both() # [wire OPTION...]
 	wire_start east east e0 "$@"
 }
 
-# Ends captures, all unless some are named, once their wires are quiet; a frame
-# lost is a failure.
+# Ends the captures, or those named, once their wires are quiet. The test fails if
+# a frame was lost.
 wire_stop() # [NAME...]
 {
 	local name rc=0
@@ -65,8 +65,8 @@ wire_has() # NAME CONDITION
 	[ -e "$TMP/$1" ] && [ "$(wire_sum "$1" "$2")" -gt 0 ]
 }
 
-# Whose MACs the box's frames of one leg carry: every one of them SOURCE and
-# DEST, and at least MINIMUM of them, the opening and the end among them.
+# The box's frames of one leg, from SADDR to DADDR: all of them carry SOURCE and
+# DEST, and there are at least MINIMUM.
 wire_leg() # NAME SADDR DADDR SOURCE DEST MINIMUM DESCRIPTION
 {
 	local good bad rc
@@ -83,7 +83,7 @@ wire_leg() # NAME SADDR DADDR SOURCE DEST MINIMUM DESCRIPTION
 	wire_show "$1"
 }
 
-# Frames the box sent with a MAC of its own, on either side, of any TYPE or one
+# Frames that the box sent with a MAC of its own, on either side
 wire_own() # [CONDITION]
 {
 	local west east
@@ -94,8 +94,8 @@ wire_own() # [CONDITION]
 	[ "$west" -ge 0 ] && [ "$east" -ge 0 ] && echo $((west + east))
 }
 
-# As a test: none of them, of the captures made with wire_both. Where the box
-# had an address its stack tells multicast routers (MLD), when it sees fit.
+# As a test: the captures of wire_both have no such frame. MLD reports do not count:
+# the stack sends them some time after the box got an IPv6 address.
 wire_clean() # TITLE [CONDITION]
 {
 	local own
@@ -135,7 +135,7 @@ wire_time() # NAME first|last CONDITION
 	END { if (n) print at }" "$TMP/$1"
 }
 
-# What the frames look like, without how many: two runs can be compared.
+# What the frames look like, without their number, so that two runs can be compared
 wire_shape() # NAME [CONDITION]
 {
 	awk "{
