@@ -26,27 +26,43 @@ must proxy_up
 udp_proxy_up
 module_needed
 
-topo_box_marks
-for table in ip ip6; do
-must ns box nft -f - <<-RULES
-table $table mackeep {
-	ct helper keep-tcp {
-		type "mackeep" protocol tcp
+# All that nftables has to do, as in /etc/nftables.conf
+ruleset()
+{
+	local table
+
+	cat <<-RULES
+	flush ruleset
+	table bridge mackeep {
+		chain lift {
+			type filter hook prerouting priority dstnat; policy accept;
+			meta l4proto { tcp, udp } th dport 443 meta mark set $LIFT_MARK
+		}
 	}
-	ct helper keep-udp {
-		type "mackeep" protocol udp
-	}
-	chain proxy {
-		type filter hook prerouting priority mangle; policy accept;
-		tcp dport 443 ct helper set "keep-tcp"
-		udp dport 443 ct helper set "keep-udp"
-		socket transparent 1 meta mark set 1 accept
-		tcp dport 443 tproxy to :$PROXY_PORT meta mark set 1
-		udp dport 443 tproxy to :$PROXY_PORT meta mark set 1
-	}
+	RULES
+	for table in ip ip6; do
+		cat <<-RULES
+		table $table mackeep {
+			ct helper keep-tcp {
+				type "mackeep" protocol tcp
+			}
+			ct helper keep-udp {
+				type "mackeep" protocol udp
+			}
+			chain proxy {
+				type filter hook prerouting priority mangle; policy accept;
+				tcp dport 443 ct helper set "keep-tcp"
+				udp dport 443 ct helper set "keep-udp"
+				socket transparent 1 meta mark set 1 accept
+				tcp dport 443 tproxy to :$PROXY_PORT meta mark set 1
+				udp dport 443 tproxy to :$PROXY_PORT meta mark set 1
+			}
+		}
+		RULES
+	done
 }
-RULES
-done
+
+must ns box nft -f - < <(ruleset)
 
 # --- control ------------------------------------------------------------------
 
@@ -79,6 +95,35 @@ is "$(mackeep_stat box pair)" 10 "adopted: as many by pair"
 like "$(ns box conntrack -L 2>/dev/null)" "helper=mackeep" "conntrack shows them"
 is "$(ns box iptables-save -t mangle 2>/dev/null | grep -c MACKEEP)" 0 \
 	"and there is no rule of iptables"
+
+# --- loaded again and again, under flows that live on and new ones ----------------
+
+ruleset >"$TMP/ruleset"
+opened=$(opens)
+wire_both
+for family in 4 6; do
+	topo_family $family
+	must held_start old$family c1 -c 2 -w 20 $S1
+	must held_start new$family c2 -o -w 20 $S1
+done
+topo_family 4
+ok "100 reloads" ns box bash -c 'for ((i = 0; i < 100; i++)); do nft -f $1 || exit; done' sh "$TMP/ruleset"
+for name in old4 old6 new4 new6; do
+	ok "reloads: $name goes on" held_grows $name
+	ok "reloads: no request of $name failed" held_stop $name
+done
+proxy_quiet
+wire_stop
+for family in 4 6; do
+	topo_family $family
+	wire_leg west $S1 $C1 $MAC_R $MAC_C1 50 "reloads, IPv$family: to the client"
+	wire_leg east $C1 $S1 $MAC_C1 $MAC_R 50 "reloads, IPv$family: to the server"
+	wire_leg west $S1 $C2 $MAC_R $MAC_C2 50 "reloads, IPv$family: to the one with new connections"
+	wire_leg east $C2 $S1 $MAC_C2 $MAC_R 50 "reloads, IPv$family: from that to the server"
+done
+topo_family 4
+cmp_ok $(($(opens) - opened)) -ge $((4 + $(held_count new4 "done") + $(held_count new6 "done"))) \
+	"reloads: every connection went through the proxy"
 
 # --- off again, with flows alive ------------------------------------------------
 

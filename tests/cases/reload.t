@@ -14,45 +14,8 @@
 # shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
-need iptables-legacy-restore iptables-nft-restore
+. "$(dirname "$0")/../lib/reload.sh" || exit 1
 tools udp
-
-FLOWS="four six"
-
-# The table mangle with these rules
-table() # [RULE...]
-{
-	cat <<-RULES
-	*mangle
-	:DIVERT -
-	-A DIVERT -j MARK --set-mark 1
-	-A DIVERT -j ACCEPT
-	$(for rule; do echo "-A $rule"; done)
-	-A PREROUTING -m socket --transparent -j DIVERT
-	-A PREROUTING -p tcp --dport 443 -j TPROXY --on-port $PROXY_PORT --tproxy-mark 1
-	COMMIT
-	RULES
-}
-
-rules() # BACKEND [RULE...]
-{
-	local backend=$1 family
-
-	shift
-	for family in iptables ip6tables; do
-		table "$@" | must ns box $family-$backend-restore
-	done
-}
-
-rules_off()
-{
-	local family
-
-	for family in iptables ip6tables; do
-		must ns box $family-$1 -t mangle -F
-		must ns box $family-$1 -t mangle -X
-	done
-}
 
 # Both tables again and again, from two files in turn
 reload() # COUNT BACKEND
@@ -61,65 +24,6 @@ reload() # COUNT BACKEND
 		iptables-$2-restore <$3/table$((i % 2)) || exit
 		ip6tables-$2-restore <$3/table$((i % 2)) || exit
 	done' sh $1 $2 "$TMP"
-}
-
-flows()
-{
-	must held_start four c1 -c 2 -w 20 -t 120 203.0.113.73
-	must held_start six c1 -c 2 -w 20 -t 120 2001:db8:2::73
-}
-
-flows_grow() # [COUNT]
-{
-	local name
-
-	for name in $FLOWS; do
-		held_grows $name ${1:-5} || return
-	done
-}
-
-flows_end() # TITLE
-{
-	local name
-
-	for name in $FLOWS; do
-		ok "$1: no request of $name failed" held_stop $name
-	done
-	proxy_quiet
-}
-
-# Neither clients nor proxy have anything on their way.
-flows_halt()
-{
-	local name
-
-	for name in $FLOWS; do
-		kill -STOP ${held_pid[$name]}
-	done
-	busywait 20 silent
-}
-
-silent()
-{
-	local before
-
-	before=$(sent)
-	pause 0.3
-	[ "$(sent)" = "$before" ]
-}
-
-sent()
-{
-	echo $(($(mackeep_stat box orig) + $(mackeep_stat box reply)))
-}
-
-flows_go()
-{
-	local name
-
-	for name in $FLOWS; do
-		kill -CONT ${held_pid[$name]}
-	done
 }
 
 reloads() # TITLE COUNT BACKEND RULE OTHER-RULE
@@ -153,19 +57,6 @@ again() # TITLE BACKEND RULE
 	wire_stop
 	wire_clean "$1" 'type ~ /^ip/'
 	rules_off $2
-}
-
-legs() # TITLE SOURCE-TO-CLIENT SOURCE-TO-SERVER
-{
-	wire_both
-	flows_go
-	ok "$1: the flows go on" flows_grow 10
-	flows_halt
-	wire_stop
-	wire_leg west 203.0.113.73 192.0.2.31 $2 $MAC_C1 10 "$1: IPv4, to the client"
-	wire_leg east 192.0.2.31 203.0.113.73 $3 $MAC_R 10 "$1: IPv4, to the server"
-	wire_leg west 2001:db8:2::73 2001:db8:1::31 $2 $MAC_C1 10 "$1: IPv6, to the client"
-	wire_leg east 2001:db8:1::31 2001:db8:2::73 $3 $MAC_R 10 "$1: IPv6, to the server"
 }
 
 must topo_up
