@@ -225,17 +225,21 @@ static bool mackeep_move_newer(const struct mackeep_move *move, u32 since)
 	return !since || (s32)(move->genid - since) > 0;
 }
 
-/* Under rcu_read_lock(). Whether the bridge has heard nothing of it since. */
+/*
+ * Under rcu_read_lock(). Whether the bridge has heard nothing of it since; just
+ * after that it cannot tell.
+ */
 static bool mackeep_move_silent(struct mackeep_net *mn, u32 ifindex,
 				const u8 *mac, unsigned long since)
 {
+	unsigned long age = jiffies - since;
 	const struct net_device *dev, *br;
 	u16 vid;
 
+	age -= min_t(unsigned long, age, MACKEEP_MOVE_SLACK);
 	dev = dev_get_by_index_rcu(mn->net, ifindex);
 	br = dev ? mackeep_bridge_of(dev, &vid) : NULL;
-	return br && mackeep_bridge_silent(br, mac, vid,
-					   jiffies - since - MACKEEP_MOVE_SLACK);
+	return br && mackeep_bridge_silent(br, mac, vid, age);
 }
 
 /*
