@@ -30,6 +30,7 @@
 #include "learn.h"
 #include "lift.h"
 #include "net.h"
+#include "service.h"
 #include "sock.h"
 
 static u64 mackeep_lift_secret[3] __read_mostly;
@@ -46,6 +47,7 @@ static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
 /* Why a frame is lifted */
 enum mackeep_lift_why {
 	MACKEEP_LIFT_NOT,
+	MACKEEP_LIFT_DROP,		/* its service does not take it, nor let it by */
 	MACKEEP_LIFT_NOVLAN,		/* it should be, but has no VLAN device */
 	MACKEEP_LIFT_MARK,
 	MACKEEP_LIFT_SOCKET,
@@ -53,12 +55,39 @@ enum mackeep_lift_why {
 };
 
 /*
+ * Whether a marked frame's service takes it, if there is one. Of a datagram in
+ * pieces the first decides for those that come behind it. final: to be counted.
+ */
+static enum mackeep_lift_why
+mackeep_lift_service(struct mackeep_net *mn, struct sk_buff *skb,
+		     const struct net_device *in, enum mackeep_frag_part part,
+		     const struct mackeep_frag_datagram *key, bool final)
+{
+	struct mackeep_service *service = mackeep_service_find(mn, skb);
+	u8 why = MACKEEP_SERVICE_MIDSTREAM;
+
+	if (likely(!service))
+		return MACKEEP_LIFT_MARK;
+	if (part != MACKEEP_FRAG_LATER)
+		why = mackeep_service_ask(mn, service, skb, in);
+	else if (mackeep_frag_recall(mn, key))
+		why = MACKEEP_SERVICE_OPEN;
+	if (final)
+		mackeep_service_count(service, why);
+	if (why == MACKEEP_SERVICE_OPEN)
+		return MACKEEP_LIFT_MARK;
+	return service->fail == MACKEEP_FAIL_CLOSED ? MACKEEP_LIFT_DROP :
+						      MACKEEP_LIFT_NOT;
+}
+
+/*
  * Whether a frame is for the proxy. Marks are the user's to set on what he
  * likes, but nothing else can be done with a frame that has no proper header.
  */
 static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 						 struct sk_buff *skb,
-						 const struct net_device *in)
+						 const struct net_device *in,
+						 bool final)
 {
 	struct mackeep_frag_datagram key = { .ifindex = in ? in->ifindex : 0 };
 	enum mackeep_lift_why why;
@@ -69,7 +98,8 @@ static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 		return MACKEEP_LIFT_NOT;
 
 	if (mackeep_lift_marked(mn, skb))
-		why = in ? MACKEEP_LIFT_MARK : MACKEEP_LIFT_NOVLAN;
+		why = in ? mackeep_lift_service(mn, skb, in, part, &key, final) :
+			   MACKEEP_LIFT_NOVLAN;
 	else if (!in)
 		why = MACKEEP_LIFT_NOT;
 	else if (part == MACKEEP_FRAG_LATER)
@@ -88,12 +118,12 @@ static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 					       struct sk_buff *skb,
 					       struct net_device *br,
 					       const struct net_device *port,
-					       u64 hash, u16 *vid)
+					       u64 hash, u16 *vid, bool final)
 {
 	enum mackeep_lift_why why;
 
 	why = mackeep_lift_wanted(mn, skb,
-				  mackeep_bridge_in(skb, br, port, vid));
+				  mackeep_bridge_in(skb, br, port, vid), final);
 	if (why == MACKEEP_LIFT_NOT && hash)
 		mackeep_sock_remember(mn, hash);
 	return why;
@@ -220,9 +250,11 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
 	if (!br)
 		return NF_ACCEPT;
-	why = mackeep_lift_look(mn, skb, br, port, hash, &vid);
+	why = mackeep_lift_look(mn, skb, br, port, hash, &vid, true);
 	if (why == MACKEEP_LIFT_NOT)
 		return NF_ACCEPT;
+	if (why == MACKEEP_LIFT_DROP)
+		return NF_DROP;
 	if (why == MACKEEP_LIFT_NOVLAN) {
 		MACKEEP_STAT_INC(mn, novlan);
 		return NF_ACCEPT;
@@ -294,7 +326,8 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
 	br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
 	if (!br ||
-	    mackeep_lift_look(mn, skb, br, port, hash, &vid) < MACKEEP_LIFT_MARK ||
+	    mackeep_lift_look(mn, skb, br, port, hash, &vid, false) <
+		    MACKEEP_LIFT_MARK ||
 	    mackeep_lift_find_way(mn, skb, br, port, vid) >= MACKEEP_LIFT_NOWAY)
 		return NF_ACCEPT;
 	local_bh_disable();

@@ -17,6 +17,8 @@
 #include "pair.h"
 #include "policy.h"
 #include "record.h"
+#include "service.h"
+#include "service-netlink.h"
 #include "sock.h"
 #include "stat.h"
 #include "station.h"
@@ -32,6 +34,8 @@ static int __net_init mackeep_net_init(struct net *net)
 	mn->net = net;
 	atomic_set(&mn->genid, MACKEEP_GENID_FAST);
 	mackeep_policy_net_init(mn);
+	mackeep_service_net_init(mn);
+	mackeep_service_netlink_net_init(mn);
 	mackeep_lasthop_net_init(mn);
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
@@ -72,6 +76,8 @@ static void __net_exit mackeep_net_exit(struct net *net)
 	mackeep_stp_stop(mn);
 	mackeep_stat_net_exit(mn);
 	mackeep_policy_net_exit(mn);
+	mackeep_service_netlink_net_exit(mn);
+	mackeep_service_net_exit(mn);
 	free_percpu(mn->stat);
 	mackeep_station_net_exit(mn);
 	mackeep_pair_net_exit(mn);
@@ -136,6 +142,7 @@ static int __init mackeep_init(void)
 	mackeep_frag_init();
 	mackeep_learn_init();
 	mackeep_sock_init();
+	mackeep_service_init();
 	mackeep_lift_init();
 	mackeep_move_init();
 

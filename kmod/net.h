@@ -17,6 +17,7 @@
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
+#include "service.h"
 #include "stat.h"
 #include "station.h"
 #include "stp.h"
@@ -47,6 +48,7 @@ struct mackeep_net {
 	atomic_t genid;			/* odd; see mackeep_genid_bump() */
 
 	struct mackeep_policies policies;
+	struct mackeep_services services;
 	struct mackeep_pairs pairs;
 	struct mackeep_stations stations;
 	struct mackeep_moves moves;

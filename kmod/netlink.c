@@ -24,8 +24,7 @@
 #include "netlink.h"
 #include "pair.h"
 #include "record.h"
-
-static struct genl_family mackeep_netlink_family;
+#include "service-netlink.h"
 
 /* An answer of one message; NULL: no memory. */
 static struct sk_buff *mackeep_netlink_reply(struct genl_info *info, void **hdr)
@@ -277,15 +276,47 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 		.maxattr	= MACKEEP_A_MAX,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
+	{
+		.cmd		= MACKEEP_CMD_SERVICE_NEW,
+		.doit		= mackeep_service_netlink_new,
+		.policy		= mackeep_service_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_SERVICE_SET,
+		.doit		= mackeep_service_netlink_set,
+		.policy		= mackeep_service_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_SERVICE_DEL,
+		.doit		= mackeep_service_netlink_del,
+		.policy		= mackeep_service_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_SERVICES,
+		.dumpit		= mackeep_service_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
 };
 
-static struct genl_family mackeep_netlink_family __ro_after_init = {
+static const struct genl_multicast_group mackeep_netlink_groups[] = {
+	{ .name = MACKEEP_GENL_GROUP },
+};
+
+struct genl_family mackeep_netlink_family __ro_after_init = {
 	.name		= MACKEEP_GENL_NAME,
 	.version	= MACKEEP_GENL_VERSION,
 	.netnsok	= true,
 	.module		= THIS_MODULE,
 	.ops		= mackeep_netlink_ops,
 	.n_ops		= ARRAY_SIZE(mackeep_netlink_ops),
+	.mcgrps		= mackeep_netlink_groups,
+	.n_mcgrps	= ARRAY_SIZE(mackeep_netlink_groups),
 };
 
 int __init mackeep_netlink_init(void)

@@ -30,8 +30,7 @@ void mackeep_sock_expect(struct mackeep_net *mn)
  * a frame into is not known here, so flows of other zones than the default one
  * are not found.
  */
-static bool mackeep_sock_kept(const struct mackeep_net *mn,
-			      const struct sk_buff *skb)
+bool mackeep_sock_kept(const struct mackeep_net *mn, const struct sk_buff *skb)
 {
 	u16 l3num = skb->protocol == htons(ETH_P_IPV6) ? NFPROTO_IPV6 :
 							 NFPROTO_IPV4;
@@ -71,27 +70,50 @@ static bool mackeep_sock_owns(const struct mackeep_net *mn,
 	return mackeep_sock_kept(mn, skb);
 }
 
+static struct sock *mackeep_sock_lookup(const struct mackeep_net *mn,
+					const struct sk_buff *skb,
+					const struct net_device *in)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct sock *sk;
+
+	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, in) :
+		  nf_sk_lookup_slow_v4(mn->net, skb, in);
+	if (sk || !netif_is_l3_slave(in))
+		return sk;
+	/* In a VRF sockets are bound to that. */
+	in = l3mdev_master_dev_rcu(in);
+	return in ? mackeep_sock_lookup(mn, skb, in) : NULL;
+}
+
 /* in: the device it would come in by. */
 bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 		       const struct net_device *in)
 {
-	bool v6 = skb->protocol == htons(ETH_P_IPV6);
-	struct sock *sk;
+	struct sock *sk = mackeep_sock_lookup(mn, skb, in);
 	bool ours;
 
-	sk = v6 ? nf_sk_lookup_slow_v6(mn->net, skb, in) :
-		  nf_sk_lookup_slow_v4(mn->net, skb, in);
-	if (!sk) {
-		if (!netif_is_l3_slave(in))
-			return false;
-		/* In a VRF sockets are bound to that. */
-		in = l3mdev_master_dev_rcu(in);
-		return in && mackeep_sock_find(mn, skb, in);
-	}
-
+	if (!sk)
+		return false;
 	ours = inet_sk_transparent(sk) && mackeep_sock_owns(mn, sk, skb);
 	sock_gen_put(sk);
 	return ours;
+}
+
+/* The state of the connection that a TCP frame belongs to; 0: of none here */
+int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
+		       const struct net_device *in)
+{
+	struct sock *sk = mackeep_sock_lookup(mn, skb, in);
+	int state;
+
+	if (!sk)
+		return 0;
+	state = sk->sk_state;
+	if (state == TCP_LISTEN || !inet_sk_transparent(sk))
+		state = 0;
+	sock_gen_put(sk);
+	return state;
 }
 
 void mackeep_sock_init(void)

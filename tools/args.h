@@ -28,6 +28,15 @@ struct args {
 	unsigned int ifindex;		/* 0: any */
 	int zone;			/* -1: any */
 
+	/* services */
+	const char *verb;
+	uint32_t mark;
+	bool marked;			/* mark is given */
+	int fail;			/* MACKEEP_FAIL_*; -1: not given */
+	int bypass;			/* -1: not given */
+	bool synproxy;
+	bool services;			/* monitor: of services */
+
 	double interval;		/* -w, seconds; 0: once */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */
 

@@ -13,16 +13,33 @@
 #include "say.h"
 
 static uint16_t family_id;
+static uint32_t group_id;		/* of the one group; 0: an older module */
+
+static int on_group_attr(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID &&
+	    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+		*(uint32_t *)data = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int on_group(const struct nlattr *group, void *data)
+{
+	return mnl_attr_parse_nested(group, on_group_attr, data);
+}
 
 static int on_family(const struct nlmsghdr *nlh, void *data)
 {
+	const struct nlattr *attr;
 	uint16_t *id = data;
-	struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID &&
 		    mnl_attr_validate(attr, MNL_TYPE_U16) >= 0)
 			*id = mnl_attr_get_u16(attr);
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
+			mnl_attr_parse_nested(attr, on_group, &group_id);
+	}
 	return MNL_CB_OK;
 }
 
@@ -99,6 +116,41 @@ void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 		die(FAILED, "netlink: %s", strerror(errno));
 	if (!netlink_receive(nl, nlh->nlmsg_seq, cb, data))
 		complain("pair cache: it was resized meanwhile, some pairs may be shown twice; run it again");
+}
+
+void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
+{
+	static const uint8_t size[MACKEEP_A_MAX + 1] = {
+		[MACKEEP_A_FAMILY] = 1, [MACKEEP_A_SRC] = 6,
+		[MACKEEP_A_DST] = 6, [MACKEEP_A_IFINDEX] = 4,
+		[MACKEEP_A_VLAN] = 2, [MACKEEP_A_ZONE] = 2,
+		[MACKEEP_A_AGE] = 4, [MACKEEP_A_PAIRS] = 4,
+		[MACKEEP_A_RECORDS] = 4, [MACKEEP_A_CLIENT] = 4,
+		[MACKEEP_A_SERVER] = 4, [MACKEEP_A_MARK] = 4,
+		[MACKEEP_A_PROTO] = 1, [MACKEEP_A_PORT] = 2,
+		[MACKEEP_A_FAIL] = 1, [MACKEEP_A_BYPASS] = 1,
+		[MACKEEP_A_STATE4] = 1, [MACKEEP_A_STATE6] = 1,
+		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
+	};
+	const struct nlattr *attr;
+	unsigned int type;
+
+	memset(attrs, 0, (MACKEEP_A_MAX + 1) * sizeof(*attrs));
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		type = mnl_attr_get_type(attr);
+		if (type <= MACKEEP_A_MAX &&
+		    mnl_attr_get_payload_len(attr) >= size[type])
+			attrs[type] = attr;
+	}
+}
+
+void genl_join(struct mnl_socket *nl, const char *group)
+{
+	if (!group_id ||
+	    mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
+				  sizeof(group_id)) < 0)
+		die(FAILED, "generic netlink group %s: %s; is the module as new as this tool?",
+		    group, group_id ? strerror(errno) : "the module has none");
 }
 
 static int on_module(const struct nlmsghdr *nlh, void *data)

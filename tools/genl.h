@@ -15,6 +15,11 @@ struct module {
 /* False: the module is not loaded. */
 bool genl_module(struct module *module);
 
+/* Takes the attributes of a message, but not those that are too short. */
+void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);
+/* Takes part in the family's multicast group; dies if there is none. */
+void genl_join(struct mnl_socket *nl, const char *group);
+
 struct mnl_socket *genl_open(void);	/* dies without the module */
 struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags);
 /* Sends, and hands each answer to cb; dies of an error. */

@@ -30,8 +30,9 @@ enum {
 	UP	= 1 << 5,
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
+	SERVICES = 1 << 8,
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 8) - 1,
+	ALL	= (1 << 9) - 1,
 };
 
 static const struct command {
@@ -45,6 +46,7 @@ static const struct command {
 	{ "pairs", PAIRS, cmd_pairs, "list the pair cache" },
 	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
+	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
 	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
@@ -55,7 +57,7 @@ static const struct command {
 enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
-	OPT_CONFIG,
+	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -68,20 +70,28 @@ static const struct option_text {
 } options[] = {
 	{ '4', "ipv4", NULL, FILTERED, "only IPv4" },
 	{ '6', "ipv6", NULL, FILTERED | UP, "only IPv6; up: IPv6 as well" },
-	{ 'p', "proto", "PROTOCOL", LIST | MONITOR, "only tcp, udp or a number" },
+	{ 'p', "proto", "PROTOCOL", LIST | MONITOR | SERVICES,
+	  "only tcp, udp or a number" },
 	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
 	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR, "only to this server or network" },
 	{ 'a', "addr", "ADDRESS", PAIRS | FLUSH, "only with this address, of either end" },
 	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK, "json, extended, id, timestamp" },
+	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES,
+	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
 	{ OPT_BRIDGE, "bridge", "BRIDGE", UP | DOWN | CHECK, "the bridge" },
 	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
-	{ OPT_TO, "to", "PORT", UP, "the port that the proxy listens on" },
+	{ OPT_TO, "to", "PORT", UP | SERVICES, "the port that the proxy listens on" },
+	{ OPT_MARK, "mark", "MARK", SERVICES, "of the frames that are for it" },
+	{ OPT_FAIL, "fail", "open|closed", SERVICES,
+	  "frames it does not take are bridged, or dropped" },
+	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
+	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
+	{ OPT_SERVICES, "services", NULL, MONITOR, "instead: services that open or close" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
 	{ OPT_FWMARK, "fwmark", "MARK", UP,
@@ -117,7 +127,8 @@ static void usage(const struct command *command)
 	unsigned int i;
 
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
-	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" : "",
+	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" :
+	       command->bit == SERVICES ? " [list|add|set|del]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
 		if (!(options[i].commands & command->bit))
@@ -269,6 +280,30 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_TO:
 		args->to = value_number("to", value, 1, 65535);
 		break;
+	case OPT_MARK:
+		args->mark = value_number("mark", value, 0, UINT32_MAX);
+		args->marked = true;
+		break;
+	case OPT_FAIL:
+		if (!strcmp(value, "open"))
+			args->fail = MACKEEP_FAIL_OPEN;
+		else if (!strcmp(value, "closed"))
+			args->fail = MACKEEP_FAIL_CLOSED;
+		else
+			value_bad("fail", value, "open or closed");
+		break;
+	case OPT_BYPASS:
+		if (!strcmp(value, "on") || !strcmp(value, "off"))
+			args->bypass = value[1] == 'n';
+		else
+			value_bad("bypass", value, "on or off");
+		break;
+	case OPT_SYNPROXY:
+		args->synproxy = true;
+		break;
+	case OPT_SERVICES:
+		args->services = true;
+		break;
 	case OPT_VLAN:
 		args->vlan = value_number("vlan", value, 1, 4094);
 		break;
@@ -395,6 +430,8 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
+	if (optind < argc && command->bit == SERVICES)
+		args->verb = argv[optind++];
 	if (optind < argc)
 		die(BAD_ARGS, "%s: an argument too many; see mackeep %s --help",
 		    argv[optind], command->name);
@@ -410,7 +447,8 @@ static void parse_options(struct args *args, const struct command *command,
 int main(int argc, char **argv)
 {
 	struct args args = {
-		.zone = -1, .fwmark = FWMARK, .table = TABLE,
+		.zone = -1, .fwmark = FWMARK, .table = TABLE, .fail = -1,
+		.bypass = -1,
 	};
 	unsigned int i;
 	int status;

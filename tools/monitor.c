@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "flow.h"
 #include "say.h"
+#include "services.h"
 #include "text.h"
 
 #define SLOTS	65536
@@ -151,7 +152,7 @@ static void overrun(struct monitor *monitor)
 	complain("events were lost here: they came faster than they were read; give --buffer-size more bytes or filter in conntrack");
 }
 
-int cmd_monitor(struct args *args)
+static int flows_monitor(struct args *args)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 	static char buf[256 * 1024];
@@ -186,4 +187,9 @@ int cmd_monitor(struct args *args)
 	note("%lu flow events have been shown, %lu times some were lost.",
 	     monitor->shown, monitor->overruns);
 	return DONE;
+}
+
+int cmd_monitor(struct args *args)
+{
+	return args->services ? services_monitor(args) : flows_monitor(args);
 }

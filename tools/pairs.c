@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mackeep pairs, mackeep flush: the pair cache, and how to forget MACs */
 #include <arpa/inet.h>
-#include <linux/genetlink.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,29 +16,6 @@ struct pairs {
 	const struct args *args;
 	unsigned long shown;
 };
-
-/* Takes the attributes of a message, but not those that are too short. */
-static void parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
-{
-	static const uint8_t size[MACKEEP_A_MAX + 1] = {
-		[MACKEEP_A_FAMILY] = 1, [MACKEEP_A_SRC] = 6,
-		[MACKEEP_A_DST] = 6, [MACKEEP_A_IFINDEX] = 4,
-		[MACKEEP_A_VLAN] = 2, [MACKEEP_A_ZONE] = 2,
-		[MACKEEP_A_AGE] = 4, [MACKEEP_A_PAIRS] = 4,
-		[MACKEEP_A_RECORDS] = 4, [MACKEEP_A_CLIENT] = 4,
-		[MACKEEP_A_SERVER] = 4,
-	};
-	const struct nlattr *attr;
-	unsigned int type;
-
-	memset(attrs, 0, (MACKEEP_A_MAX + 1) * sizeof(*attrs));
-	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
-		type = mnl_attr_get_type(attr);
-		if (type <= MACKEEP_A_MAX &&
-		    mnl_attr_get_payload_len(attr) >= size[type])
-			attrs[type] = attr;
-	}
-}
 
 static const char *address_text(uint8_t family, const struct nlattr *attr,
 				char *text)
@@ -89,7 +65,7 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 	double age;
 	int n;
 
-	parse(nlh, attrs);
+	genl_parse(nlh, attrs);
 	if (!attrs[MACKEEP_A_FAMILY] || !attrs[MACKEEP_A_CLIENT] ||
 	    !attrs[MACKEEP_A_SRC] || !attrs[MACKEEP_A_IFINDEX] ||
 	    !attrs[MACKEEP_A_AGE] || !wanted(pairs->args, attrs))
@@ -165,7 +141,7 @@ static int on_forgotten(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
 	struct forgotten *forgotten = data;
 
-	parse(nlh, attrs);
+	genl_parse(nlh, attrs);
 	if (attrs[MACKEEP_A_RECORDS])
 		forgotten->records = mnl_attr_get_u32(attrs[MACKEEP_A_RECORDS]);
 	if (attrs[MACKEEP_A_PAIRS])

@@ -48,6 +48,39 @@ enum {
 	 */
 	MACKEEP_CMD_FLUSH,
 
+	/*
+	 * A service: frames with MARK are for the proxy that listens on PORT.
+	 * They are lifted only while it takes connections; else they are
+	 * bridged, or dropped if FAIL says so. All need CAP_NET_ADMIN over
+	 * the namespace, and name a service by MARK and PROTO.
+	 *
+	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY.
+	 * EINVAL	lift_mark would not lift frames with MARK; PORT is 0; PROTO
+	 *		is neither TCP nor UDP; another value out of range
+	 * EEXIST	there is a service with this MARK and PROTO
+	 * ENOSPC	there are MACKEEP_SERVICES_MAX
+	 * SET: MARK, PROTO, and any of FAIL, BYPASS
+	 * DEL: MARK, PROTO
+	 * ENOENT	(both) there is no such service
+	 */
+	MACKEEP_CMD_SERVICE_NEW,
+	MACKEEP_CMD_SERVICE_SET,
+	MACKEEP_CMD_SERVICE_DEL,
+
+	/*
+	 * The services; dump only, needs CAP_NET_ADMIN over the namespace. A
+	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY if set,
+	 * STATE4, STATE6, and COUNTS.
+	 */
+	MACKEEP_CMD_SERVICES,
+
+	/*
+	 * To the multicast group "services", when a state has changed: MARK,
+	 * PROTO, PORT, FAMILY, STATE4 or STATE6. At most 100 ms late; a state
+	 * that was there for less may not be told.
+	 */
+	MACKEEP_CMD_SERVICE_EVENT,
+
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
 };
@@ -71,9 +104,39 @@ enum {
 	MACKEEP_A_ZONE,		/* u16: conntrack zone */
 	MACKEEP_A_AGE,		/* u32: milliseconds since its last use */
 	MACKEEP_A_PROVEN,	/* flag: a flow with an answer has used it */
+	MACKEEP_A_MARK,		/* u32: nfmark of a service's frames */
+	MACKEEP_A_PROTO,	/* u8: IPPROTO_TCP or IPPROTO_UDP */
+	MACKEEP_A_PORT,		/* u16: where the proxy listens, not 0 */
+	MACKEEP_A_FAIL,		/* u8: MACKEEP_FAIL_* */
+	MACKEEP_A_BYPASS,	/* u8: 1: what is new goes past the proxy */
+	MACKEEP_A_SYNPROXY,	/* flag: SYNPROXY answers in its place */
+	MACKEEP_A_STATE4,	/* u8: MACKEEP_SERVICE_*, of IPv4 */
+	MACKEEP_A_STATE6,	/* u8: the same of IPv6 */
+	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
+};
+
+#define MACKEEP_SERVICES_MAX	64
+#define MACKEEP_GENL_GROUP	"services"
+
+/* What becomes of frames that a service does not take */
+enum {
+	MACKEEP_FAIL_OPEN,		/* they are bridged as they came */
+	MACKEEP_FAIL_CLOSED,		/* they are dropped */
+	MACKEEP_FAIL_MAX = MACKEEP_FAIL_CLOSED,
+};
+
+/* Whether a service takes what is new, and why not; also of a frame */
+enum {
+	MACKEEP_SERVICE_OPEN,		/* lifted */
+	MACKEEP_SERVICE_NOLISTENER,	/* no transparent socket on its port */
+	MACKEEP_SERVICE_BACKLOG,	/* it accepts nothing, or its queue is full */
+	MACKEEP_SERVICE_TABLEFULL,	/* conntrack has no room */
+	MACKEEP_SERVICE_BYPASS,		/* BYPASS is set */
+	MACKEEP_SERVICE_MIDSTREAM,	/* began without the proxy; never a state */
+	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_MIDSTREAM,
 };
 
 #endif /* _LINUX_MACKEEP_H */

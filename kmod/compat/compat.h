@@ -99,6 +99,10 @@ mackeep_helpers_register(struct nf_conntrack_helper *helper, unsigned int n,
 
 /* --- conntrack ------------------------------------------------------------ */
 
+#ifndef HAVE_nf_conntrack_count
+#define nf_conntrack_count(net)	((u32)atomic_read(&(net)->ct.count))
+#endif
+
 #ifndef HAVE_nf_ct_iter_data
 struct nf_ct_iter_data {
 	struct net *net;

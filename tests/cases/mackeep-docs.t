@@ -20,7 +20,7 @@ completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
 commands=$(mackeep --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 8 "--help has eight commands"
+is "$(echo $commands | wc -w)" 9 "--help has nine commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Services: whether a proxy takes the frames that are marked for it. Without
+ * services all marked frames are lifted; a proxy that has died then takes the
+ * network with it. With one, a connection is lifted only if the proxy can take
+ * it, and goes past the proxy if not: each by itself, from its first packet on,
+ * so that nothing that works is broken, now or when the proxy is back.
+ *
+ * What a TCP connection began as is seen from its sockets. A UDP flow has none
+ * that would tell: those that go past the proxy are remembered in a table, as
+ * hashes with the second they were last seen in, one word each. A flow that is
+ * in it is never pushed out by another, so that a flood only costs what comes
+ * later: its flows are not remembered, and counted as tablefull.
+ *
+ * A listener that accepts nothing is seen from who waits longest in its queue:
+ * while that is the same for half a second, nobody was accepted.
+ *
+ * Frames ask in any context, many at a time. Services come and go under
+ * mackeep_net_mutex, and are freed after RCU; a listener's queue is written down
+ * under a lock, once a SYN that finds somebody waiting. A probe asks as a frame
+ * would, in process context.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/l3mdev.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_tproxy.h>
+#include <net/tcp.h>
+
+#include "compat.h"
+#include "hash.h"
+#include "net.h"
+#include "service.h"
+#include "sock.h"
+
+#define MACKEEP_SERVICE_STUCK	(HZ / 2)
+#define MACKEEP_SERVICE_WAYS	8		/* words of a bucket: a line */
+#define MACKEEP_SERVICE_BUCKETS	4096
+#define MACKEEP_SERVICE_LIVES	180		/* seconds; as conntrack's streams */
+
+static u64 mackeep_service_secret[4] __read_mostly;
+
+/* What of a frame is asked for; all of it is there. */
+struct mackeep_service_frame {
+	struct sk_buff *skb;
+	const struct net_device *in;
+	unsigned int at;		/* of the transport header */
+	__be16 sport, dport;
+	bool v6;
+	bool syn;			/* TCP: opens a connection */
+	bool ack;			/* TCP: may end a handshake */
+};
+
+/*
+ * The transport header's protocol, and where it is in at; the protocol of a later
+ * fragment, which has none, as well. -1: the packet has no proper one.
+ */
+static int mackeep_service_proto(const struct sk_buff *skb, unsigned int *at)
+{
+	__be16 frag_off;
+	int start;
+	u8 proto;
+
+	*at = skb_network_offset(skb);
+	if (skb->protocol != htons(ETH_P_IPV6)) {
+		*at += ip_hdrlen(skb);
+		return ip_hdr(skb)->protocol;
+	}
+	proto = ipv6_hdr(skb)->nexthdr;
+	start = ipv6_skip_exthdr(skb, *at + sizeof(struct ipv6hdr), &proto,
+				 &frag_off);
+	if (start < 0)
+		return -1;
+	*at = start;
+	return proto;
+}
+
+struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
+					     const struct sk_buff *skb)
+{
+	struct mackeep_service *service;
+	unsigned int at;
+	int proto;
+
+	if (likely(!READ_ONCE(mn->services.count)))
+		return NULL;
+	proto = mackeep_service_proto(skb, &at);
+	list_for_each_entry_rcu(service, &mn->services.list, list)
+		if (service->mark == skb->mark && service->proto == proto)
+			return service;
+	return NULL;
+}
+
+/* False: the header is not whole. */
+static bool mackeep_service_parse(struct sk_buff *skb,
+				  struct mackeep_service_frame *frame)
+{
+	int proto = mackeep_service_proto(skb, &frame->at);
+	const struct tcphdr *th;
+	struct tcphdr _th;
+
+	th = skb_header_pointer(skb, frame->at,
+				proto == IPPROTO_TCP ? sizeof(*th) :
+						       sizeof(struct udphdr),
+				&_th);
+	if (!th)
+		return false;
+	frame->skb = skb;
+	frame->v6 = skb->protocol == htons(ETH_P_IPV6);
+	frame->sport = th->source;
+	frame->dport = th->dest;
+	if (proto != IPPROTO_TCP)
+		return true;
+	frame->syn = th->syn && !th->ack;
+	frame->ack = th->ack && !th->rst && !th->syn;
+	return true;
+}
+
+/* --- the listener ------------------------------------------------------------ */
+
+/* As TPROXY finds it that has no --on-ip; that looks at skb->dev's addresses. */
+static struct sock *
+mackeep_service_lookup(const struct mackeep_net *mn,
+		       const struct mackeep_service *service,
+		       const struct mackeep_service_frame *frame,
+		       const struct net_device *in)
+{
+	struct sk_buff *skb = frame->skb;
+	struct net_device *dev = skb->dev;
+	const struct in6_addr *laddr6 = NULL;
+	__be32 laddr = 0;
+
+	skb->dev = (struct net_device *)frame->in;
+	if (frame->v6)
+		laddr6 = nf_tproxy_laddr6(skb, &in6addr_any,
+					  &ipv6_hdr(skb)->daddr);
+	else
+		laddr = nf_tproxy_laddr4(skb, 0, ip_hdr(skb)->daddr);
+	skb->dev = dev;
+
+	if (frame->v6)
+		return nf_tproxy_get_sock_v6(mn->net, skb, frame->at,
+					     service->proto,
+					     &ipv6_hdr(skb)->saddr, laddr6,
+					     frame->sport,
+					     htons(service->port), in,
+					     NF_TPROXY_LOOKUP_LISTENER);
+	return nf_tproxy_get_sock_v4(mn->net, skb, service->proto,
+				     ip_hdr(skb)->saddr, laddr, frame->sport,
+				     htons(service->port), in,
+				     NF_TPROXY_LOOKUP_LISTENER);
+}
+
+static struct sock *
+mackeep_service_listener(const struct mackeep_net *mn,
+			 const struct mackeep_service *service,
+			 const struct mackeep_service_frame *frame)
+{
+	const struct net_device *in = frame->in;
+	struct sock *sk;
+
+	sk = mackeep_service_lookup(mn, service, frame, in);
+	if (!sk && netif_is_l3_slave(in)) {
+		/* In a VRF sockets are bound to that. */
+		in = l3mdev_master_dev_rcu(in);
+		if (in)
+			sk = mackeep_service_lookup(mn, service, frame, in);
+	}
+	if (sk && !inet_sk_transparent(sk)) {
+		sock_gen_put(sk);
+		return NULL;
+	}
+	return sk;
+}
+
+/*
+ * Under rcu_read_lock(). Whether nobody was accepted for a while, though somebody
+ * waits. Who is accepted leaves room that the next one may get, but the memory
+ * is that of a request all the while.
+ */
+static bool mackeep_service_stuck(struct mackeep_service *service,
+				  const struct sock *sk)
+{
+	const struct request_sock *head =
+		READ_ONCE(inet_csk(sk)->icsk_accept_queue.rskq_accept_head);
+	struct mackeep_service_queue *queue =
+		&service->queues[hash_ptr(sk, 32) % MACKEEP_SERVICE_QUEUES];
+	bool stuck = false;
+	u32 isn;
+
+	if (likely(!head)) {
+		if (READ_ONCE(queue->head))
+			WRITE_ONCE(queue->head, NULL);
+		return false;
+	}
+	isn = READ_ONCE(tcp_rsk(head)->snt_isn);
+	spin_lock_bh(&service->lock);
+	if (queue->sk == sk && queue->head == head && queue->isn == isn) {
+		stuck = time_after(jiffies,
+				   queue->since + MACKEEP_SERVICE_STUCK);
+	} else {
+		queue->sk = sk;
+		WRITE_ONCE(queue->head, head);
+		queue->isn = isn;
+		queue->since = jiffies;
+	}
+	spin_unlock_bh(&service->lock);
+	return stuck;
+}
+
+static bool mackeep_service_full(const struct mackeep_net *mn,
+				 struct mackeep_service *service,
+				 const struct sock *sk)
+{
+	return sk_acceptq_is_full(sk) ||
+	       (inet_csk_reqsk_queue_is_full(sk) &&
+		!READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies)) ||
+	       mackeep_service_stuck(service, sk);
+}
+
+/* What becomes of something new */
+static u8 mackeep_service_state(const struct mackeep_net *mn,
+				struct mackeep_service *service,
+				const struct mackeep_service_frame *frame)
+{
+	u8 why = MACKEEP_SERVICE_OPEN;
+	struct sock *sk;
+
+	if (READ_ONCE(service->bypass))
+		return MACKEEP_SERVICE_BYPASS;
+	sk = mackeep_service_listener(mn, service, frame);
+	if (!sk)
+		return MACKEEP_SERVICE_NOLISTENER;
+	if (service->proto == IPPROTO_TCP &&
+	    mackeep_service_full(mn, service, sk))
+		why = MACKEEP_SERVICE_BACKLOG;
+	else if (READ_ONCE(nf_conntrack_max) &&
+		 nf_conntrack_count(mn->net) >= READ_ONCE(nf_conntrack_max))
+		why = MACKEEP_SERVICE_TABLEFULL;
+	sock_gen_put(sk);
+	return why;
+}
+
+/* --- TCP ----------------------------------------------------------------------- */
+
+/* Whether a handshake may have been answered that left no socket. */
+static bool mackeep_service_cookies(const struct mackeep_net *mn,
+				    const struct mackeep_service *service,
+				    const struct mackeep_service_frame *frame)
+{
+	struct sock *sk;
+	bool cookies;
+
+	if (!frame->ack)
+		return false;
+	if (service->synproxy)
+		return true;
+	if (!READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies))
+		return false;
+	sk = mackeep_service_listener(mn, service, frame);
+	if (!sk)
+		return false;
+	cookies = !tcp_synq_no_recent_overflow(sk);
+	sock_gen_put(sk);
+	return cookies;
+}
+
+static u8 mackeep_service_tcp(const struct mackeep_net *mn,
+			      struct mackeep_service *service,
+			      const struct mackeep_service_frame *frame)
+{
+	u8 why = MACKEEP_SERVICE_MIDSTREAM;
+	int state;
+
+	if (frame->syn) {
+		why = mackeep_service_state(mn, service, frame);
+		if (why == MACKEEP_SERVICE_OPEN)
+			return why;
+	}
+	state = mackeep_sock_state(mn, frame->skb, frame->in);
+	/* What has ended may begin anew, and not with the proxy. */
+	if (state && !(frame->syn && state == TCP_TIME_WAIT))
+		return MACKEEP_SERVICE_OPEN;
+	if (!frame->syn && mackeep_service_cookies(mn, service, frame))
+		return MACKEEP_SERVICE_OPEN;
+	return why;
+}
+
+/* --- UDP ------------------------------------------------------------------------ */
+
+static u64 mackeep_service_now(void)
+{
+	return (u32)ktime_get_seconds() & 0xffff;
+}
+
+static u64 mackeep_service_hash(const struct mackeep_service_frame *frame)
+{
+	const u8 *ip = skb_network_header(frame->skb);
+	const u64 *secret = mackeep_service_secret;
+	u64 ports = (__force u32)frame->sport << 16 |
+		    (__force u32)frame->dport;
+
+	ports = (ports | (u64)frame->in->ifindex << 32) ^ secret[1];
+	if (frame->v6)
+		return mackeep_hash6(ip + 8, secret[0], ports, secret[2],
+				     secret[3]);
+	return mackeep_hash(get_unaligned((u64 *)(ip + 12)) ^ secret[0], ports);
+}
+
+static bool mackeep_service_lives(u64 word)
+{
+	return word && ((mackeep_service_now() - word) & 0xffff) <
+			       MACKEEP_SERVICE_LIVES;
+}
+
+static u64 *mackeep_service_bucket(const struct mackeep_net *mn, u64 hash)
+{
+	return mn->services.past + MACKEEP_SERVICE_WAYS *
+		(hash >> 16 & (MACKEEP_SERVICE_BUCKETS - 1));
+}
+
+/* Whether the flow goes past the proxy; if so, it goes on to. */
+static bool mackeep_service_goes_past(const struct mackeep_net *mn, u64 hash)
+{
+	u64 *word = mackeep_service_bucket(mn, hash);
+	u64 *end = word + MACKEEP_SERVICE_WAYS, old;
+
+	for (; word < end; word++) {
+		old = READ_ONCE(*word);
+		if (old >> 16 != hash >> 16 || !mackeep_service_lives(old))
+			continue;
+		hash = (hash & ~0xffffULL) | mackeep_service_now();
+		if (old != hash)
+			WRITE_ONCE(*word, hash);
+		return true;
+	}
+	return false;
+}
+
+/* False: there is no room. Two at a time may take the same; one loses. */
+static bool mackeep_service_remember(const struct mackeep_net *mn, u64 hash)
+{
+	u64 *word = mackeep_service_bucket(mn, hash);
+	u64 *end = word + MACKEEP_SERVICE_WAYS;
+
+	for (; word < end; word++) {
+		if (mackeep_service_lives(READ_ONCE(*word)))
+			continue;
+		WRITE_ONCE(*word,
+			   (hash & ~0xffffULL) | mackeep_service_now());
+		return true;
+	}
+	return false;
+}
+
+static u8 mackeep_service_udp(const struct mackeep_net *mn,
+			      struct mackeep_service *service,
+			      const struct mackeep_service_frame *frame)
+{
+	u64 hash = mackeep_service_hash(frame);
+	u8 why;
+
+	if (mackeep_service_goes_past(mn, hash))
+		return MACKEEP_SERVICE_MIDSTREAM;
+	why = mackeep_service_state(mn, service, frame);
+	if (why == MACKEEP_SERVICE_OPEN)
+		return why;
+	/* The proxy is there, and ends what it has begun. */
+	if (why != MACKEEP_SERVICE_NOLISTENER &&
+	    mackeep_sock_kept(mn, frame->skb))
+		return MACKEEP_SERVICE_OPEN;
+	if (!mackeep_service_remember(mn, hash))
+		return MACKEEP_SERVICE_TABLEFULL;
+	return why;
+}
+
+/*
+ * Under rcu_read_lock(). What becomes of a frame, as a MACKEEP_SERVICE_*; its IP
+ * header is there. in: the device it would come in by.
+ */
+u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
+		       struct sk_buff *skb, const struct net_device *in)
+{
+	struct mackeep_service_frame frame = { .in = in };
+
+	if (!mackeep_service_parse(skb, &frame))
+		return MACKEEP_SERVICE_MIDSTREAM;
+	if (READ_ONCE(service->ifindex) != in->ifindex)
+		WRITE_ONCE(service->ifindex, in->ifindex);
+	if (service->proto == IPPROTO_TCP)
+		return mackeep_service_tcp(mn, service, &frame);
+	return mackeep_service_udp(mn, service, &frame);
+}
+
+/* --- coming and going ----------------------------------------------------------- */
+
+/* Under mackeep_net_mutex */
+struct mackeep_service *mackeep_service_get(struct mackeep_net *mn, u32 mark,
+					    u8 proto)
+{
+	struct mackeep_service *service;
+
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	list_for_each_entry(service, &mn->services.list, list)
+		if (service->mark == mark && service->proto == proto)
+			return service;
+	return NULL;
+}
+
+/* -ENOSPC: there are as many as there may be. */
+int mackeep_service_add(struct mackeep_net *mn,
+			const struct mackeep_service *what)
+{
+	struct mackeep_services *services = &mn->services;
+	struct mackeep_service *service;
+
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	if (services->count >= MACKEEP_SERVICES_MAX)
+		return -ENOSPC;
+	if (what->proto == IPPROTO_UDP && !services->past) {
+		services->past = kvcalloc(MACKEEP_SERVICE_BUCKETS *
+					  MACKEEP_SERVICE_WAYS, sizeof(u64),
+					  GFP_KERNEL_ACCOUNT);
+		if (!services->past)
+			return -ENOMEM;
+	}
+	service = kmemdup(what, sizeof(*what), GFP_KERNEL_ACCOUNT);
+	if (!service)
+		return -ENOMEM;
+	service->counts = alloc_percpu_gfp(struct mackeep_service_counts,
+					   GFP_KERNEL_ACCOUNT);
+	if (!service->counts) {
+		kfree(service);
+		return -ENOMEM;
+	}
+	spin_lock_init(&service->lock);
+	list_add_tail_rcu(&service->list, &services->list);
+	WRITE_ONCE(services->count, services->count + 1);
+	return 0;
+}
+
+/* May sleep. */
+void mackeep_service_del(struct mackeep_net *mn,
+			 struct mackeep_service *service)
+{
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	list_del_rcu(&service->list);
+	WRITE_ONCE(mn->services.count, mn->services.count - 1);
+	synchronize_rcu();
+	free_percpu(service->counts);
+	kfree(service);
+}
+
+void mackeep_service_sum(const struct mackeep_service *service,
+			 struct mackeep_service_counts *sum)
+{
+	int cpu, i;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu)
+		for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
+			sum->frames[i] += READ_ONCE(per_cpu_ptr(service->counts,
+								cpu)->frames[i]);
+}
+
+/*
+ * Under mackeep_net_mutex. What would become of something new just now: asked
+ * with a packet that nobody sent, to no address in particular.
+ */
+u8 mackeep_service_probe(struct mackeep_net *mn,
+			 struct mackeep_service *service, struct sk_buff *skb,
+			 bool v6)
+{
+	struct mackeep_service_frame frame = {
+		.skb = skb,
+		.v6 = v6,
+		.at = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr),
+	};
+	struct tcphdr *th;
+	u8 why;
+
+	skb_trim(skb, 0);
+	skb_reset_network_header(skb);
+	skb_put_zero(skb, frame.at + sizeof(*th));
+	if (v6) {
+		skb->protocol = htons(ETH_P_IPV6);
+		ipv6_hdr(skb)->version = 6;
+		ipv6_hdr(skb)->nexthdr = service->proto;
+	} else {
+		skb->protocol = htons(ETH_P_IP);
+		ip_hdr(skb)->version = 4;
+		ip_hdr(skb)->ihl = sizeof(struct iphdr) / 4;
+		ip_hdr(skb)->protocol = service->proto;
+	}
+	th = (struct tcphdr *)(skb->data + frame.at);
+	th->doff = sizeof(*th) / 4;
+	th->syn = 1;
+
+	rcu_read_lock();
+	frame.in = dev_get_by_index_rcu(mn->net, READ_ONCE(service->ifindex)) ?:
+		   mn->net->loopback_dev;
+	why = mackeep_service_state(mn, service, &frame);
+	rcu_read_unlock();
+	return why;
+}
+
+void mackeep_service_net_init(struct mackeep_net *mn)
+{
+	INIT_LIST_HEAD(&mn->services.list);
+}
+
+/* No packet may be in a hook any more. */
+void mackeep_service_net_exit(struct mackeep_net *mn)
+{
+	struct mackeep_service *service, *next;
+
+	mutex_lock(&mackeep_net_mutex);
+	list_for_each_entry_safe(service, next, &mn->services.list, list)
+		mackeep_service_del(mn, service);
+	mutex_unlock(&mackeep_net_mutex);
+	kvfree(mn->services.past);
+}
+
+void mackeep_service_init(void)
+{
+	get_random_bytes(mackeep_service_secret,
+			 sizeof(mackeep_service_secret));
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Services: which proxy marked frames are for, and whether it takes them now. */
+#ifndef _MACKEEP_SERVICE_H
+#define _MACKEEP_SERVICE_H
+
+#include <linux/list.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include <linux/mackeep.h>
+
+struct mackeep_net;
+
+#define MACKEEP_SERVICE_QUEUES	8	/* listeners of SO_REUSEPORT, by hash */
+
+/* A listener's queue, to see that nothing is accepted */
+struct mackeep_service_queue {
+	const void *sk;
+	const void *head;		/* who waits longest; NULL: nobody did */
+	u32 isn;			/* and our number in its handshake */
+	unsigned long since;		/* jiffies */
+};
+
+struct mackeep_service_counts {
+	u64 frames[MACKEEP_SERVICE_MAX + 1];
+};
+
+struct mackeep_service {
+	struct list_head list;
+	u32 mark;
+	u16 port;
+	u8 proto;			/* IPPROTO_TCP or IPPROTO_UDP */
+	u8 fail;			/* MACKEEP_FAIL_* */
+	bool bypass;
+	bool synproxy;
+	u8 state[2];			/* IPv4, IPv6, as last told; the work's */
+	u32 ifindex;			/* a frame of it came in by; read without */
+	struct mackeep_service_counts __percpu *counts;
+	spinlock_t lock;		/* queues */
+	struct mackeep_service_queue queues[MACKEEP_SERVICE_QUEUES];
+};
+
+/* Written under mackeep_net_mutex, read under RCU */
+struct mackeep_services {
+	struct list_head list;
+	unsigned int count;
+	u64 *past;			/* UDP flows that go past the proxy */
+	struct delayed_work work;	/* tells of changes; service-netlink.c */
+};
+
+/* All need mackeep_net_mutex and may sleep. */
+struct mackeep_service *mackeep_service_get(struct mackeep_net *mn, u32 mark,
+					    u8 proto);
+int mackeep_service_add(struct mackeep_net *mn,
+			const struct mackeep_service *what);
+void mackeep_service_del(struct mackeep_net *mn,
+			 struct mackeep_service *service);
+u8 mackeep_service_probe(struct mackeep_net *mn,
+			 struct mackeep_service *service, struct sk_buff *skb,
+			 bool v6);
+
+/* Under rcu_read_lock(); NULL: the frame's mark is of no service. */
+struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
+					     const struct sk_buff *skb);
+u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
+		       struct sk_buff *skb, const struct net_device *in);
+void mackeep_service_sum(const struct mackeep_service *service,
+			 struct mackeep_service_counts *sum);
+
+static inline void mackeep_service_count(struct mackeep_service *service,
+					 u8 why)
+{
+	this_cpu_inc(service->counts->frames[why]);
+}
+
+void mackeep_service_net_init(struct mackeep_net *mn);
+void mackeep_service_net_exit(struct mackeep_net *mn);
+void mackeep_service_init(void);
+
+#endif /* _MACKEEP_SERVICE_H */
