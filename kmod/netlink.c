@@ -20,6 +20,7 @@
 #include <linux/mackeep.h>
 
 #include "filter.h"
+#include "guard-netlink.h"
 #include "net.h"
 #include "netlink.h"
 #include "pair.h"
@@ -300,6 +301,25 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 	{
 		.cmd		= MACKEEP_CMD_SERVICES,
 		.dumpit		= mackeep_service_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_GUARD_ADD,
+		.doit		= mackeep_guard_netlink_add,
+		.policy		= mackeep_guard_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_GUARD_DEL,
+		.doit		= mackeep_guard_netlink_del,
+		.policy		= mackeep_guard_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_GUARDS,
+		.dumpit		= mackeep_guard_netlink_dump,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

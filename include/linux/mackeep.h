@@ -81,6 +81,31 @@ enum {
 	 */
 	MACKEEP_CMD_SERVICE_EVENT,
 
+	/*
+	 * A guard: frames whose source is a MAC of this box do not leave by
+	 * the ports of the bridge NAME, or by the device NAME, which may be
+	 * there or come later. The MACs are those of the bridge, of its ports
+	 * and of all devices on top of them. A frame passes if the bridge or a
+	 * device on top of it has that MAC and an address: IPv4 of a scope
+	 * wider than link, or IPv6 that is neither link-local nor taken from a
+	 * router advertisement. Guards last until they are deleted or the
+	 * module goes. Both need CAP_NET_ADMIN over the namespace.
+	 *
+	 * ADD, DEL: NAME.
+	 * EINVAL	no device can have that name
+	 * EEXIST	(ADD) there is a guard of this name
+	 * ENOSPC	(ADD) there are MACKEEP_GUARDS_MAX
+	 * ENOENT	(DEL) there is no guard of this name
+	 */
+	MACKEEP_CMD_GUARD_ADD,
+	MACKEEP_CMD_GUARD_DEL,
+
+	/*
+	 * The guards; dump only, needs CAP_NET_ADMIN over the namespace. A
+	 * message for each: NAME, DROPPED, PORTS, WHOLE if so.
+	 */
+	MACKEEP_CMD_GUARDS,
+
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
 };
@@ -113,12 +138,18 @@ enum {
 	MACKEEP_A_STATE4,	/* u8: MACKEEP_SERVICE_*, of IPv4 */
 	MACKEEP_A_STATE6,	/* u8: the same of IPv6 */
 	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
+	MACKEEP_A_NAME,		/* string: of a device */
+	MACKEEP_A_DROPPED,	/* u64: frames that a guard dropped */
+	MACKEEP_A_PORTS,	/* u32: devices that it has now; a port counts
+				 * for its bridge, if that is guarded */
+	MACKEEP_A_WHOLE,	/* flag: also what is sent on the port itself */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
 };
 
 #define MACKEEP_SERVICES_MAX	64
+#define MACKEEP_GUARDS_MAX	64
 #define MACKEEP_GENL_GROUP	"services"
 
 /* What becomes of frames that a service does not take */

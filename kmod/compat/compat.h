@@ -166,6 +166,16 @@ static inline struct sk_buff *skb_expand_head(struct sk_buff *skb,
 }
 #endif
 
+/* --- hooks of devices ------------------------------------------------------- */
+
+#ifdef CONFIG_NETFILTER_EGRESS
+#define MACKEEP_EGRESS		true
+#define MACKEEP_NETDEV_EGRESS	NF_NETDEV_EGRESS
+#else
+#define MACKEEP_EGRESS		false
+#define MACKEEP_NETDEV_EGRESS	0
+#endif
+
 /* --- the bridge ----------------------------------------------------------- */
 
 struct mackeep_fdb {
