@@ -37,6 +37,11 @@ struct args {
 	bool synproxy;
 	bool services;			/* monitor: of services */
 
+	/* silence; its verb is above */
+	char **devices;			/* NULL ends them */
+	bool guard_only;
+	const char *udev;
+
 	double interval;		/* -w, seconds; 0: once */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */
 
@@ -51,6 +56,7 @@ struct args {
 	uint32_t table;
 	bool strict;
 	bool last_hop;
+	bool talk;
 	bool dry_run;
 };
 

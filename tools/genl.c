@@ -130,6 +130,7 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_PROTO] = 1, [MACKEEP_A_PORT] = 2,
 		[MACKEEP_A_FAIL] = 1, [MACKEEP_A_BYPASS] = 1,
 		[MACKEEP_A_STATE4] = 1, [MACKEEP_A_STATE6] = 1,
+		[MACKEEP_A_DROPPED] = 8, [MACKEEP_A_PORTS] = 4,
 		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
 	};
 	const struct nlattr *attr;

@@ -31,8 +31,9 @@ enum {
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
 	SERVICES = 1 << 8,
+	SILENCE	= 1 << 9,
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 9) - 1,
+	ALL	= (1 << 10) - 1,
 };
 
 static const struct command {
@@ -47,6 +48,7 @@ static const struct command {
 	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
+	{ "silence", SILENCE, cmd_silence, "list, add, del: what keeps the box's own frames in" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
 	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
@@ -58,6 +60,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
+	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -69,7 +72,8 @@ static const struct option_text {
 	const char *help;
 } options[] = {
 	{ '4', "ipv4", NULL, FILTERED, "only IPv4" },
-	{ '6', "ipv6", NULL, FILTERED | UP, "only IPv6; up: IPv6 as well" },
+	{ '6', "ipv6", NULL, FILTERED | UP | SILENCE,
+	  "only IPv6; up, silence: IPv6 as well" },
 	{ 'p', "proto", "PROTOCOL", LIST | MONITOR | SERVICES,
 	  "only tcp, udp or a number" },
 	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
@@ -78,7 +82,7 @@ static const struct option_text {
 	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES,
+	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE,
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
@@ -100,6 +104,10 @@ static const struct option_text {
 	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
 	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_PORTS, "ports", "DEVICE,...", UP, "silent from boot on, see mackeep(8)" },
+	{ OPT_TALK, "talk", NULL, UP, "the box may talk with its own MACs" },
+	{ OPT_GUARD, "guard", NULL, SILENCE, "the guard alone, leave sysctls as they are" },
+	{ OPT_UDEV, "udev", "DEVICE", SILENCE, "what /etc/mackeep says, for udev(7)" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
@@ -128,7 +136,8 @@ static void usage(const struct command *command)
 
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
 	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" :
-	       command->bit == SERVICES ? " [list|add|set|del]" : "",
+	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
 		if (!(options[i].commands & command->bit))
@@ -327,6 +336,18 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_LAST_HOP:
 		args->last_hop = true;
 		break;
+	case OPT_PORTS:
+		value_devices("ports", value);
+		break;
+	case OPT_TALK:
+		args->talk = true;
+		break;
+	case OPT_GUARD:
+		args->guard_only = true;
+		break;
+	case OPT_UDEV:
+		args->udev = value;
+		break;
 	case OPT_CONFIG:
 		config_name = value;
 		break;
@@ -430,8 +451,12 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
-	if (optind < argc && command->bit == SERVICES)
+	if (optind < argc && command->bit & (SERVICES | SILENCE))
 		args->verb = argv[optind++];
+	if (command->bit == SILENCE) {
+		args->devices = argv + optind;
+		optind = argc;
+	}
 	if (optind < argc)
 		die(BAD_ARGS, "%s: an argument too many; see mackeep %s --help",
 		    argv[optind], command->name);

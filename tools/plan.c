@@ -11,6 +11,7 @@
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
+#include "plan-silence.h"
 #include "run.h"
 #include "say.h"
 #include "step.h"
@@ -77,30 +78,6 @@ static const char *number(const char *format, unsigned int value)
 	return s;
 }
 
-/*
- * missing: the value to go back to when there is no such file yet; NULL: leave
- * the step out then
- */
-static void plan_sysctl(json_t *plan, const char *key, const char *value,
-			const char *missing)
-{
-	char file[128], old[64], set[192], reset[192];
-	json_t *one;
-
-	snprintf(file, sizeof(file), "/proc/sys/%s", key);
-	if (!file_line(file, old, sizeof(old))) {
-		if (!missing)
-			return;
-		snprintf(old, sizeof(old), "%s", missing);
-	}
-	snprintf(set, sizeof(set), "%s=%s", key, value);
-	snprintf(reset, sizeof(reset), "%s=%s", key, old);
-	one = step_add(plan, WORDS("sysctl", "-q", "-w", set),
-		       WORDS("sysctl", "-q", "-w", reset), NULL);
-	json_text(one, "file", file);
-	json_text(one, "value", value);
-}
-
 static void plan_up(json_t *plan, const char *device)
 {
 	step_add(plan, WORDS("ip", "link", "set", "dev", device, "up"),
@@ -135,18 +112,18 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 
 	snprintf(key, sizeof(key), "net/ipv4/conf/%s/rp_filter", device);
 	file_line("/proc/sys/net/ipv4/conf/all/rp_filter", all, sizeof(all));
-	plan_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
+	step_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
 		    args->vlan ? "0" : NULL);
-	plan_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
+	step_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
 	if (args->ipv6) {
-		plan_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
+		step_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
 			    NULL);
 		snprintf(key, sizeof(key), "net/ipv6/conf/%s/disable_ipv6",
 			 device);
-		plan_sysctl(plan, key, "0", args->vlan ? "0" : NULL);
+		step_sysctl(plan, key, "0", args->vlan ? "0" : NULL);
 	}
 	if (args->backend == BACKEND_NFT)
-		plan_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
+		step_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
 }
 
 /* Lets 802.1X frames pass between the ports; other groups stay as they are. */
@@ -373,6 +350,29 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 	json_decref(list);
 }
 
+/* Before the bridge is up. With an address it is a host, and heard anyway. */
+static void plan_silent(json_t *plan, const struct args *args)
+{
+	struct own_address own;
+
+	if (args->talk)
+		return;
+	own = own_address(args->bridge);
+	if (own.text && !own.learned) {
+		note("bridge %s: it has the address %s and so talks with its own MAC; \"talk\" says that it shall",
+		     args->bridge, own.text);
+		free(own.text);
+		return;
+	}
+	if (own.text && !args->ipv6)
+		note("bridge %s: it loses the address %s, which it took from a router; \"talk\" leaves it alone",
+		     args->bridge, own.text);
+	free(own.text);
+	plan_silence(plan, args->bridge, args->ipv6);
+	if (args->vlan)
+		plan_silence_upper(plan, plan_device(args), args->ipv6);
+}
+
 json_t *plan_make(const struct args *args)
 {
 	json_t *plan = json_array(), *one;
@@ -382,6 +382,7 @@ json_t *plan_make(const struct args *args)
 		    args->bridge, args->bridge);
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
+	plan_silent(plan, args);
 	plan_links(plan, args);
 	plan_sysctls(plan, args);
 	plan_eapol(plan, args);

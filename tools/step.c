@@ -8,6 +8,7 @@
 #include "genl.h"
 #include "run.h"
 #include "step.h"
+#include "text.h"
 
 json_t *words(const char *first, ...)
 {
@@ -33,6 +34,26 @@ json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test)
 		json_object_set_new(step, "test", test);
 	json_array_append_new(plan, step);
 	return step;
+}
+
+void step_sysctl(json_t *plan, const char *key, const char *value,
+		 const char *missing)
+{
+	char file[128], old[64], set[192], reset[192];
+	json_t *one;
+
+	snprintf(file, sizeof(file), "/proc/sys/%s", key);
+	if (!file_line(file, old, sizeof(old))) {
+		if (!missing)
+			return;
+		snprintf(old, sizeof(old), "%s", missing);
+	}
+	snprintf(set, sizeof(set), "%s=%s", key, value);
+	snprintf(reset, sizeof(reset), "%s=%s", key, old);
+	one = step_add(plan, WORDS("sysctl", "-q", "-w", set),
+		       WORDS("sysctl", "-q", "-w", reset), NULL);
+	json_text(one, "file", file);
+	json_text(one, "value", value);
 }
 
 bool step_same(const json_t *one, const json_t *other)

@@ -23,6 +23,12 @@ json_t *words(const char *first, ...) __attribute__((sentinel));
 
 /* Appends a step to a plan and takes all three; undo and test may be NULL. */
 json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test);
+/*
+ * Appends one that sets a sysctl. missing: the value to go back to when there is
+ * no such file yet; NULL: leave the step out then.
+ */
+void step_sysctl(json_t *plan, const char *key, const char *value,
+		 const char *missing);
 /* True if both are the same command with the same input. */
 bool step_same(const json_t *one, const json_t *other);
 bool step_done(const json_t *step);

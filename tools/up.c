@@ -69,6 +69,8 @@ static json_t *configuration(const struct args *args)
 
 	json_object_set_new(config, "tcp", json_string(ports_text(&args->tcp)));
 	json_object_set_new(config, "udp", json_string(ports_text(&args->udp)));
+	if (args->talk)
+		json_object_set_new(config, "talk", json_true());
 	return config;
 }
 

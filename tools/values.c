@@ -93,6 +93,20 @@ struct ports value_ports(const char *option, const char *text)
 	return ports;
 }
 
+void value_devices(const char *option, const char *text)
+{
+	const char *c = text;
+	size_t len;
+
+	for (;; c += len + 1) {
+		len = strcspn(c, ",");
+		if (!len || len >= IF_NAMESIZE || memchr(c, '/', len))
+			value_bad(option, text, "devices like eth0,eth1");
+		if (!c[len])
+			return;
+	}
+}
+
 const char *value_bridge(const char *name)
 {
 	const char *c;
