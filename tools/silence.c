@@ -238,6 +238,8 @@ static int silence_udev(const char *device)
 	glob_t files;
 	size_t i;
 
+	/* udev has none. */
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 0);
 	if (glob(CONFIGURATION "*.conf", 0, NULL, &files))
 		return DONE;
 	for (i = 0; i < files.gl_pathc; i++) {
