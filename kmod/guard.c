@@ -178,25 +178,26 @@ struct mackeep_guard_search {
 static void mackeep_guard_note(struct mackeep_guard_search *search,
 			       const u8 *addr)
 {
+	struct mackeep_guard_macs *macs = search->macs, *wider;
 	u64 mac = ether_addr_to_u64(addr);
-	struct mackeep_guard_macs *macs = search->macs;
-	unsigned int i;
+	unsigned int n = macs ? macs->n : 0, i;
 
-	for (i = 0; macs && i < macs->n; i++)
+	for (i = 0; i < n; i++)
 		if (macs->mac[i] == mac)
 			return;
-	if (!macs || macs->n == search->room) {
-		search->room = search->room ? 2 * search->room : 8;
-		macs = krealloc(macs, struct_size(macs, mac, search->room),
-				GFP_KERNEL_ACCOUNT);
-		if (!macs) {
+	if (n == search->room) {
+		search->room = 2 * n ?: 8;
+		wider = krealloc(macs, struct_size(macs, mac, search->room),
+				 GFP_KERNEL_ACCOUNT);
+		if (!wider) {
 			search->failed = true;
 			return;
 		}
-		macs->n = search->macs ? macs->n : 0;
-		search->macs = macs;
+		search->macs = wider;
+		macs = wider;
 	}
-	macs->mac[macs->n++] = mac;
+	macs->mac[n] = mac;
+	macs->n = n + 1;
 }
 
 static int mackeep_guard_visit(struct net_device *dev,

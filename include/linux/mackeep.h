@@ -88,7 +88,8 @@ enum {
 	 * and of all devices on top of them. A frame passes if the bridge or a
 	 * device on top of it has that MAC and an address: IPv4 of a scope
 	 * wider than link, or IPv6 that is neither link-local nor taken from a
-	 * router advertisement. Guards last until they are deleted or the
+	 * router advertisement. A port of a bridge that is guarded belongs to that
+	 * one's guard alone. Guards last until they are deleted or the
 	 * module goes. Both need CAP_NET_ADMIN over the namespace.
 	 *
 	 * ADD, DEL: NAME.
@@ -140,8 +141,7 @@ enum {
 	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
 	MACKEEP_A_NAME,		/* string: of a device */
 	MACKEEP_A_DROPPED,	/* u64: frames that a guard dropped */
-	MACKEEP_A_PORTS,	/* u32: devices that it has now; a port counts
-				 * for its bridge, if that is guarded */
+	MACKEEP_A_PORTS,	/* u32: devices that it has now */
 	MACKEEP_A_WHOLE,	/* flag: also what is sent on the port itself */
 
 	__MACKEEP_A_MAX,
