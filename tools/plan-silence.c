@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guard comes first: from then on nothing leaves. The rest is for what it
- * cannot do: an address from a router's advertisement must not be taken, a
- * querier that nobody hears must not be elected, nor STP wait for answers to
- * frames that do not leave.
+ * cannot do: an address from a router's advertisement must not be taken.
+ * Snooping would keep reports of members from switches on the other side, and
+ * query in a voice that nobody hears; STP keeps frames of other switches, and
+ * would wait for answers to its own.
  */
 #include <net/if.h>
 #include <stdio.h>
@@ -147,7 +148,7 @@ void plan_silence(json_t *plan, const char *device, bool ipv6)
 		} else {
 			info = json_object_get(info, "info_data");
 			plan_silence_upper(plan, name, ipv6);
-			plan_off(plan, name, info, "mcast_querier");
+			plan_off(plan, name, info, "mcast_snooping");
 			plan_off(plan, name, info, "stp_state");
 		}
 	}

@@ -350,40 +350,43 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 	json_decref(list);
 }
 
-/* Before the bridge is up. With an address it is a host, and heard anyway. */
-static void plan_silent(json_t *plan, const struct args *args)
+/* With an address the bridge is a host, and heard anyway. */
+static bool shall_be_silent(const struct args *args)
 {
 	struct own_address own;
 
 	if (args->talk)
-		return;
+		return false;
 	own = own_address(args->bridge);
 	if (own.text && !own.learned) {
 		note("bridge %s: it has the address %s and so talks with its own MAC; \"talk\" says that it shall",
 		     args->bridge, own.text);
 		free(own.text);
-		return;
+		return false;
 	}
 	if (own.text && !args->ipv6)
 		note("bridge %s: it loses the address %s, which it took from a router; \"talk\" leaves it alone",
 		     args->bridge, own.text);
 	free(own.text);
-	plan_silence(plan, args->bridge, args->ipv6);
-	if (args->vlan)
-		plan_silence_upper(plan, plan_device(args), args->ipv6);
+	return true;
 }
 
 json_t *plan_make(const struct args *args)
 {
 	json_t *plan = json_array(), *one;
+	bool silent;
 
 	if (!if_nametoindex(args->bridge))
 		die(FAILED, "bridge %s: no such device; make it: ip link add %s type bridge",
 		    args->bridge, args->bridge);
+	silent = shall_be_silent(args);
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
-	plan_silent(plan, args);
+	if (silent)
+		plan_silence(plan, args->bridge, args->ipv6 && !args->vlan);
 	plan_links(plan, args);
+	if (silent && args->vlan)
+		plan_silence_upper(plan, plan_device(args), args->ipv6);
 	plan_sysctls(plan, args);
 	plan_eapol(plan, args);
 	plan_routes(plan, args, "-4");

@@ -156,10 +156,8 @@ static bool config_read(struct config *config, const char *path)
 		else if (value && !strcmp(word, "bridge"))
 			snprintf(config->bridge, sizeof(config->bridge), "%s",
 				 value);
-		else if (value && !strcmp(word, "ports")) {
-			free(config->ports);
+		else if (value && !strcmp(word, "ports") && !config->ports)
 			config->ports = strdup(value);
-		}
 	}
 	free(line);
 	fclose(file);
@@ -223,7 +221,9 @@ static int udev_config(const struct config *config, const char *device)
 	if (port)
 		plan_silence_port(plan, device);
 	else
-		plan_silence_upper(plan, device, config->ipv6);
+		plan_silence_upper(plan, device, config->ipv6 &&
+				   (!*config->upper ||
+				    !strcmp(device, config->upper)));
 	return do_steps(plan);
 }
 
