@@ -50,6 +50,17 @@ started()
 }
 
 is "$(started usr)" /usr/sbin/mackeep "the unit starts the tool"
+ruled()
+{
+	sed -n 's/.*PROGRAM="\([^ ]*\) silence --udev .*/\1/p' \
+		"$root/$1/lib/udev/rules.d/90-mackeep.rules"
+}
+
+is "$(ruled usr)" /usr/sbin/mackeep "and so does the udev rule"
+if command -v udevadm >/dev/null && udevadm verify --help >/dev/null 2>&1; then
+	ok "udev has nothing to say of it" udevadm verify --resolve-names=never \
+		"$root/usr/lib/udev/rules.d/90-mackeep.rules"
+fi
 if command -v systemd-analyze >/dev/null; then
 	mkdir -p "$TMP/units"
 	sed "s|/usr/sbin|$root/usr/sbin|" "$root/usr/lib/systemd/system/mackeep@.service" \
@@ -68,7 +79,8 @@ is "$(files)" "./etc/mackeep/br0.conf" "and so does make uninstall, which leaves
 rm -r "$root"
 
 ok "make install PREFIX=/usr/local" run_make install PREFIX=/usr/local
-is "$(started usr/local)" /usr/local/sbin/mackeep "the unit starts the tool from there"
+is "$(started usr/local) $(ruled usr/local)" "/usr/local/sbin/mackeep /usr/local/sbin/mackeep" \
+	"unit and rule start the tool from there"
 ok "make uninstall PREFIX=/usr/local" run_make uninstall PREFIX=/usr/local
 is "$(files)" "" "nothing is left"
 nok "nor an empty directory of ours" test -d "$root/etc/mackeep"

@@ -51,7 +51,7 @@ kept() # TITLE
 	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 8 "$1: to the server"
 	wire_leg west $L1_6 $C1_6 $MAC_L1 $MAC_C1 3 "$1: to the client, IPv6"
 	wire_leg east $C1_6 $L1_6 $MAC_C1 $MAC_L1 3 "$1: to the server, IPv6"
-	wire_clean "$1" 'proto == "tcp" || proto == "udp"'
+	wire_clean "$1"
 }
 
 # 802.1X frames that come out of the box's other end, of three that are sent
