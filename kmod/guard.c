@@ -60,8 +60,9 @@ static LIST_HEAD(mackeep_guard_nets);	/* with guards; under RTNL */
 /* --- frames ----------------------------------------------------------------- */
 
 /*
- * IPv6 addresses that the kernel takes from any router's advertisement make no
- * host of the box, nor do link-local ones.
+ * What makes a host of the box is an address that somebody gave it: not one that
+ * is link-local, or ends with a lease or a router's advertisement. NetworkManager
+ * asks for such at each port that nobody told it of.
  */
 static bool mackeep_guard_addressed(const struct net_device *dev)
 {
@@ -72,13 +73,15 @@ static bool mackeep_guard_addressed(const struct net_device *dev)
 
 	if (in4)
 		in_dev_for_each_ifa_rcu(ifa4, in4)
-			if (ifa4->ifa_scope < RT_SCOPE_LINK &&
+			if (ifa4->ifa_flags & IFA_F_PERMANENT &&
+			    ifa4->ifa_scope < RT_SCOPE_LINK &&
 			    !ipv4_is_linklocal_169(ifa4->ifa_local))
 				return true;
 	if (in6)
 		list_for_each_entry_rcu(ifa6, &in6->addr_list, if_list)
-			if (!(ifa6->flags &
-			      (IFA_F_MANAGETEMPADDR | IFA_F_TEMPORARY)) &&
+			if ((ifa6->flags &
+			     (IFA_F_PERMANENT | IFA_F_MANAGETEMPADDR |
+			      IFA_F_TEMPORARY)) == IFA_F_PERMANENT &&
 			    !(ipv6_addr_type(&ifa6->addr) & IPV6_ADDR_LINKLOCAL))
 				return true;
 	return false;
