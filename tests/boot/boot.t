@@ -15,6 +15,11 @@
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/box.sh" || exit 1
 
+more_than() # COUNT
+{
+	awk -v n="$1" '$2 > n { found = 1 } END { exit !found }' /run/traffic.out
+}
+
 ok "what is to run at boot runs" busywait 60 \
 	states "active active active" mackeep@br0 haproxy netfilter-persistent
 is "$(systemctl --failed --plain --no-legend | awk '{ print $1 }' | xargs)" "" "nothing failed"

@@ -35,7 +35,7 @@ runs() # UNIT...
 	ok "running: $*" busywait 60 states "$(printf 'active %.0s' "$@" | xargs)" "$@"
 }
 
-more_than() # COUNT
+rounds_past() # COUNT
 {
 	[ "$(cat /run/wires/rounds)" -gt "$1" ]
 }
@@ -43,7 +43,7 @@ more_than() # COUNT
 # The router has asked for everything twice since
 asked()
 {
-	ok "the router asks" busywait 60 more_than $(($(cat /run/wires/rounds) + 2))
+	ok "the router asks" busywait 60 rounds_past $(($(cat /run/wires/rounds) + 2))
 }
 
 proxied() # TITLE

@@ -22,11 +22,6 @@ bridging()
 	[ "$(bridge link show | grep -c "master br0 state forwarding")" -eq 2 ]
 }
 
-more_than() # COUNT
-{
-	awk -v n="$1" '$2 > n { found = 1 } END { exit !found }' /run/traffic.out
-}
-
 captured() # COMMAND...
 {
 	wire_start west c1 eth0
