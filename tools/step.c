@@ -35,12 +35,18 @@ json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test)
 	return step;
 }
 
+/* Both may have none: json_equal() takes two NULLs for different. */
+static bool same(const json_t *one, const json_t *other, const char *key)
+{
+	const json_t *a = json_object_get(one, key);
+	const json_t *b = json_object_get(other, key);
+
+	return a == b || json_equal(a, b);
+}
+
 bool step_same(const json_t *one, const json_t *other)
 {
-	return json_equal(json_object_get(one, "do"),
-			  json_object_get(other, "do")) &&
-	       json_equal(json_object_get(one, "do_input"),
-			  json_object_get(other, "do_input"));
+	return same(one, other, "do") && same(one, other, "do_input");
 }
 
 bool step_done(const json_t *step)
