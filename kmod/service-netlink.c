@@ -24,6 +24,7 @@ mackeep_service_netlink_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_FAIL]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_FAIL_MAX),
 	[MACKEEP_A_BYPASS]	= NLA_POLICY_MAX(NLA_U8, 1),
 	[MACKEEP_A_SYNPROXY]	= { .type = NLA_FLAG },
+	[MACKEEP_A_SETTLE]	= { .type = NLA_U16 },
 };
 
 /* MARK and PROTO, which every request has */
@@ -52,6 +53,7 @@ int mackeep_service_netlink_new(struct sk_buff *skb, struct genl_info *info)
 	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
 	struct nlattr **attrs = info->attrs;
 	struct mackeep_service what = {};
+	u16 settle = 0;
 	u32 mask;
 	int err;
 
@@ -70,6 +72,15 @@ int mackeep_service_netlink_new(struct sk_buff *skb, struct genl_info *info)
 	if (attrs[MACKEEP_A_BYPASS])
 		what.bypass = nla_get_u8(attrs[MACKEEP_A_BYPASS]);
 	what.synproxy = nla_get_flag(attrs[MACKEEP_A_SYNPROXY]);
+	if (attrs[MACKEEP_A_SETTLE])
+		settle = nla_get_u16(attrs[MACKEEP_A_SETTLE]);
+	if (settle && what.proto != IPPROTO_UDP) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[MACKEEP_A_SETTLE],
+				    "only UDP has to settle: a TCP connection shows when it begins");
+		return -EINVAL;
+	}
+	if (settle)
+		what.settled = ktime_get_seconds() + settle;
 
 	mask = READ_ONCE(mn->lift_mask);
 	if (!mask || (what.mark & mask) != READ_ONCE(mn->lift_mark)) {
@@ -174,6 +185,7 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 					struct sk_buff *packet)
 {
 	struct mackeep_service_counts counts;
+	time64_t settle = mackeep_service_settle(service);
 	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
 				cb->nlh->nlmsg_seq, &mackeep_netlink_family,
 				NLM_F_MULTI, MACKEEP_CMD_SERVICES);
@@ -185,6 +197,7 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 	    nla_put_u8(skb, MACKEEP_A_FAIL, service->fail) ||
 	    nla_put_u8(skb, MACKEEP_A_BYPASS, service->bypass) ||
 	    (service->synproxy && nla_put_flag(skb, MACKEEP_A_SYNPROXY)) ||
+	    (settle > 0 && nla_put_u16(skb, MACKEEP_A_SETTLE, settle)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE4,
 		       mackeep_service_probe(mn, service, packet, false)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE6,

@@ -10,7 +10,9 @@
  * that would tell: those that go past the proxy are remembered in a table, as
  * hashes with the second they were last seen in, one word each. A flow that is
  * in it is never pushed out by another, so that a flood only costs what comes
- * later: its flows are not remembered, and counted as tablefull.
+ * later: its flows are not remembered, and counted as tablefull. A service that
+ * is put into a live network does not know which flows were there before it: until
+ * it is settled it takes all of them for older, and remembers them.
  *
  * A listener that accepts nothing is seen from who waits longest in its queue:
  * while that is the same for half a second, nobody was accepted.
@@ -244,6 +246,8 @@ static u8 mackeep_service_state(const struct mackeep_net *mn,
 	else if (READ_ONCE(nf_conntrack_max) &&
 		 nf_conntrack_count(mn->net) >= READ_ONCE(nf_conntrack_max))
 		why = MACKEEP_SERVICE_TABLEFULL;
+	else if (unlikely(mackeep_service_settle(service) > 0))
+		why = MACKEEP_SERVICE_SETTLING;
 	sock_gen_put(sk);
 	return why;
 }
@@ -360,6 +364,19 @@ static bool mackeep_service_remember(const struct mackeep_net *mn, u64 hash)
 	return false;
 }
 
+/* Whether the proxy is there to end what it has begun. */
+static bool mackeep_service_ends(const struct mackeep_net *mn,
+				 const struct mackeep_service *service,
+				 const struct mackeep_service_frame *frame)
+{
+	struct sock *sk = mackeep_service_listener(mn, service, frame);
+
+	if (!sk)
+		return mackeep_sock_find(mn, frame->skb, frame->in);
+	sock_gen_put(sk);
+	return mackeep_sock_kept(mn, frame->skb);
+}
+
 static u8 mackeep_service_udp(const struct mackeep_net *mn,
 			      struct mackeep_service *service,
 			      const struct mackeep_service_frame *frame)
@@ -372,9 +389,7 @@ static u8 mackeep_service_udp(const struct mackeep_net *mn,
 	why = mackeep_service_state(mn, service, frame);
 	if (why == MACKEEP_SERVICE_OPEN)
 		return why;
-	/* The proxy is there, and ends what it has begun. */
-	if (why != MACKEEP_SERVICE_NOLISTENER &&
-	    mackeep_sock_kept(mn, frame->skb))
+	if (mackeep_service_ends(mn, service, frame))
 		return MACKEEP_SERVICE_OPEN;
 	if (!mackeep_service_remember(mn, hash))
 		return MACKEEP_SERVICE_TABLEFULL;

@@ -7,6 +7,7 @@
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
 #include <linux/mackeep.h>
@@ -35,6 +36,7 @@ struct mackeep_service {
 	u8 fail;			/* MACKEEP_FAIL_* */
 	bool bypass;
 	bool synproxy;
+	time64_t settled;		/* when flows count as new, boot's seconds */
 	u8 state[2];			/* IPv4, IPv6, as last told; the work's */
 	u32 ifindex;			/* a frame of it came in by; read without */
 	struct mackeep_service_counts __percpu *counts;
@@ -68,6 +70,13 @@ u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
 		       struct sk_buff *skb, const struct net_device *in);
 void mackeep_service_sum(const struct mackeep_service *service,
 			 struct mackeep_service_counts *sum);
+
+/* Seconds until it is settled; 0 or less: it is. */
+static inline time64_t
+mackeep_service_settle(const struct mackeep_service *service)
+{
+	return service->settled - ktime_get_seconds();
+}
 
 static inline void mackeep_service_count(struct mackeep_service *service,
 					 u8 why)

@@ -54,9 +54,11 @@ enum {
 	 * bridged, or dropped if FAIL says so. All need CAP_NET_ADMIN over
 	 * the namespace, and name a service by MARK and PROTO.
 	 *
-	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY.
+	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY,
+	 *	SETTLE (0).
 	 * EINVAL	lift_mark would not lift frames with MARK; PORT is 0; PROTO
-	 *		is neither TCP nor UDP; another value out of range
+	 *		is neither TCP nor UDP; SETTLE of another than UDP; another
+	 *		value out of range
 	 * EEXIST	there is a service with this MARK and PROTO
 	 * ENOSPC	there are MACKEEP_SERVICES_MAX
 	 * SET: MARK, PROTO, and any of FAIL, BYPASS
@@ -70,7 +72,7 @@ enum {
 	/*
 	 * The services; dump only, needs CAP_NET_ADMIN over the namespace. A
 	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY if set,
-	 * STATE4, STATE6, and COUNTS.
+	 * SETTLE if there is some left, STATE4, STATE6, and COUNTS.
 	 */
 	MACKEEP_CMD_SERVICES,
 
@@ -113,6 +115,9 @@ enum {
 	MACKEEP_A_STATE4,	/* u8: MACKEEP_SERVICE_*, of IPv4 */
 	MACKEEP_A_STATE6,	/* u8: the same of IPv6 */
 	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
+	MACKEEP_A_SETTLE,	/* u16: seconds from now on in which flows are
+				 * taken for older than the service
+				 */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
@@ -135,6 +140,7 @@ enum {
 	MACKEEP_SERVICE_BACKLOG,	/* it accepts nothing, or its queue is full */
 	MACKEEP_SERVICE_TABLEFULL,	/* conntrack has no room */
 	MACKEEP_SERVICE_BYPASS,		/* BYPASS is set */
+	MACKEEP_SERVICE_SETTLING,	/* SETTLE is not over; UDP only */
 	MACKEEP_SERVICE_MIDSTREAM,	/* began without the proxy; never a state */
 	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_MIDSTREAM,
 };
