@@ -35,6 +35,7 @@ struct args {
 	int fail;			/* MACKEEP_FAIL_*; -1: not given */
 	int bypass;			/* -1: not given */
 	bool synproxy;
+	int settle;			/* seconds; -1: not given */
 	bool services;			/* monitor: of services */
 
 	double interval;		/* -w, seconds; 0: once */
@@ -51,6 +52,7 @@ struct args {
 	uint32_t table;
 	bool strict;
 	bool last_hop;
+	bool early;			/* the bridge may have no port yet */
 	bool dry_run;
 };
 

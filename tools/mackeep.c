@@ -58,6 +58,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
+	OPT_SETTLE, OPT_EARLY,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -87,10 +88,12 @@ static const struct option_text {
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
 	{ OPT_TO, "to", "PORT", UP | SERVICES, "the port that the proxy listens on" },
 	{ OPT_MARK, "mark", "MARK", SERVICES, "of the frames that are for it" },
-	{ OPT_FAIL, "fail", "open|closed", SERVICES,
+	{ OPT_FAIL, "fail", "open|closed", SERVICES | UP,
 	  "frames it does not take are bridged, or dropped" },
 	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
 	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
+	{ OPT_SETTLE, "settle", "SECONDS", SERVICES | UP,
+	  "flows of UDP are taken for older so long" },
 	{ OPT_SERVICES, "services", NULL, MONITOR, "instead: services that open or close" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
@@ -100,6 +103,7 @@ static const struct option_text {
 	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
 	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
@@ -301,6 +305,12 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_SYNPROXY:
 		args->synproxy = true;
 		break;
+	case OPT_SETTLE:
+		args->settle = value_number("settle", value, 0, 3600);
+		break;
+	case OPT_EARLY:
+		args->early = true;
+		break;
 	case OPT_SERVICES:
 		args->services = true;
 		break;
@@ -448,7 +458,7 @@ int main(int argc, char **argv)
 {
 	struct args args = {
 		.zone = -1, .fwmark = FWMARK, .table = TABLE, .fail = -1,
-		.bypass = -1,
+		.bypass = -1, .settle = -1,
 	};
 	unsigned int i;
 	int status;

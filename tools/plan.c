@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/mackeep.h>
+
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
@@ -155,15 +157,11 @@ static void plan_eapol(json_t *plan, const struct args *args)
 	json_t *links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev",
 				 args->bridge);
 	json_t *info = json_object_get(json_array_get(links, 0), "linkinfo");
-	const char *kind = json_string_value(json_object_get(info, "info_kind"));
 	const char *mask;
 	char expect[48];
 	unsigned int now;
 	json_t *one;
 
-	if (!kind || strcmp(kind, "bridge"))
-		die(FAILED, "bridge %s: it is not a bridge; \"ip link show type bridge\" tells which there are",
-		    args->bridge);
 	info = json_object_get(info, "info_data");
 	mask = json_string_value(json_object_get(info, "group_fwd_mask"));
 	now = mask ? strtoul(mask, NULL, 0) : 0;
@@ -201,6 +199,53 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 			     "metric", NUMBER_TEXT(METRIC)),
 		       WORDS("ip", ip, "route", "show", "default", "dev", device));
 	json_text(one, "expect", "metric " NUMBER_TEXT(METRIC));
+}
+
+/* --- services -------------------------------------------------------------------- */
+
+/* Flows that were there before up have this long to show themselves. */
+#define SETTLE		30
+
+static bool link_is_up(const char *device)
+{
+	struct result result = RUN("ip", "-o", "link", "show", "dev", device, "up");
+	bool up = !result.status && *result.out;
+
+	run_free(&result);
+	return up;
+}
+
+static void plan_service(json_t *plan, const struct args *args, const char *proto,
+			 unsigned int settle)
+{
+	const char *fail = args->fail == MACKEEP_FAIL_CLOSED ? "closed" : "open";
+	const char *mark = number("0x%x", LIFT_MARK), *to = number("%u", args->to);
+	json_t *one;
+
+	one = step_add(plan, WORDS("mackeep", "services", "add", "--mark", mark,
+				   "--proto", proto, "--to", to, "--fail", fail),
+		       WORDS("mackeep", "services", "del", "--mark", mark,
+			     "--proto", proto),
+		       WORDS("mackeep", "services", "list", "--mark", mark,
+			     "--proto", proto, "--to", to, "--fail", fail));
+	if (settle)
+		json_object_set_new(one, "do_more",
+				    WORDS("--settle", number("%u", settle)));
+}
+
+/* Whether a connection of TCP began before them can be seen; of a flow of UDP not. */
+static void plan_services(json_t *plan, const struct args *args)
+{
+	unsigned int settle = 0;
+
+	if (args->settle >= 0)
+		settle = args->settle;
+	else if (args->fail != MACKEEP_FAIL_CLOSED && link_is_up(args->bridge))
+		settle = SETTLE;
+	if (args->tcp.n)
+		plan_service(plan, args, "tcp", 0);
+	if (args->udp.n)
+		plan_service(plan, args, "udp", settle);
 }
 
 /* --- nft ------------------------------------------------------------------------- */
@@ -373,13 +418,33 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 	json_decref(list);
 }
 
-json_t *plan_make(const struct args *args)
+/* Before anything is changed */
+void plan_check(const struct args *args)
 {
-	json_t *plan = json_array(), *one;
+	json_t *links, *ports;
 
 	if (!if_nametoindex(args->bridge))
 		die(FAILED, "bridge %s: no such device; make it: ip link add %s type bridge",
 		    args->bridge, args->bridge);
+	links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev", args->bridge);
+	if (!json_is(json_object_get(json_array_get(links, 0), "linkinfo"),
+		     "info_kind", "bridge"))
+		die(FAILED, "bridge %s: it is not a bridge; \"ip link show type bridge\" tells which there are",
+		    args->bridge);
+	json_decref(links);
+	if (args->early || args->dry_run)
+		return;
+	ports = RUN_JSON("ip", "-j", "link", "show", "master", args->bridge);
+	if (!json_array_size(ports))
+		die(FAILED, "bridge %s: it has no ports; add one: ip link set dev PORT master %s; or say --early if they come later",
+		    args->bridge, args->bridge);
+	json_decref(ports);
+}
+
+json_t *plan_make(const struct args *args)
+{
+	json_t *plan = json_array(), *one;
+
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
 	plan_links(plan, args);
@@ -392,11 +457,13 @@ json_t *plan_make(const struct args *args)
 		plan_nft_rules(plan, args, "ip");
 		if (args->ipv6)
 			plan_nft_rules(plan, args, "ip6");
+		plan_services(plan, args);
 		plan_nft_lift(plan, args);
 	} else {
 		plan_iptables(plan, args, false);
 		if (args->ipv6)
 			plan_iptables(plan, args, true);
+		plan_services(plan, args);
 		plan_ebtables(plan, args);
 	}
 	return plan;

@@ -21,6 +21,7 @@ static const char *const states[] = {
 	[MACKEEP_SERVICE_BACKLOG] = "backlog",
 	[MACKEEP_SERVICE_TABLEFULL] = "tablefull",
 	[MACKEEP_SERVICE_BYPASS] = "bypass",
+	[MACKEEP_SERVICE_SETTLING] = "settling",
 	[MACKEEP_SERVICE_MIDSTREAM] = "midstream",
 };
 
@@ -63,6 +64,18 @@ struct services {
 	unsigned long shown;
 };
 
+static bool service_match(const struct args *args, const struct nlattr **attrs)
+{
+	return (!args->marked ||
+		mnl_attr_get_u32(attrs[MACKEEP_A_MARK]) == args->mark) &&
+	       (!args->proto ||
+		mnl_attr_get_u8(attrs[MACKEEP_A_PROTO]) == args->proto) &&
+	       (!args->to ||
+		mnl_attr_get_u16(attrs[MACKEEP_A_PORT]) == args->to) &&
+	       (args->fail < 0 ||
+		mnl_attr_get_u8(attrs[MACKEEP_A_FAIL]) == args->fail);
+}
+
 static void show_json(const struct nlattr **attrs, const uint64_t *counts,
 		      bool closed, bool bypass)
 {
@@ -73,6 +86,9 @@ static void show_json(const struct nlattr **attrs, const uint64_t *counts,
 	json_object_set_new(object, "bypass", json_boolean(bypass));
 	json_object_set_new(object, "synproxy",
 			    json_boolean(attrs[MACKEEP_A_SYNPROXY]));
+	if (attrs[MACKEEP_A_SETTLE])
+		json_int(object, "settle",
+			 mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
 	json_object_set_new(object, "ipv4",
 			    json_string(state_text(attrs[MACKEEP_A_STATE4])));
 	json_object_set_new(object, "ipv6",
@@ -96,7 +112,8 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 
 	genl_parse(nlh, attrs);
 	if (!service_whole(attrs) || !attrs[MACKEEP_A_FAIL] ||
-	    !attrs[MACKEEP_A_BYPASS] || !attrs[MACKEEP_A_COUNTS])
+	    !attrs[MACKEEP_A_BYPASS] || !attrs[MACKEEP_A_COUNTS] ||
+	    !service_match(services->args, attrs))
 		return MNL_CB_OK;
 	closed = mnl_attr_get_u8(attrs[MACKEEP_A_FAIL]) == MACKEEP_FAIL_CLOSED;
 	bypass = mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]);
@@ -113,6 +130,9 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 		     state_text(attrs[MACKEEP_A_STATE6]),
 		     closed ? "closed" : "open",
 		     attrs[MACKEEP_A_SYNPROXY] ? " synproxy" : "");
+	if (attrs[MACKEEP_A_SETTLE])
+		n += sprintf(line + n, " settle=%u",
+			     mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
 	for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
 		if (counts[i] || !i)
 			n += sprintf(line + n, " %s=%llu",
@@ -155,6 +175,8 @@ static int services_change(const struct args *args, uint8_t cmd)
 		mnl_attr_put_u8(nlh, MACKEEP_A_BYPASS, args->bypass);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->synproxy)
 		mnl_attr_put(nlh, MACKEEP_A_SYNPROXY, 0, NULL);
+	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->settle > 0)
+		mnl_attr_put_u16(nlh, MACKEEP_A_SETTLE, args->settle);
 	genl_talk(nl, nlh, NULL, NULL);
 	mnl_socket_close(nl);
 	return DONE;

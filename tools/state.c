@@ -133,22 +133,39 @@ void state_each(void (*each)(const char *, json_t *, void *), void *data)
 		closedir(dir);
 }
 
-struct search {
-	const char *besides;		/* this bridge */
-	const json_t *step;
-	json_t *found;
-};
-
-json_t *state_find(const json_t *state, const json_t *step)
+/* Where the step is in a state, or how many there are */
+static size_t position(const json_t *state, const json_t *step)
 {
 	json_t *other;
 	size_t i;
 
 	json_array_foreach(json_object_get(state, "steps"), i, other)
 		if (step_same(step, other))
-			return other;
-	return NULL;
+			break;
+	return i;
 }
+
+void state_add(json_t *state, json_t *step, const json_t *plan, size_t i)
+{
+	json_t *steps = json_object_get(state, "steps");
+	size_t n = json_array_size(steps), at = n;
+
+	while (at == n && ++i < json_array_size(plan))
+		at = position(state, json_array_get(plan, i));
+	json_array_insert_new(steps, at, step);
+}
+
+json_t *state_find(const json_t *state, const json_t *step)
+{
+	return json_array_get(json_object_get(state, "steps"),
+			      position(state, step));
+}
+
+struct search {
+	const char *besides;		/* this bridge */
+	const json_t *step;
+	json_t *found;
+};
 
 static void search_one(const char *bridge, json_t *state, void *data)
 {

@@ -26,6 +26,11 @@ void state_remove(const char *bridge);
 /* Calls each(bridge, state, data) for every file of this namespace. */
 void state_each(void (*each)(const char *, json_t *, void *), void *data);
 
+/*
+ * Takes a step, plan[i], and adds it to a state. What comes behind it in the plan
+ * does so there, also when it is there already: down goes backwards.
+ */
+void state_add(json_t *state, json_t *step, const json_t *plan, size_t i);
 /* The same step in a state, borrowed, or NULL */
 json_t *state_find(const json_t *state, const json_t *step);
 /* The same step of another bridge, to be freed, or NULL */

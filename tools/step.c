@@ -117,9 +117,19 @@ static const char *input_of(const json_t *step, const char *which)
 						 "do_input" : "undo_input"));
 }
 
+/* The words of the command, to be freed */
+static json_t *command_of(const json_t *step, const char *which)
+{
+	json_t *command = json_copy(json_object_get(step, which));
+
+	if (*which == 'd')
+		json_array_extend(command, json_object_get(step, "do_more"));
+	return command;
+}
+
 int step_run(const json_t *step, const char *which)
 {
-	const json_t *command = json_object_get(step, which);
+	json_t *command = command_of(step, which);
 	const char *input = input_of(step, which);
 	struct result result = run_words(command, input);
 	int status = result.status;
@@ -130,12 +140,15 @@ int step_run(const json_t *step, const char *which)
 		fputs(*result.err ? result.err : result.out, stderr);
 	}
 	run_free(&result);
+	json_decref(command);
 	return status;
 }
 
 void step_print(const json_t *step, const char *which, const char *prefix)
 {
+	json_t *command = command_of(step, which);
+
 	fputs(prefix, stdout);
-	command_print(stdout, json_object_get(step, which),
-		      input_of(step, which));
+	command_print(stdout, command, input_of(step, which));
+	json_decref(command);
 }

@@ -4,6 +4,7 @@
  * whether it is done. It is a JSON object, which the state file has as it is:
  *
  *   do, undo		a command, as an array of words; undo may be missing
+ *   do_more		words that end do, but make no other step of it
  *   do_input, undo_input  what the command reads, if anything
  *   test		the step is done when this command succeeds and prints
  *			"expect", or anything at all if there is no "expect"

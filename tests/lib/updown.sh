@@ -3,7 +3,7 @@
 #
 # A box alone, what mackeep up could change there, and up and down.
 
-UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT"
+UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT --settle 0"
 
 # All that "up" could change
 snapshot()
@@ -14,6 +14,7 @@ snapshot()
 		ip -d link show br0 | grep -o "group_fwd_mask [^ ]*"
 		cd /proc/sys/net && cat ipv4/conf/br0/rp_filter netfilter/mackeep_hooks
 		cat ipv6/conf/br0/disable_ipv6 bridge/bridge-nf-call-ip*tables
+		mackeep services 2>/dev/null | sed "s/ ipv4=.* fail=/ fail=/; s/ lifted=.*//"
 		exit 0' 2>&1 |
 		sed 's/counter packets [0-9]* bytes [0-9]*//; s/ expires [0-9]*sec//'
 }
