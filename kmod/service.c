@@ -288,7 +288,7 @@ static u8 mackeep_service_tcp(const struct mackeep_net *mn,
 		if (why == MACKEEP_SERVICE_OPEN)
 			return why;
 	}
-	state = mackeep_sock_state(mn, frame->skb, frame->in);
+	state = mackeep_sock_state(mn, frame->skb, frame->at, frame->in);
 	/* What has ended may begin anew, and not with the proxy. */
 	if (state && !(frame->syn && state == TCP_TIME_WAIT))
 		return MACKEEP_SERVICE_OPEN;

@@ -100,9 +100,30 @@ bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 	return ours;
 }
 
-/* The state of the connection that a TCP frame belongs to; 0: of none here */
+/*
+ * Whether a frame is not of the handshake that has its addresses and ports. A SYN
+ * that came again after its connection had gone past the proxy has begun that one;
+ * the stack would reset the connection.
+ */
+static bool mackeep_sock_crossed(struct sock *sk, const struct sk_buff *skb,
+				 unsigned int at)
+{
+	const struct tcphdr *th;
+	struct tcphdr _th;
+
+	if (sk->sk_state != TCP_NEW_SYN_RECV)
+		return false;
+	th = skb_header_pointer(skb, at, sizeof(_th), &_th);
+	return th && th->ack &&
+	       ntohl(th->ack_seq) != tcp_rsk(inet_reqsk(sk))->snt_isn + 1;
+}
+
+/*
+ * The state of the connection that a TCP frame belongs to; 0: of none here. at: of
+ * its header.
+ */
 int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
-		       const struct net_device *in)
+		       unsigned int at, const struct net_device *in)
 {
 	struct sock *sk = mackeep_sock_lookup(mn, skb, in);
 	int state;
@@ -110,7 +131,8 @@ int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
 	if (!sk)
 		return 0;
 	state = sk->sk_state;
-	if (state == TCP_LISTEN || !inet_sk_transparent(sk))
+	if (state == TCP_LISTEN || !inet_sk_transparent(sk) ||
+	    mackeep_sock_crossed(sk, skb, at))
 		state = 0;
 	sock_gen_put(sk);
 	return state;

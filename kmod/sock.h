@@ -72,7 +72,7 @@ static inline void mackeep_sock_remember(const struct mackeep_net *mn, u64 hash)
 bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 		       const struct net_device *in);
 int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
-		       const struct net_device *in);
+		       unsigned int at, const struct net_device *in);
 bool mackeep_sock_kept(const struct mackeep_net *mn, const struct sk_buff *skb);
 void mackeep_sock_expect(struct mackeep_net *mn);
 void mackeep_sock_init(void);
