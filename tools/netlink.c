@@ -33,6 +33,9 @@ static void refused(const struct nlmsghdr *nlh)
 	errno = -err->error;
 	if (errno == EPERM || errno == EACCES)
 		die(FAILED, "kernel: permission denied; run it as root of the namespace");
+	if (errno == EOPNOTSUPP)
+		die(FAILED, "kernel: %s; is the module as new as this tool? see: mackeep -V",
+		    strerror(errno));
 	die(FAILED, "kernel: %s%s%s", strerror(errno), words ? ": " : "",
 	    words ? words : "");
 }
