@@ -41,7 +41,7 @@ struct args {
 	double interval;		/* -w, seconds; 0: once */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */
 
-	/* up, down, check */
+	/* up, down, bypass, check */
 	const char *bridge;
 	struct ports tcp, udp;
 	uint16_t to;
@@ -52,6 +52,7 @@ struct args {
 	uint32_t table;
 	bool strict;
 	bool last_hop;
+	int drain;			/* seconds; -1: not given */
 	bool early;			/* the bridge may have no port yet */
 	bool dry_run;
 };

@@ -31,8 +31,10 @@ enum {
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
 	SERVICES = 1 << 8,
+	BYPASS	= 1 << 9,
+	BRIDGED	= UP | DOWN | BYPASS | CHECK,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 9) - 1,
+	ALL	= (1 << 10) - 1,
 };
 
 static const struct command {
@@ -49,6 +51,7 @@ static const struct command {
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "bypass", BYPASS, cmd_bypass, "send what is new past the proxy, for maintenance" },
 	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
 };
 
@@ -58,7 +61,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
-	OPT_SETTLE, OPT_EARLY,
+	OPT_SETTLE, OPT_EARLY, OPT_DRAIN,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -83,7 +86,7 @@ static const struct option_text {
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
-	{ OPT_BRIDGE, "bridge", "BRIDGE", UP | DOWN | CHECK, "the bridge" },
+	{ OPT_BRIDGE, "bridge", "BRIDGE", BRIDGED, "the bridge" },
 	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
 	{ OPT_TO, "to", "PORT", UP | SERVICES, "the port that the proxy listens on" },
@@ -105,6 +108,8 @@ static const struct option_text {
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
 	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
+	{ OPT_DRAIN, "drain", "SECONDS", DOWN | BYPASS,
+	  "wait for the connections of the proxy" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
 	{ 'h', "help", NULL, ALL, "print this" },
@@ -131,7 +136,8 @@ static void usage(const struct command *command)
 	unsigned int i;
 
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
-	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" :
+	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
+	       command->bit & BRIDGED ? " [BRIDGE]" :
 	       command->bit == SERVICES ? " [list|add|set|del]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
@@ -308,6 +314,9 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_SETTLE:
 		args->settle = value_number("settle", value, 0, 3600);
 		break;
+	case OPT_DRAIN:
+		args->drain = value_number("drain", value, 0, 86400);
+		break;
 	case OPT_EARLY:
 		args->early = true;
 		break;
@@ -430,7 +439,8 @@ static void parse_options(struct args *args, const struct command *command,
 		}
 	}
 
-	if (optind < argc && command->bit & (UP | DOWN | CHECK)) {
+	if (optind < argc && command->bit & BRIDGED &&
+	    !(command->bit == BYPASS && args->bridge)) {
 		if (args->bridge)
 			die(BAD_ARGS, "%s: the bridge is given twice", argv[optind]);
 		args->bridge = value_bridge(argv[optind]);
@@ -440,7 +450,7 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
-	if (optind < argc && command->bit == SERVICES)
+	if (optind < argc && command->bit & (SERVICES | BYPASS))
 		args->verb = argv[optind++];
 	if (optind < argc)
 		die(BAD_ARGS, "%s: an argument too many; see mackeep %s --help",
@@ -458,7 +468,7 @@ int main(int argc, char **argv)
 {
 	struct args args = {
 		.zone = -1, .fwmark = FWMARK, .table = TABLE, .fail = -1,
-		.bypass = -1, .settle = -1,
+		.bypass = -1, .settle = -1, .drain = -1,
 	};
 	unsigned int i;
 	int status;

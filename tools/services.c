@@ -182,6 +182,58 @@ static int services_change(const struct args *args, uint8_t cmd)
 	return DONE;
 }
 
+/* --- for other commands -------------------------------------------------------------- */
+
+static int on_read(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
+	json_t *services = data, *service;
+
+	genl_parse(nlh, attrs);
+	if (!service_whole(attrs) || !attrs[MACKEEP_A_FAIL] ||
+	    !attrs[MACKEEP_A_BYPASS])
+		return MNL_CB_OK;
+	service = json_object();
+	json_int(service, "mark", mnl_attr_get_u32(attrs[MACKEEP_A_MARK]));
+	json_int(service, "proto", mnl_attr_get_u8(attrs[MACKEEP_A_PROTO]));
+	json_int(service, "port", mnl_attr_get_u16(attrs[MACKEEP_A_PORT]));
+	json_int(service, "fail", mnl_attr_get_u8(attrs[MACKEEP_A_FAIL]));
+	json_int(service, "bypass", mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]));
+	json_text(service, "ipv4", state_text(attrs[MACKEEP_A_STATE4]));
+	json_text(service, "ipv6", state_text(attrs[MACKEEP_A_STATE6]));
+	json_array_append_new(services, service);
+	return MNL_CB_OK;
+}
+
+json_t *services_read(void)
+{
+	json_t *services = json_array();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct mnl_socket *nl;
+	struct module module;
+
+	if (!genl_module(&module))
+		return services;
+	nl = genl_open();
+	genl_talk(nl, genl_message(buf, MACKEEP_CMD_SERVICES, NLM_F_DUMP),
+		  on_read, services);
+	mnl_socket_close(nl);
+	return services;
+}
+
+void services_bypass(const json_t *service, bool bypass)
+{
+	struct args args = {
+		.mark = json_integer_value(json_object_get(service, "mark")),
+		.proto = json_integer_value(json_object_get(service, "proto")),
+		.fail = -1, .bypass = bypass,
+	};
+
+	services_change(&args, MACKEEP_CMD_SERVICE_SET);
+}
+
+/* ---------------------------------------------------------------------------------- */
+
 int cmd_services(struct args *args)
 {
 	const char *verb = args->verb ?: "list";

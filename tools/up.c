@@ -7,6 +7,7 @@
 #include <linux/mackeep.h>
 
 #include "args.h"
+#include "bypass.h"
 #include "commands.h"
 #include "plan.h"
 #include "say.h"
@@ -174,13 +175,29 @@ int cmd_up(struct args *args)
 	return DONE;
 }
 
+/* Returns the services as they were, or NULL when nothing is up. */
+static json_t *drain(const char *bridge, unsigned int seconds)
+{
+	json_t *state = state_load(bridge), *services;
+
+	if (!state)
+		return NULL;
+	services = bypass_services(state);
+	bypass_set(services, true);
+	bypass_drain(state, seconds);
+	json_decref(state);
+	return services;
+}
+
 int cmd_down(struct args *args)
 {
-	json_t *state;
+	json_t *state, *drained = NULL;
 
 	if (!args->bridge)
 		die(BAD_ARGS, "--bridge: which bridge? " STATE_DIRECTORY " has those that are up");
 	set_prefix(args);
+	if (args->drain >= 0 && !args->dry_run)
+		drained = drain(args->bridge, args->drain);
 	if (!args->dry_run)
 		state_lock();
 	state = state_load(args->bridge);
@@ -192,5 +209,6 @@ int cmd_down(struct args *args)
 	if (undo_all(args->bridge, state, args->dry_run))
 		die(FAILED, "bridge %s: some of it is left, see above; mend that, then: mackeep down %s",
 		    args->bridge, args->bridge);
+	bypass_restore(drained);
 	return DONE;
 }

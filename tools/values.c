@@ -72,8 +72,8 @@ struct ports value_ports(const char *option, const char *text)
 
 	if (!copy)
 		out_of_memory();
-	for (word = strtok_r(copy, ",", &save); word;
-	     word = strtok_r(NULL, ",", &save)) {
+	for (word = strtok_r(copy, ", ", &save); word;
+	     word = strtok_r(NULL, ", ", &save)) {
 		if (ports.n == PORTS_MAX)
 			die(BAD_ARGS, "--%s: more than %d ports and ranges; join some to ranges",
 			    option, PORTS_MAX);
