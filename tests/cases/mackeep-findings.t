@@ -110,4 +110,38 @@ mv "$TMP/rest" "$TMP/found"
 mend
 clean "mended"
 
+# --- services -------------------------------------------------------------------------
+
+ranks() # ID
+{
+	ns box mackeep check -o json 2>/dev/null | grep -o "\"id\":\"$1\",\"rank\":\"[a-z]*\"" |
+		cut -d '"' -f 8 | sort -u | xargs
+}
+
+for proto in tcp udp; do
+	must ns box mackeep services add --mark $LIFT_MARK -p $proto --to $PROXY_PORT
+done
+clean "services"
+proxy_down
+udp_proxy_down
+look
+finds listener
+is "$(grep -c "^listener: nobody listens .* so new connections are bridged past it; mend" "$TMP/found")" 4 \
+	"listener: a service fails open"
+is "$(ranks listener)" wrong "listener: which is not the worst"
+for proto in tcp udp; do
+	must ns box mackeep services set --mark $LIFT_MARK -p $proto --fail closed
+done
+look
+is "$(grep -c "^listener: nobody listens .* so new connections are dropped; mend" "$TMP/found")" 4 \
+	"listener: or closed"
+is "$(ranks listener)" broken "listener: which is"
+must start_proxy
+must ns box mackeep services set --mark $LIFT_MARK -p tcp --bypass on
+look
+finds bypass
+is "$(ranks bypass)" doubtful "bypass: may be wanted"
+mend
+clean "services"
+
 net_done
