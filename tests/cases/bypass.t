@@ -83,7 +83,7 @@ is "$(state tcp) $(state udp)" "open open" "and nothing is changed"
 
 answered() # COUNT
 {
-	[ "$(sed -n '$s/done \([0-9]*\) .*/\1/p' "$TMP/idle.out")" -ge $1 ] && left_is tcp $1
+	grep -q "^done [$1-9] failed 0" "$TMP/idle.out" && left_is tcp $1
 }
 
 # --- what is left --------------------------------------------------------------------------
@@ -101,7 +101,12 @@ sessions()
 	idle=$spawned
 	must busywait 20 answered 3
 	must ns c1 nft -f - <<-RULES
-		table inet deaf { chain in { type filter hook input priority 0; tcp sport 443 drop; }; }
+		table inet deaf {
+			chain coming {
+				type filter hook input priority 0; policy accept;
+				tcp sport 443 drop
+			}
+		}
 	RULES
 	kill -9 $proxy_pid
 	wait $proxy_pid 2>/dev/null

@@ -123,7 +123,10 @@ idle_past() # COUNT
 
 must ns srv nft -f - <<-RULES
 	table inet hold {
-		chain in { type filter hook input priority 0; tcp dport 8443 drop; }
+		chain coming {
+			type filter hook input priority 0; policy accept;
+			tcp dport 8443 drop
+		}
 	}
 RULES
 l1_web=$(web_of l1)
