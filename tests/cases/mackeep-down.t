@@ -113,6 +113,12 @@ must ip -n mk-box link del br1
 must ip -n mk-box link del port1
 is_as bare "and nothing is left"
 
+topo_sysctl box net.netfilter.mackeep_lift_mark=5
+like "$(up $UP 2>&1)" "frames with this mark are not lifted: see the sysctl net.netfilter.mackeep_lift_mark.*as it was before" \
+	"a mark that is not lifted is told"
+is_as bare "and nothing is changed"
+topo_sysctl box net.netfilter.mackeep_lift_mark=$LIFT_MARK/0xffffffff
+
 ok "up --fail closed" up $UP --fail closed
 is "$(services)" "${tcp}closed"$'\n'"${udp}closed" "makes closed ones"
 ok "down" down
@@ -177,6 +183,7 @@ refused 2 "--bridge \"\.\./x\": it is not a name of" --bridge ../x --tcp 80 --to
 refused 2 "--strict: nft rules cannot say it; add --backend iptables" $UP --strict
 refused 1 "bridge br9: no such device; make it: ip link add" --bridge br9 --tcp 80 --to 1
 refused 1 "bridge port0: it is not a bridge; " --bridge port0 --tcp 80 --to 1
+refused 2 "--to \"0\": it is not a number from 1 to 65535" --bridge br0 --tcp 80 --to 0
 refused 2 "--settle: with --fail closed" $UP --fail closed --settle 5
 must ip -n mk-box link set port0 nomaster
 refused 1 "bridge br0: it has no ports; add one: ip link set dev PORT master br0" $UP
