@@ -56,12 +56,11 @@ json_t *bypass_services(const json_t *state)
 	size_t j;
 
 	json_array_foreach(all, j, one) {
-		proto = json_integer_value(json_object_get(one, "proto"));
+		proto = json_get_int(one, "proto");
 		for (i = 0; i < 2; i++)
 			if (protos[i].proto == proto &&
 			    ports_of(state, protos[i].name).n &&
-			    json_integer_value(json_object_get(one, "mark")) ==
-			    LIFT_MARK)
+			    json_get_int(one, "mark") == LIFT_MARK)
 				json_array_append(ours, one);
 	}
 	json_decref(all);
@@ -76,11 +75,11 @@ void bypass_restore(const json_t *services)
 	if (!json_array_size(services))
 		return;
 	all = services_read();
-	json_array_foreach(services, i, one)
+	json_array_foreach(services, i, one) {
 		json_array_foreach(all, j, other)
 			if (same(one, other))
-				services_bypass(one, json_integer_value(
-					json_object_get(one, "bypass")));
+				services_bypass(one, json_get_int(one, "bypass"));
+	}
 	json_decref(all);
 }
 
@@ -89,8 +88,9 @@ void bypass_set(const json_t *services, bool bypass)
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(services, i, one)
+	json_array_foreach(services, i, one) {
 		services_bypass(one, bypass);
+	}
 }
 
 unsigned long bypass_drain(const json_t *state, unsigned int seconds)
@@ -118,12 +118,12 @@ static void status(const json_t *state, const json_t *services)
 	bool udp;
 
 	json_array_foreach(services, i, one) {
-		udp = json_integer_value(json_object_get(one, "proto")) == IPPROTO_UDP;
+		udp = json_get_int(one, "proto") == IPPROTO_UDP;
 		proto = protos[udp].name;
 		ports = ports_of(state, proto);
 		printf("%s to=%d mark=0x%x ipv4=%s ipv6=%s left=%lu\n", proto,
-		       (int)json_integer_value(json_object_get(one, "port")),
-		       (unsigned int)json_integer_value(json_object_get(one, "mark")),
+		       (int)json_get_int(one, "port"),
+		       (unsigned int)json_get_int(one, "mark"),
 		       json_get_text(one, "ipv4"), json_get_text(one, "ipv6"),
 		       session_count(protos[udp].proto, &ports));
 	}

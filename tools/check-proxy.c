@@ -157,11 +157,10 @@ static json_t *service_of(const struct probe *probe, const json_t *services,
 	size_t i;
 
 	json_array_foreach(services, i, one)
-		if (json_integer_value(json_object_get(one, "proto")) ==
-		    rule->proto &&
-		    json_integer_value(json_object_get(one, "port")) == rule->to &&
-		    (json_integer_value(json_object_get(one, "mark")) &
-		     probe->lift_mask) == probe->lift_mark)
+		if (json_get_int(one, "proto") == rule->proto &&
+		    json_get_int(one, "port") == rule->to &&
+		    (json_get_int(one, "mark") & probe->lift_mask) ==
+			    probe->lift_mark)
 			return one;
 	return NULL;
 }
@@ -182,8 +181,7 @@ static void listener_missing(const struct tproxy *rule, enum listener there,
 			rule->family == AF_INET6 ? "[::]" : "", rule->to);
 	if (!service)
 		found(BROKEN, "listener", text, remedy);
-	else if (json_integer_value(json_object_get(service, "fail")) ==
-		 MACKEEP_FAIL_CLOSED)
+	else if (json_get_int(service, "fail") == MACKEEP_FAIL_CLOSED)
 		found(BROKEN, "listener",
 		      format("%s, so new connections are dropped", text), remedy);
 	else
@@ -199,17 +197,15 @@ static void check_bypass(const json_t *services)
 	bool udp;
 
 	json_array_foreach(services, i, one) {
-		if (!json_integer_value(json_object_get(one, "bypass")))
+		if (!json_get_int(one, "bypass"))
 			continue;
-		udp = json_integer_value(json_object_get(one, "proto")) ==
-		      IPPROTO_UDP;
+		udp = json_get_int(one, "proto") == IPPROTO_UDP;
 		found(DOUBTFUL, "bypass",
 		      format("new %s connections go past the proxy on port %d: its service is in bypass",
 			     udp ? "UDP" : "TCP",
-			     (int)json_integer_value(json_object_get(one, "port"))),
+			     (int)json_get_int(one, "port")),
 		      format("mackeep services set --mark 0x%x --proto %s --bypass off",
-			     (unsigned int)json_integer_value(
-				     json_object_get(one, "mark")),
+			     (unsigned int)json_get_int(one, "mark"),
 			     udp ? "udp" : "tcp"));
 	}
 }

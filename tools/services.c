@@ -224,8 +224,8 @@ json_t *services_read(void)
 void services_bypass(const json_t *service, bool bypass)
 {
 	struct args args = {
-		.mark = json_integer_value(json_object_get(service, "mark")),
-		.proto = json_integer_value(json_object_get(service, "proto")),
+		.mark = json_get_int(service, "mark"),
+		.proto = json_get_int(service, "proto"),
 		.fail = -1, .bypass = bypass,
 	};
 
