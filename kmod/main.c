@@ -76,7 +76,6 @@ static void __net_exit mackeep_net_exit(struct net *net)
 	mackeep_stp_stop(mn);
 	mackeep_stat_net_exit(mn);
 	mackeep_policy_net_exit(mn);
-	mackeep_service_netlink_net_exit(mn);
 	mackeep_service_net_exit(mn);
 	free_percpu(mn->stat);
 	mackeep_station_net_exit(mn);
@@ -101,6 +100,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 	struct mackeep_net *mn = mackeep_net(net);
 
 	mackeep_sysctl_net_exit(mn);
+	mackeep_service_netlink_stop(mn);
 
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);

@@ -278,8 +278,11 @@ void mackeep_service_netlink_net_init(struct mackeep_net *mn)
 	INIT_DELAYED_WORK(&mn->services.work, mackeep_service_netlink_work);
 }
 
-/* No socket of the namespace is left; nobody makes services. */
-void mackeep_service_netlink_net_exit(struct mackeep_net *mn)
+/*
+ * No socket of the namespace is left, so nobody makes services. Its devices are
+ * still there, which probes are asked with.
+ */
+void mackeep_service_netlink_stop(struct mackeep_net *mn)
 {
 	cancel_delayed_work_sync(&mn->services.work);
 }
