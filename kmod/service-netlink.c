@@ -24,6 +24,8 @@ mackeep_service_netlink_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_FAIL]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_FAIL_MAX),
 	[MACKEEP_A_BYPASS]	= NLA_POLICY_MAX(NLA_U8, 1),
 	[MACKEEP_A_SYNPROXY]	= { .type = NLA_FLAG },
+	[MACKEEP_A_ON4]		= NLA_POLICY_EXACT_LEN(sizeof(struct in_addr)),
+	[MACKEEP_A_ON6]		= NLA_POLICY_EXACT_LEN(sizeof(struct in6_addr)),
 };
 
 /* MARK and PROTO, which every request has */
@@ -70,6 +72,10 @@ int mackeep_service_netlink_new(struct sk_buff *skb, struct genl_info *info)
 	if (attrs[MACKEEP_A_BYPASS])
 		what.bypass = nla_get_u8(attrs[MACKEEP_A_BYPASS]);
 	what.synproxy = nla_get_flag(attrs[MACKEEP_A_SYNPROXY]);
+	if (attrs[MACKEEP_A_ON4])
+		what.on4 = nla_get_in_addr(attrs[MACKEEP_A_ON4]);
+	if (attrs[MACKEEP_A_ON6])
+		what.on6 = nla_get_in6_addr(attrs[MACKEEP_A_ON6]);
 
 	mask = READ_ONCE(mn->lift_mask);
 	if (!mask || (what.mark & mask) != READ_ONCE(mn->lift_mark)) {
@@ -185,6 +191,10 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 	    nla_put_u8(skb, MACKEEP_A_FAIL, service->fail) ||
 	    nla_put_u8(skb, MACKEEP_A_BYPASS, service->bypass) ||
 	    (service->synproxy && nla_put_flag(skb, MACKEEP_A_SYNPROXY)) ||
+	    (service->on4 &&
+	     nla_put_in_addr(skb, MACKEEP_A_ON4, service->on4)) ||
+	    (!ipv6_addr_any(&service->on6) &&
+	     nla_put_in6_addr(skb, MACKEEP_A_ON6, &service->on6)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE4,
 		       mackeep_service_probe(mn, service, packet, false)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE6,

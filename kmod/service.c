@@ -125,7 +125,7 @@ static bool mackeep_service_parse(struct sk_buff *skb,
 
 /* --- the listener ------------------------------------------------------------ */
 
-/* As TPROXY finds it that has no --on-ip; that looks at skb->dev's addresses. */
+/* As TPROXY finds it; without --on-ip that looks at skb->dev's addresses. */
 static struct sock *
 mackeep_service_lookup(const struct mackeep_net *mn,
 		       const struct mackeep_service *service,
@@ -139,10 +139,11 @@ mackeep_service_lookup(const struct mackeep_net *mn,
 
 	skb->dev = (struct net_device *)frame->in;
 	if (frame->v6)
-		laddr6 = nf_tproxy_laddr6(skb, &in6addr_any,
+		laddr6 = nf_tproxy_laddr6(skb, &service->on6,
 					  &ipv6_hdr(skb)->daddr);
 	else
-		laddr = nf_tproxy_laddr4(skb, 0, ip_hdr(skb)->daddr);
+		laddr = nf_tproxy_laddr4(skb, service->on4,
+					 ip_hdr(skb)->daddr);
 	skb->dev = dev;
 
 	if (frame->v6)

@@ -3,6 +3,7 @@
 #ifndef _MACKEEP_SERVICE_H
 #define _MACKEEP_SERVICE_H
 
+#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -35,6 +36,8 @@ struct mackeep_service {
 	u8 fail;			/* MACKEEP_FAIL_* */
 	bool bypass;
 	bool synproxy;
+	__be32 on4;			/* --on-ip of TPROXY; 0: none */
+	struct in6_addr on6;
 	u8 state[2];			/* IPv4, IPv6, as last told; the work's */
 	u32 ifindex;			/* a frame of it came in by; read without */
 	struct mackeep_service_counts __percpu *counts;

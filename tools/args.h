@@ -35,6 +35,7 @@ struct args {
 	int fail;			/* MACKEEP_FAIL_*; -1: not given */
 	int bypass;			/* -1: not given */
 	bool synproxy;
+	struct address on4, on6;	/* --on-ip of TPROXY */
 	bool services;			/* monitor: of services */
 
 	double interval;		/* -w, seconds; 0: once */

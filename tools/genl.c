@@ -131,6 +131,7 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_FAIL] = 1, [MACKEEP_A_BYPASS] = 1,
 		[MACKEEP_A_STATE4] = 1, [MACKEEP_A_STATE6] = 1,
 		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
+		[MACKEEP_A_ON4] = 4, [MACKEEP_A_ON6] = 16,
 	};
 	const struct nlattr *attr;
 	unsigned int type;

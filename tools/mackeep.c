@@ -58,6 +58,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
+	OPT_ON_IP,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -91,6 +92,7 @@ static const struct option_text {
 	  "frames it does not take are bridged, or dropped" },
 	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
 	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
+	{ OPT_ON_IP, "on-ip", "ADDRESS", SERVICES, "that of the TPROXY rule; one of each family" },
 	{ OPT_SERVICES, "services", NULL, MONITOR, "instead: services that open or close" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
@@ -183,6 +185,17 @@ static unsigned int output(const char *text, unsigned int bit)
 	if (!out)
 		value_bad("output", text, "a format");
 	return out;
+}
+
+/* One of each family */
+static void set_on_ip(struct args *args, const char *value)
+{
+	struct address addr = value_address("on-ip", value, false);
+
+	if (addr.family == AF_INET)
+		args->on4 = addr;
+	else
+		args->on6 = addr;
 }
 
 static void in_namespace(const char *name)
@@ -300,6 +313,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_SYNPROXY:
 		args->synproxy = true;
+		break;
+	case OPT_ON_IP:
+		set_on_ip(args, value);
 		break;
 	case OPT_SERVICES:
 		args->services = true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mackeep services, mackeep monitor --services */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -52,6 +53,13 @@ static int service_line(char *line, const struct nlattr **attrs)
 		       mnl_attr_get_u32(attrs[MACKEEP_A_MARK]));
 }
 
+/* An address as text, or NULL */
+static const char *on_text(const struct nlattr *attr, int family, char *text)
+{
+	return attr ? inet_ntop(family, mnl_attr_get_payload(attr), text,
+				INET6_ADDRSTRLEN) : NULL;
+}
+
 static bool service_whole(const struct nlattr **attrs)
 {
 	return attrs[MACKEEP_A_PROTO] && attrs[MACKEEP_A_PORT] &&
@@ -67,12 +75,17 @@ static void show_json(const struct nlattr **attrs, const uint64_t *counts,
 		      bool closed, bool bypass)
 {
 	json_t *object = service_json(attrs), *frames = json_object();
+	char on4[INET6_ADDRSTRLEN], on6[INET6_ADDRSTRLEN];
 	unsigned int i;
 
 	json_object_set_new(object, "fail", json_string(closed ? "closed" : "open"));
 	json_object_set_new(object, "bypass", json_boolean(bypass));
 	json_object_set_new(object, "synproxy",
 			    json_boolean(attrs[MACKEEP_A_SYNPROXY]));
+	if (on_text(attrs[MACKEEP_A_ON4], AF_INET, on4))
+		json_object_set_new(object, "on4", json_string(on4));
+	if (on_text(attrs[MACKEEP_A_ON6], AF_INET6, on6))
+		json_object_set_new(object, "on6", json_string(on6));
 	json_object_set_new(object, "ipv4",
 			    json_string(state_text(attrs[MACKEEP_A_STATE4])));
 	json_object_set_new(object, "ipv6",
@@ -89,8 +102,8 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 	uint64_t counts[MACKEEP_SERVICE_MAX + 1];
 	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
 	struct services *services = data;
+	char line[512], on[INET6_ADDRSTRLEN];
 	bool closed, bypass;
-	char line[512];
 	unsigned int i;
 	int n;
 
@@ -113,6 +126,10 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 		     state_text(attrs[MACKEEP_A_STATE6]),
 		     closed ? "closed" : "open",
 		     attrs[MACKEEP_A_SYNPROXY] ? " synproxy" : "");
+	if (on_text(attrs[MACKEEP_A_ON4], AF_INET, on))
+		n += sprintf(line + n, " on=%s", on);
+	if (on_text(attrs[MACKEEP_A_ON6], AF_INET6, on))
+		n += sprintf(line + n, " on=%s", on);
 	for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
 		if (counts[i] || !i)
 			n += sprintf(line + n, " %s=%llu",
@@ -155,6 +172,12 @@ static int services_change(const struct args *args, uint8_t cmd)
 		mnl_attr_put_u8(nlh, MACKEEP_A_BYPASS, args->bypass);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->synproxy)
 		mnl_attr_put(nlh, MACKEEP_A_SYNPROXY, 0, NULL);
+	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->on4.family)
+		mnl_attr_put(nlh, MACKEEP_A_ON4, sizeof(args->on4.in),
+			     &args->on4.in);
+	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->on6.family)
+		mnl_attr_put(nlh, MACKEEP_A_ON6, sizeof(args->on6.in6),
+			     &args->on6.in6);
 	genl_talk(nl, nlh, NULL, NULL);
 	mnl_socket_close(nl);
 	return DONE;

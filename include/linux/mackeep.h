@@ -54,7 +54,8 @@ enum {
 	 * bridged, or dropped if FAIL says so. All need CAP_NET_ADMIN over
 	 * the namespace, and name a service by MARK and PROTO.
 	 *
-	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY.
+	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY,
+	 * ON4, ON6.
 	 * EINVAL	lift_mark would not lift frames with MARK; PORT is 0; PROTO
 	 *		is neither TCP nor UDP; another value out of range
 	 * EEXIST	there is a service with this MARK and PROTO
@@ -69,8 +70,8 @@ enum {
 
 	/*
 	 * The services; dump only, needs CAP_NET_ADMIN over the namespace. A
-	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY if set,
-	 * STATE4, STATE6, and COUNTS.
+	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY, ON4 and
+	 * ON6 if set, STATE4, STATE6, and COUNTS.
 	 */
 	MACKEEP_CMD_SERVICES,
 
@@ -113,6 +114,8 @@ enum {
 	MACKEEP_A_STATE4,	/* u8: MACKEEP_SERVICE_*, of IPv4 */
 	MACKEEP_A_STATE6,	/* u8: the same of IPv6 */
 	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
+	MACKEEP_A_ON4,		/* 4 bytes: --on-ip of the TPROXY rule */
+	MACKEEP_A_ON6,		/* 16 bytes: the same of IPv6 */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
