@@ -16,11 +16,11 @@ struct mackeep_net;
 
 #define MACKEEP_SERVICE_QUEUES	8	/* listeners of SO_REUSEPORT, by hash */
 
-/* A listener's queue, to see that nothing is accepted */
+/* A listener's queue, to see that nothing is taken */
 struct mackeep_service_queue {
 	const void *sk;
 	const void *head;		/* who waits longest; NULL: nobody did */
-	u32 isn;			/* and our number in its handshake */
+	u32 id;				/* of his */
 	unsigned long since;		/* jiffies */
 };
 

@@ -11,6 +11,7 @@
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 #include <net/netfilter/nf_socket.h>
+#include <net/netfilter/nf_tproxy.h>
 #include <net/tcp.h>
 
 #include "net.h"
@@ -114,6 +115,53 @@ int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
 		state = 0;
 	sock_gen_put(sk);
 	return state;
+}
+
+/* The connection of the proxy to the server that has the client's address and port */
+static struct sock *mackeep_sock_upstream(const struct mackeep_net *mn,
+					  struct sk_buff *skb,
+					  const struct net_device *in,
+					  __be16 sport, __be16 dport)
+{
+	struct sock *sk;
+
+	if (skb->protocol == htons(ETH_P_IPV6))
+		sk = nf_tproxy_get_sock_v6(mn->net, skb, 0, IPPROTO_TCP,
+					   &ipv6_hdr(skb)->daddr,
+					   &ipv6_hdr(skb)->saddr, dport, sport,
+					   in, NF_TPROXY_LOOKUP_ESTABLISHED);
+	else
+		sk = nf_tproxy_get_sock_v4(mn->net, skb, IPPROTO_TCP,
+					   ip_hdr(skb)->daddr,
+					   ip_hdr(skb)->saddr, dport, sport, in,
+					   NF_TPROXY_LOOKUP_ESTABLISHED);
+	if (sk || !netif_is_l3_slave(in))
+		return sk;
+	in = l3mdev_master_dev_rcu(in);
+	return in ? mackeep_sock_upstream(mn, skb, in, sport, dport) : NULL;
+}
+
+static void mackeep_sock_end(struct sock *sk)
+{
+	if (!sk)
+		return;
+	if (sk->sk_state == TCP_TIME_WAIT && inet_sk_transparent(sk))
+		nf_tproxy_twsk_deschedule_put(inet_twsk(sk));
+	else
+		sock_gen_put(sk);
+}
+
+/*
+ * A SYN of a client goes past the proxy. Its ports may be those of a connection
+ * of the proxy that has ended, to the client or to the server: that one must not
+ * answer what the new one sends. So does the stack with a SYN in TIME_WAIT.
+ */
+void mackeep_sock_forget(const struct mackeep_net *mn, struct sk_buff *skb,
+			 const struct net_device *in, __be16 sport,
+			 __be16 dport)
+{
+	mackeep_sock_end(mackeep_sock_lookup(mn, skb, in));
+	mackeep_sock_end(mackeep_sock_upstream(mn, skb, in, sport, dport));
 }
 
 void mackeep_sock_init(void)

@@ -135,8 +135,8 @@ enum {
 enum {
 	MACKEEP_SERVICE_OPEN,		/* lifted */
 	MACKEEP_SERVICE_NOLISTENER,	/* no transparent socket on its port */
-	MACKEEP_SERVICE_BACKLOG,	/* it accepts nothing, or its queue is full */
-	MACKEEP_SERVICE_TABLEFULL,	/* conntrack has no room */
+	MACKEEP_SERVICE_BACKLOG,	/* it takes nothing, or its queue is full */
+	MACKEEP_SERVICE_TABLEFULL,	/* conntrack has hardly any room */
 	MACKEEP_SERVICE_BYPASS,		/* BYPASS is set */
 	MACKEEP_SERVICE_MIDSTREAM,	/* began without the proxy; never a state */
 	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_MIDSTREAM,

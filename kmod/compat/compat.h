@@ -12,6 +12,7 @@
 #include <linux/neighbour.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
@@ -26,6 +27,7 @@
 #include <net/netlink.h>
 #include <net/rtnetlink.h>
 #include <net/route.h>
+#include <net/tcp.h>
 #ifdef HAVE_skb_gso_segment
 #include <net/gso.h>
 #endif
@@ -415,6 +417,15 @@ static inline bool mackeep_ip6_output(struct dst_entry *dst)
 
 #ifndef dst_rt6_info
 #define dst_rt6_info(ptr)	container_of_const(ptr, struct rt6_info, dst)
+#endif
+
+/* --- TCP ------------------------------------------------------------------ */
+
+#ifndef HAVE_cookie_of_header
+#define __cookie_v4_check(iph, th) \
+	__cookie_v4_check(iph, th, ntohl((th)->ack_seq) - 1)
+#define nf_cookie_v6_check(iph, th) \
+	nf_cookie_v6_check(iph, th, ntohl((th)->ack_seq) - 1)
 #endif
 
 /* --- hashes --------------------------------------------------------------- */
