@@ -86,17 +86,12 @@ static int mackeep_service_proto(const struct sk_buff *skb, unsigned int *at)
 struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 					     const struct sk_buff *skb)
 {
-	struct mackeep_service *service;
 	unsigned int at;
-	int proto;
 
 	if (likely(!READ_ONCE(mn->services.count)))
 		return NULL;
-	proto = mackeep_service_proto(skb, &at);
-	list_for_each_entry_rcu(service, &mn->services.list, list)
-		if (service->mark == skb->mark && service->proto == proto)
-			return service;
-	return NULL;
+	return mackeep_service_of(&mn->services, skb->mark,
+				  mackeep_service_proto(skb, &at));
 }
 
 /* False: the header is not whole. */

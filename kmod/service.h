@@ -6,6 +6,7 @@
 #include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
+#include <linux/rculist.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -65,6 +66,17 @@ u8 mackeep_service_probe(struct mackeep_net *mn,
 			 bool v6);
 
 /* Under rcu_read_lock(); NULL: the frame's mark is of no service. */
+static inline struct mackeep_service *
+mackeep_service_of(const struct mackeep_services *services, u32 mark, int proto)
+{
+	struct mackeep_service *service;
+
+	list_for_each_entry_rcu(service, &services->list, list)
+		if (service->mark == mark && service->proto == proto)
+			return service;
+	return NULL;
+}
+
 struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 					     const struct sk_buff *skb);
 u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
