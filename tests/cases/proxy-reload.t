@@ -45,7 +45,7 @@ haproxy_again() # [OPTION...]
 
 	spawn haproxy ns box haproxy -db -f "$TMP/haproxy.cfg" -sf $old "$@"
 	proxy_pid=$spawned
-	old_ones+=($old)
+	old_ones+=("$old")
 	must busywait 20 haproxy_took_over $old
 }
 
@@ -204,7 +204,7 @@ again() # TITLE PROXY
 	done
 	cmp_ok "$(taken)" -gt 30 "$t: new connections go through the proxy"
 	storm_stop
-	lost[$t]=$(storm_failed 0 1e9)
+	lost[$t]=$(storm_failed 0 1e12)
 	next_part
 	must busywait 30 parts_there 2
 	next_part

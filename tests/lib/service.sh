@@ -56,14 +56,6 @@ service_del() # tcp|udp
 	ns box mackeep services del --mark $LIFT_MARK -p $1
 }
 
-uptime() # seconds since boot
-{
-	local up rest
-
-	read -r up rest </proc/uptime
-	echo "$up"
-}
-
 # --- a storm: new connections, as many as there is time for ------------------------
 
 declare -A storm_pid
@@ -97,10 +89,16 @@ storm_stop()
 	wait "${storm_pid[$family]}"
 }
 
-# Those that have failed, of all that were opened between two moments
+# Those that have failed, of all that were opened between two moments, of the clock
+# EPOCHREALTIME
 storm_failed() # FROM TO
 {
 	awk -v from="$1" -v to="$2" '
-		$1 == "failed" && $2 >= from && $2 <= to { n++ }
+		$1 == "failed" && $2 > from && $2 < to { n++; print "# " $0 >"/dev/stderr" }
 		END { print n + 0 }' "$TMP/storm$family.out"
+}
+
+storm_fails() # FROM
+{
+	[ "$(storm_failed $1 1e12 2>/dev/null)" -gt 0 ]
 }

@@ -17,8 +17,8 @@
  *   -w MS	pause after each answer on a connection (0)
  *   -b ADDR	bind to ADDR
  *   -P PORT	come from PORT; for one connection at a time
- *   -v		say of each failure when its connection was opened, in seconds
- *		since boot: "failed SECONDS WHY" on stdout
+ *   -v		say of each failure when its connection was opened, as bash's
+ *		EPOCHREALTIME has it: "failed SECONDS WHY" on stdout
  *   -i		first sequence numbers from all over their range; those that a
  *		kernel gives to two connections of the same addresses and ports,
  *		in whatever namespaces, differ by no more than the time between
@@ -87,13 +87,17 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Seconds since boot, as /proc/uptime has them */
-static double now(void)
+static double clock_now(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_BOOTTIME, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static double now(void)
+{
+	return clock_now(CLOCK_MONOTONIC);
 }
 
 static void on_term(int sig)
@@ -414,6 +418,7 @@ static void get_connect(struct conn *conn)
 	if (get.from_len &&
 	    bind(conn->fd, (struct sockaddr *)&get.from, get.from_len))
 		die("bind");
+	conn->opened = clock_now(CLOCK_REALTIME);
 	if (connect(conn->fd, (struct sockaddr *)&get.to, get.to_len) &&
 	    errno != EINPROGRESS)
 		die("connect");
@@ -421,7 +426,7 @@ static void get_connect(struct conn *conn)
 	conn->head_len = 0;
 	conn->in_body = false;
 	conn->out_todo = 0;
-	conn->since = conn->opened = now();
+	conn->since = now();
 	watch(conn, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
@@ -429,7 +434,7 @@ static void get_fail(struct conn *conn, const char *why)
 {
 	/* In a loop somebody is pulling the cables; the count says enough. */
 	if (get.verbose)
-		printf("failed %.2f %s\n", conn->opened, why);
+		printf("failed %.6f %s\n", conn->opened, why);
 	else if (!get.loop)
 		fprintf(stderr, "load: request %lu: %s\n", conn->seed, why);
 	if (conn->busy)
