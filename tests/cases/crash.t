@@ -129,7 +129,8 @@ crash() # TITLE
 	storm_grows 20
 	storm_stop
 	is "$(storm_failed $gone $back)" 0 "$t, terminated: none failed that was opened after"
-	cmp_ok "$(storm_failed 0 1e12)" -le 8 "$t: and of all only those that it had"
+	# Who comes while it dies may come twice: its sockets go one by one.
+	cmp_ok "$(storm_failed 0 1e12 2>/dev/null)" -le 16 "$t: and of all only those that it had"
 	next_part
 	must busywait 60 downloads_there 2
 	next_part
