@@ -69,7 +69,8 @@ all_ended() # NAME SADDR DADDR TITLE
 	local began open old
 
 	read -r began open old < <(legs_ended $1 $2 $3)
-	cmp_ok $old -ge $MANY "$4: what the dead proxy had is ended"
+	# The ports of some of these may have been used anew since.
+	cmp_ok $old -ge $((MANY / 2)) "$4: what the dead proxy had is ended"
 	is $open 0 "$4: and all of the $began opened after"
 }
 
