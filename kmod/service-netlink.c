@@ -136,29 +136,66 @@ int mackeep_service_netlink_set(struct sk_buff *skb, struct genl_info *info)
 	return PTR_ERR_OR_ZERO(service);
 }
 
-int mackeep_service_netlink_del(struct sk_buff *skb, struct genl_info *info)
-{
-	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
-	struct mackeep_service *service;
-	int err;
-
-	mutex_lock(&mackeep_net_mutex);
-	service = mackeep_service_netlink_find(mn, info);
-	err = PTR_ERR_OR_ZERO(service);
-	if (!err)
-		mackeep_service_del(mn, service);
-	mutex_unlock(&mackeep_net_mutex);
-	return err;
-}
-
 static int mackeep_service_netlink_put(struct sk_buff *skb,
 				       const struct mackeep_service *service)
 {
 	if (nla_put_u32(skb, MACKEEP_A_MARK, service->mark) ||
 	    nla_put_u8(skb, MACKEEP_A_PROTO, service->proto) ||
-	    nla_put_u16(skb, MACKEEP_A_PORT, service->port))
+	    nla_put_u16(skb, MACKEEP_A_PORT, service->port) ||
+	    nla_put_u8(skb, MACKEEP_A_FAIL, READ_ONCE(service->fail)))
 		return -EMSGSIZE;
 	return 0;
+}
+
+/* AF_UNSPEC: the service is gone. */
+static void mackeep_service_netlink_tell(struct mackeep_net *mn,
+					 const struct mackeep_service *service,
+					 u8 family)
+{
+	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_ATOMIC);
+	bool v6 = family == AF_INET6;
+	void *hdr;
+
+	if (!msg)
+		goto err;
+	hdr = genlmsg_put(msg, 0, 0, &mackeep_netlink_family, 0,
+			  MACKEEP_CMD_SERVICE_EVENT);
+	if (!hdr || mackeep_service_netlink_put(msg, service))
+		goto err;
+	if (family != AF_UNSPEC &&
+	    (nla_put_u8(msg, MACKEEP_A_FAMILY, family) ||
+	     nla_put_u8(msg, v6 ? MACKEEP_A_STATE6 : MACKEEP_A_STATE4,
+			service->state[v6])))
+		goto err;
+	genlmsg_end(msg, hdr);
+	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0, 0,
+				GFP_ATOMIC);
+	return;
+err:
+	nlmsg_free(msg);
+	MACKEEP_STAT_INC(mn, nomem);
+}
+
+int mackeep_service_netlink_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
+	struct mackeep_service *service, gone = {};
+	int err;
+
+	mutex_lock(&mackeep_net_mutex);
+	service = mackeep_service_netlink_find(mn, info);
+	err = PTR_ERR_OR_ZERO(service);
+	if (!err) {
+		gone.mark = service->mark;
+		gone.proto = service->proto;
+		gone.port = service->port;
+		gone.fail = service->fail;
+		/* Waits for the work: nothing is told of it after this. */
+		mackeep_service_del(mn, service);
+		mackeep_service_netlink_tell(mn, &gone, AF_UNSPEC);
+	}
+	mutex_unlock(&mackeep_net_mutex);
+	return err;
 }
 
 static struct sk_buff *mackeep_service_netlink_packet(gfp_t gfp)
@@ -182,7 +219,6 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 		return -EMSGSIZE;
 	mackeep_service_sum(service, &counts);
 	if (mackeep_service_netlink_put(skb, service) ||
-	    nla_put_u8(skb, MACKEEP_A_FAIL, service->fail) ||
 	    nla_put_u8(skb, MACKEEP_A_BYPASS, service->bypass) ||
 	    (service->synproxy && nla_put_flag(skb, MACKEEP_A_SYNPROXY)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE4,
@@ -220,33 +256,6 @@ int mackeep_service_netlink_dump(struct sk_buff *skb,
 	return skb->len;
 }
 
-/* --- telling ------------------------------------------------------------------- */
-
-static void mackeep_service_netlink_tell(struct mackeep_net *mn,
-					 const struct mackeep_service *service,
-					 bool v6)
-{
-	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_ATOMIC);
-	void *hdr;
-
-	if (!msg)
-		goto err;
-	hdr = genlmsg_put(msg, 0, 0, &mackeep_netlink_family, 0,
-			  MACKEEP_CMD_SERVICE_EVENT);
-	if (!hdr || mackeep_service_netlink_put(msg, service) ||
-	    nla_put_u8(msg, MACKEEP_A_FAMILY, v6 ? AF_INET6 : AF_INET) ||
-	    nla_put_u8(msg, v6 ? MACKEEP_A_STATE6 : MACKEEP_A_STATE4,
-		       service->state[v6]))
-		goto err;
-	genlmsg_end(msg, hdr);
-	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0, 0,
-				GFP_ATOMIC);
-	return;
-err:
-	nlmsg_free(msg);
-	MACKEEP_STAT_INC(mn, nomem);
-}
-
 static void mackeep_service_netlink_work(struct work_struct *work)
 {
 	struct mackeep_net *mn = container_of(to_delayed_work(work),
@@ -264,7 +273,8 @@ static void mackeep_service_netlink_work(struct work_struct *work)
 			if (service->state[v6] == why)
 				continue;
 			service->state[v6] = why;
-			mackeep_service_netlink_tell(mn, service, v6);
+			mackeep_service_netlink_tell(mn, service,
+						     v6 ? AF_INET6 : AF_INET);
 		}
 	rcu_read_unlock();
 	kfree_skb(packet);

@@ -442,6 +442,8 @@ int mackeep_service_add(struct mackeep_net *mn,
 		kfree(service);
 		return -ENOMEM;
 	}
+	/* No state: the first one is told. */
+	memset(service->state, U8_MAX, sizeof(service->state));
 	spin_lock_init(&service->lock);
 	list_add_tail_rcu(&service->list, &services->list);
 	WRITE_ONCE(services->count, services->count + 1);

@@ -75,9 +75,10 @@ enum {
 	MACKEEP_CMD_SERVICES,
 
 	/*
-	 * To the multicast group "services", when a state has changed: MARK,
-	 * PROTO, PORT, FAMILY, STATE4 or STATE6. At most 100 ms late; a state
-	 * that was there for less may not be told.
+	 * To the multicast group "services", when a state has changed, and of
+	 * a new service: MARK, PROTO, PORT, FAIL, FAMILY, STATE4 or STATE6. At
+	 * most 100 ms late; a state that was there for less may not be told.
+	 * Without FAMILY: the service was deleted.
 	 */
 	MACKEEP_CMD_SERVICE_EVENT,
 
