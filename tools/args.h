@@ -36,6 +36,8 @@ struct args {
 	int bypass;			/* -1: not given */
 	bool synproxy;
 	bool services;			/* monitor: of services */
+	const char *hooks;		/* their directory; NULL: none are run */
+	unsigned int hook_timeout;	/* seconds */
 
 	double interval;		/* -w, seconds; 0: once */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */

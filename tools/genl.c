@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <linux/mackeep.h>
@@ -66,24 +67,39 @@ struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags)
 	return message(buf, family_id, cmd, MACKEEP_GENL_VERSION, flags);
 }
 
-/* NULL: the kernel has no such family */
-static struct mnl_socket *open_family(void)
+static struct mnl_socket *open_socket(void)
 {
-	struct mnl_socket *nl = mnl_socket_open(NETLINK_GENERIC);
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh;
-	int on = 1, len;
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
+	int on = 1;
 
 	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
 		die(FAILED, "generic netlink: %s; is it in the kernel?",
 		    strerror(errno));
 	/* Errors then come with the kernel's own words. */
 	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on));
+	return nl;
+}
+
+unsigned int genl_ask_family(struct mnl_socket *nl)
+{
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
 
 	nlh = message(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, MACKEEP_GENL_NAME);
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		die(FAILED, "generic netlink: %s", strerror(errno));
+	return nlh->nlmsg_seq;
+}
+
+/* NULL: the kernel has no such family */
+static struct mnl_socket *open_family(void)
+{
+	struct mnl_socket *nl = open_socket();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	int len;
+
+	genl_ask_family(nl);
 	family_id = 0;
 	do {
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
@@ -151,6 +167,45 @@ void genl_join(struct mnl_socket *nl, const char *group)
 				  sizeof(group_id)) < 0)
 		die(FAILED, "generic netlink group %s: %s; is the module as new as this tool?",
 		    group, group_id ? strerror(errno) : "the module has none");
+}
+
+struct mnl_socket *genl_listen(void)
+{
+	struct mnl_socket *nl = open_socket();
+	int control = GENL_ID_CTRL;	/* the number of its own group as well */
+
+	if (mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &control,
+				  sizeof(control)) < 0)
+		die(FAILED, "generic netlink: %s", strerror(errno));
+	return nl;
+}
+
+static int on_name(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_NAME &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0 &&
+	    !strcmp(mnl_attr_get_str(attr), MACKEEP_GENL_NAME))
+		*(bool *)data = true;
+	return MNL_CB_OK;
+}
+
+enum genl_is genl_what(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	bool ours = false;
+
+	if (nlh->nlmsg_type == GENL_ID_CTRL) {
+		mnl_attr_parse(nlh, sizeof(*genl), on_name, &ours);
+		if (!ours)
+			return GENL_OTHER;
+		if (genl->cmd == CTRL_CMD_DELFAMILY)
+			return GENL_GONE;
+		if (genl->cmd != CTRL_CMD_NEWFAMILY)
+			return GENL_OTHER;
+		on_family(nlh, &family_id);
+		return GENL_THERE;
+	}
+	return nlh->nlmsg_type == family_id ? GENL_MESSAGE : GENL_OTHER;
 }
 
 static int on_module(const struct nlmsghdr *nlh, void *data)

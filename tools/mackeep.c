@@ -58,6 +58,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
+	OPT_HOOKS, OPT_HOOK_TIMEOUT,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -92,6 +93,9 @@ static const struct option_text {
 	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
 	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
 	{ OPT_SERVICES, "services", NULL, MONITOR, "instead: services that open or close" },
+	{ OPT_HOOKS, "hooks", "DIRECTORY", MONITOR, "with --services: tell the programs in it" },
+	{ OPT_HOOK_TIMEOUT, "hook-timeout", "SECONDS", MONITOR,
+	  "that each may take; " NUMBER_TEXT(HOOK_TIMEOUT) " if not given" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
 	{ OPT_FWMARK, "fwmark", "MARK", UP,
@@ -304,6 +308,12 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_SERVICES:
 		args->services = true;
 		break;
+	case OPT_HOOKS:
+		args->hooks = value;
+		break;
+	case OPT_HOOK_TIMEOUT:
+		args->hook_timeout = value_number("hook-timeout", value, 1, 86400);
+		break;
 	case OPT_VLAN:
 		args->vlan = value_number("vlan", value, 1, 4094);
 		break;
@@ -448,7 +458,7 @@ int main(int argc, char **argv)
 {
 	struct args args = {
 		.zone = -1, .fwmark = FWMARK, .table = TABLE, .fail = -1,
-		.bypass = -1,
+		.bypass = -1, .hook_timeout = HOOK_TIMEOUT,
 	};
 	unsigned int i;
 	int status;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mackeep services, mackeep monitor --services */
-#include <errno.h>
+/* mackeep services */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,38 +23,46 @@ static const char *const states[] = {
 	[MACKEEP_SERVICE_MIDSTREAM] = "midstream",
 };
 
+const char *service_state(uint8_t state)
+{
+	return state <= MACKEEP_SERVICE_MAX ? states[state] :
+	       state == SERVICE_GONE ? "gone" : "?";
+}
+
 static const char *state_text(const struct nlattr *attr)
 {
-	uint8_t state = attr ? mnl_attr_get_u8(attr) : MACKEEP_SERVICE_MAX + 1;
-
-	return state <= MACKEEP_SERVICE_MAX ? states[state] : "?";
+	return service_state(attr ? mnl_attr_get_u8(attr) : SERVICE_UNKNOWN);
 }
 
-static const char *proto_text(uint8_t proto)
+const char *service_proto(const struct service *service)
 {
-	return proto == IPPROTO_TCP ? "tcp" : "udp";
+	return service->proto == IPPROTO_TCP ? "tcp" : "udp";
 }
 
-static json_t *service_json(const struct nlattr **attrs)
+json_t *service_json(const struct service *service)
 {
-	return json_pack("{s:s, s:i, s:I}", "proto",
-			 proto_text(mnl_attr_get_u8(attrs[MACKEEP_A_PROTO])),
-			 "to", mnl_attr_get_u16(attrs[MACKEEP_A_PORT]), "mark",
-			 (json_int_t)mnl_attr_get_u32(attrs[MACKEEP_A_MARK]));
+	return json_pack("{s:s, s:i, s:I}", "proto", service_proto(service),
+			 "to", service->port, "mark",
+			 (json_int_t)service->mark);
 }
 
-static int service_line(char *line, const struct nlattr **attrs)
+int service_line(char *line, const struct service *service)
 {
-	return sprintf(line, "%s to=%u mark=0x%x",
-		       proto_text(mnl_attr_get_u8(attrs[MACKEEP_A_PROTO])),
-		       mnl_attr_get_u16(attrs[MACKEEP_A_PORT]),
-		       mnl_attr_get_u32(attrs[MACKEEP_A_MARK]));
+	return sprintf(line, "%s to=%u mark=0x%x", service_proto(service),
+		       service->port, service->mark);
 }
 
-static bool service_whole(const struct nlattr **attrs)
+bool service_read(struct service *service, const struct nlattr **attrs)
 {
-	return attrs[MACKEEP_A_PROTO] && attrs[MACKEEP_A_PORT] &&
-	       attrs[MACKEEP_A_MARK];
+	if (!attrs[MACKEEP_A_PROTO] || !attrs[MACKEEP_A_PORT] ||
+	    !attrs[MACKEEP_A_MARK] || !attrs[MACKEEP_A_FAIL])
+		return false;
+	memset(service, 0, sizeof(*service));
+	service->mark = mnl_attr_get_u32(attrs[MACKEEP_A_MARK]);
+	service->port = mnl_attr_get_u16(attrs[MACKEEP_A_PORT]);
+	service->proto = mnl_attr_get_u8(attrs[MACKEEP_A_PROTO]);
+	service->fail = mnl_attr_get_u8(attrs[MACKEEP_A_FAIL]);
+	return true;
 }
 
 struct services {
@@ -63,10 +70,10 @@ struct services {
 	unsigned long shown;
 };
 
-static void show_json(const struct nlattr **attrs, const uint64_t *counts,
-		      bool closed, bool bypass)
+static void show_json(const struct service *service, const struct nlattr **attrs,
+		      const uint64_t *counts, bool closed, bool bypass)
 {
-	json_t *object = service_json(attrs), *frames = json_object();
+	json_t *object = service_json(service), *frames = json_object();
 	unsigned int i;
 
 	json_object_set_new(object, "fail", json_string(closed ? "closed" : "open"));
@@ -89,25 +96,26 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 	uint64_t counts[MACKEEP_SERVICE_MAX + 1];
 	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
 	struct services *services = data;
+	struct service service;
 	bool closed, bypass;
 	char line[512];
 	unsigned int i;
 	int n;
 
 	genl_parse(nlh, attrs);
-	if (!service_whole(attrs) || !attrs[MACKEEP_A_FAIL] ||
-	    !attrs[MACKEEP_A_BYPASS] || !attrs[MACKEEP_A_COUNTS])
+	if (!service_read(&service, attrs) || !attrs[MACKEEP_A_BYPASS] ||
+	    !attrs[MACKEEP_A_COUNTS])
 		return MNL_CB_OK;
-	closed = mnl_attr_get_u8(attrs[MACKEEP_A_FAIL]) == MACKEEP_FAIL_CLOSED;
+	closed = service.fail == MACKEEP_FAIL_CLOSED;
 	bypass = mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]);
 	memcpy(counts, mnl_attr_get_payload(attrs[MACKEEP_A_COUNTS]),
 	       sizeof(counts));
 	services->shown++;
 	if (services->args->out & OUT_JSON) {
-		show_json(attrs, counts, closed, bypass);
+		show_json(&service, attrs, counts, closed, bypass);
 		return MNL_CB_OK;
 	}
-	n = service_line(line, attrs);
+	n = service_line(line, &service);
 	n += sprintf(line + n, " ipv4=%s ipv6=%s fail=%s%s",
 		     state_text(attrs[MACKEEP_A_STATE4]),
 		     state_text(attrs[MACKEEP_A_STATE6]),
@@ -182,58 +190,4 @@ int cmd_services(struct args *args)
 	if (!args->to)
 		die(BAD_ARGS, "services add: the proxy's port is not given; for instance --to 3129");
 	return services_change(args, MACKEEP_CMD_SERVICE_NEW);
-}
-
-/* --- monitor --services ------------------------------------------------------------ */
-
-static int on_state(const struct nlmsghdr *nlh, void *data)
-{
-	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
-	const struct args *args = data;
-	const char *family, *state;
-	json_t *object;
-	char line[256];
-	int n;
-
-	genl_parse(nlh, attrs);
-	if (!service_whole(attrs) || !attrs[MACKEEP_A_FAMILY])
-		return MNL_CB_OK;
-	if (mnl_attr_get_u8(attrs[MACKEEP_A_FAMILY]) == AF_INET6) {
-		family = "ipv6";
-		state = state_text(attrs[MACKEEP_A_STATE6]);
-	} else {
-		family = "ipv4";
-		state = state_text(attrs[MACKEEP_A_STATE4]);
-	}
-	if (args->out & OUT_JSON) {
-		object = service_json(attrs);
-		json_object_set_new(object, family, json_string(state));
-		json_print(object);
-	} else {
-		n = service_line(line, attrs);
-		sprintf(line + n, " %s=%s", family, state);
-		print_line(line);
-	}
-	fflush(stdout);
-	return MNL_CB_OK;
-}
-
-int services_monitor(const struct args *args)
-{
-	struct mnl_socket *nl = genl_open();
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	int len;
-
-	genl_join(nl, MACKEEP_GENL_GROUP);
-	/* Scripts wait for this line. */
-	note("waiting for events.");
-	for (;;) {
-		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (len >= 0)
-			mnl_cb_run(buf, len, 0, 0, on_state, (void *)args);
-		else if (errno == ENOBUFS)
-			complain("events were lost here: they came faster than they were read; \"mackeep services\" has the states");
-		else if (errno != EINTR)
-			die(FAILED, "service events: %s", strerror(errno));
-	}
 }
