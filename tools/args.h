@@ -53,7 +53,12 @@ struct args {
 	uint32_t table;
 	bool strict;
 	bool last_hop;
+	bool follow_link;
 	bool dry_run;
+
+	/* follow-link, seconds */
+	unsigned int hold;
+	unsigned int settle;
 };
 
 #endif /* _TOOLS_ARGS_H */

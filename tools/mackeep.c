@@ -31,8 +31,10 @@ enum {
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
 	SERVICES = 1 << 8,
+	FOLLOW	= 1 << 9,
+	BRIDGED	= UP | DOWN | CHECK | FOLLOW,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 9) - 1,
+	ALL	= (1 << 10) - 1,
 };
 
 static const struct command {
@@ -49,6 +51,8 @@ static const struct command {
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "follow-link", FOLLOW, cmd_follow_link,
+	  "take ports down when another loses its carrier" },
 	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
 };
 
@@ -58,7 +62,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
-	OPT_HOOKS, OPT_HOOK_TIMEOUT,
+	OPT_HOOKS, OPT_HOOK_TIMEOUT, OPT_FOLLOW_LINK, OPT_HOLD, OPT_SETTLE,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -83,7 +87,7 @@ static const struct option_text {
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
-	{ OPT_BRIDGE, "bridge", "BRIDGE", UP | DOWN | CHECK, "the bridge" },
+	{ OPT_BRIDGE, "bridge", "BRIDGE", BRIDGED, "the bridge" },
 	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
 	{ OPT_TO, "to", "PORT", UP | SERVICES, "the port that the proxy listens on" },
@@ -104,6 +108,11 @@ static const struct option_text {
 	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
 	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_FOLLOW_LINK, "follow-link", NULL, UP, "ports go down with each other; by systemd" },
+	{ OPT_HOLD, "hold", "SECONDS", FOLLOW,
+	  "that carriers have to last; " NUMBER_TEXT(HOLD) " if not given" },
+	{ OPT_SETTLE, "settle", "SECONDS", FOLLOW,
+	  "that one may take to come; " NUMBER_TEXT(SETTLE) " if not given" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
@@ -121,7 +130,7 @@ static void usage_all(void)
 
 	puts("Usage: mackeep [-n NETNS] COMMAND [OPTION...]\n");
 	for (i = 0; i < COMMANDS; i++)
-		printf("  %-9s %s\n", commands[i].name, commands[i].help);
+		printf("  %-12s %s\n", commands[i].name, commands[i].help);
 	puts("\n\"mackeep COMMAND --help\" tells the options of each; see mackeep(8).");
 }
 
@@ -131,7 +140,7 @@ static void usage(const struct command *command)
 	unsigned int i;
 
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
-	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" :
+	       command->bit & BRIDGED ? " [BRIDGE]" :
 	       command->bit == SERVICES ? " [list|add|set|del]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
@@ -337,6 +346,15 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_LAST_HOP:
 		args->last_hop = true;
 		break;
+	case OPT_FOLLOW_LINK:
+		args->follow_link = true;
+		break;
+	case OPT_HOLD:
+		args->hold = value_number("hold", value, 0, 3600);
+		break;
+	case OPT_SETTLE:
+		args->settle = value_number("settle", value, 1, 3600);
+		break;
 	case OPT_CONFIG:
 		config_name = value;
 		break;
@@ -430,7 +448,7 @@ static void parse_options(struct args *args, const struct command *command,
 		}
 	}
 
-	if (optind < argc && command->bit & (UP | DOWN | CHECK)) {
+	if (optind < argc && command->bit & BRIDGED) {
 		if (args->bridge)
 			die(BAD_ARGS, "%s: the bridge is given twice", argv[optind]);
 		args->bridge = value_bridge(argv[optind]);
@@ -458,7 +476,8 @@ int main(int argc, char **argv)
 {
 	struct args args = {
 		.zone = -1, .fwmark = FWMARK, .table = TABLE, .fail = -1,
-		.bypass = -1, .hook_timeout = HOOK_TIMEOUT,
+		.bypass = -1, .hook_timeout = HOOK_TIMEOUT, .hold = HOLD,
+		.settle = SETTLE,
 	};
 	unsigned int i;
 	int status;

@@ -19,6 +19,10 @@
 /* Seconds that a hook may run */
 #define HOOK_TIMEOUT	30
 
+/* Seconds that carriers have to last, and that one may take to come */
+#define HOLD		1
+#define SETTLE		10
+
 /* A number above as text */
 #define NUMBER_TEXT(number)	NUMBER_TEXT_(number)
 #define NUMBER_TEXT_(number)	#number

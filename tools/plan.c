@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "numbers.h"
@@ -373,6 +374,38 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 	json_decref(list);
 }
 
+/* The name of a unit's instance, as systemd-escape(1) has it */
+static const char *escaped(const char *name)
+{
+	static char text[4 * IF_NAMESIZE];
+	const char *c;
+	int n = 0;
+
+	for (c = name; *c; c++)
+		n += sprintf(text + n, *c == '-' || (*c == '.' && c == name) ?
+			     "\\x%02x" : "%c", *c);
+	return text;
+}
+
+static void plan_follow_link(json_t *plan, const struct args *args)
+{
+	const char *bridge = args->bridge;
+	char unit[4 * IF_NAMESIZE + 32];
+	json_t *one;
+
+	if (access("/run/systemd/system", F_OK) < 0 || args->netns)
+		die(FAILED, "--follow-link: %s; leave it out, and keep this running instead: mackeep %s%s%sfollow-link %s",
+		    args->netns ? "systemd does not work in namespaces" :
+		    "there is no systemd to run it",
+		    args->netns ? "-n " : "", args->netns ?: "",
+		    args->netns ? " " : "", bridge);
+	snprintf(unit, sizeof(unit), "mackeep-link@%s.service", escaped(bridge));
+	one = step_add(plan, WORDS("systemctl", "start", unit),
+		       WORDS("systemctl", "stop", unit),
+		       WORDS("systemctl", "is-active", unit));
+	json_text(one, "expect", "active");
+}
+
 json_t *plan_make(const struct args *args)
 {
 	json_t *plan = json_array(), *one;
@@ -399,5 +432,7 @@ json_t *plan_make(const struct args *args)
 			plan_iptables(plan, args, true);
 		plan_ebtables(plan, args);
 	}
+	if (args->follow_link)
+		plan_follow_link(plan, args);
 	return plan;
 }

@@ -17,6 +17,10 @@
 /* "" in the first namespace, else "@COOKIE" */
 const char *namespace_suffix(void);
 const char *state_path(const char *bridge);
+/* A bridge's file with another end; valid until the next but one call */
+const char *state_file(const char *bridge, const char *end);
+/* Opens a file there, which it makes, for reading and writing. */
+int state_open(const char *path);
 
 /* Waits for others that change the state. The lock goes with the process. */
 void state_lock(void);

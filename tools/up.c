@@ -67,6 +67,8 @@ static json_t *configuration(const struct args *args)
 				   "strict", args->strict, "last_hop",
 				   args->last_hop);
 
+	json_object_set_new(config, "follow_link",
+			    json_boolean(args->follow_link));
 	json_object_set_new(config, "tcp", json_string(ports_text(&args->tcp)));
 	json_object_set_new(config, "udp", json_string(ports_text(&args->udp)));
 	return config;

@@ -19,8 +19,8 @@ must make -s -C "$top" BUILD="$TMP" "$xt_page"
 completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
-commands=$(mackeep --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 9 "--help has nine commands"
+commands=$(mackeep --help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
+is "$(echo $commands | wc -w)" 10 "--help has ten commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do
