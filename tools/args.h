@@ -52,6 +52,8 @@ struct args {
 	bool strict;
 	bool last_hop;
 	bool dry_run;
+
+	bool force;			/* reload */
 };
 
 #endif /* _TOOLS_ARGS_H */

@@ -13,6 +13,7 @@ int cmd_services(struct args *args);
 int cmd_stat(struct args *args);
 int cmd_up(struct args *args);
 int cmd_down(struct args *args);		/* up.c */
+int cmd_reload(struct args *args);
 int cmd_check(struct args *args);
 
 #endif /* _TOOLS_COMMANDS_H */

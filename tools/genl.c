@@ -118,6 +118,66 @@ void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 		complain("pair cache: it was resized meanwhile, some pairs may be shown twice; run it again");
 }
 
+bool genl_has_services(void)
+{
+	return group_id;
+}
+
+#define BATCH	16384			/* bytes that are sent at a time */
+
+/* Until the last one, with number seq, is acknowledged */
+static unsigned int batch_answers(struct mnl_socket *nl, unsigned int seq)
+{
+	static char buf[128 * 1024];
+	const struct nlmsgerr *err;
+	unsigned int refused = 0;
+	struct nlmsghdr *nlh;
+	int len;
+
+	for (;;) {
+		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			die(FAILED, "netlink: %s; try again", strerror(errno));
+		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len)) {
+			if (nlh->nlmsg_type != NLMSG_ERROR)
+				continue;
+			err = mnl_nlmsg_get_payload(nlh);
+			refused += err->error && err->error != -EEXIST;
+			if (nlh->nlmsg_seq == seq)
+				return refused;
+		}
+	}
+}
+
+unsigned int genl_batch(struct mnl_socket *nl, void *messages, size_t len)
+{
+	char *at = messages, *end = at + len, *from = at;
+	unsigned int seq = 0, refused = 0;
+	struct nlmsghdr *nlh;
+	int on = 1;
+
+	/* An answer does not bring the question back. */
+	mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on));
+	while (at < end) {
+		nlh = (void *)at;
+		at += NLMSG_ALIGN(nlh->nlmsg_len);
+		nlh->nlmsg_type = family_id;
+		nlh->nlmsg_seq = ++seq;
+		nlh->nlmsg_flags = NLM_F_REQUEST;
+		if (at < end && at - from < BATCH)
+			continue;
+		nlh->nlmsg_flags |= NLM_F_ACK;
+		if (mnl_socket_sendto(nl, from, at - from) < 0)
+			die(FAILED, "netlink: %s", strerror(errno));
+		refused += batch_answers(nl, seq);
+		from = at;
+	}
+	return refused;
+}
+
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 {
 	static const uint8_t size[MACKEEP_A_MAX + 1] = {

@@ -15,6 +15,9 @@ struct module {
 /* False: the module is not loaded. */
 bool genl_module(struct module *module);
 
+/* False: an older module, without services. Of the last genl_open(). */
+bool genl_has_services(void);
+
 /* Takes the attributes of a message, but not those that are too short. */
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);
 /* Takes part in the family's multicast group; dies if there is none. */
@@ -25,5 +28,11 @@ struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags);
 /* Sends, and hands each answer to cb; dies of an error. */
 void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 	       void *data);
+
+/*
+ * Sends many messages that genl_message() began, one behind the other, and counts
+ * those that were refused, but not what is there already.
+ */
+unsigned int genl_batch(struct mnl_socket *nl, void *messages, size_t len);
 
 #endif /* _TOOLS_GENL_H */

@@ -31,8 +31,9 @@ enum {
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
 	SERVICES = 1 << 8,
+	RELOAD	= 1 << 9,
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 9) - 1,
+	ALL	= (1 << 10) - 1,
 };
 
 static const struct command {
@@ -49,6 +50,7 @@ static const struct command {
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "reload", RELOAD, cmd_reload, "swap the kernel module under traffic" },
 	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
 };
 
@@ -58,6 +60,7 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
+	OPT_FORCE,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -102,6 +105,7 @@ static const struct option_text {
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
+	{ OPT_FORCE, "force", NULL, RELOAD, "also if the installed one is loaded" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
 	{ 'h', "help", NULL, ALL, "print this" },
 	{ 'V', "version", NULL, ALL, "print the versions of tool and module" },
@@ -332,6 +336,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_DRY_RUN:
 		args->dry_run = true;
+		break;
+	case OPT_FORCE:
+		args->force = true;
 		break;
 	case 'n':
 		args->netns = value;

@@ -160,6 +160,72 @@ static int services_change(const struct args *args, uint8_t cmd)
 	return DONE;
 }
 
+/* --- as they are, and back ---------------------------------------------------------- */
+
+static int on_read(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
+	json_t *services = data, *service;
+
+	genl_parse(nlh, attrs);
+	if (!service_whole(attrs) || !attrs[MACKEEP_A_FAIL] ||
+	    !attrs[MACKEEP_A_BYPASS])
+		return MNL_CB_OK;
+	service = json_object();
+	json_int(service, "mark", mnl_attr_get_u32(attrs[MACKEEP_A_MARK]));
+	json_int(service, "proto", mnl_attr_get_u8(attrs[MACKEEP_A_PROTO]));
+	json_int(service, "port", mnl_attr_get_u16(attrs[MACKEEP_A_PORT]));
+	json_int(service, "fail", mnl_attr_get_u8(attrs[MACKEEP_A_FAIL]));
+	json_int(service, "bypass", mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]));
+	json_int(service, "synproxy", !!attrs[MACKEEP_A_SYNPROXY]);
+	json_array_append_new(services, service);
+	return MNL_CB_OK;
+}
+
+json_t *services_read(void)
+{
+	json_t *services = json_array();
+	struct mnl_socket *nl = genl_open();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+
+	if (genl_has_services())
+		genl_talk(nl, genl_message(buf, MACKEEP_CMD_SERVICES, NLM_F_DUMP),
+			  on_read, services);
+	mnl_socket_close(nl);
+	return services;
+}
+
+static bool service_there(const json_t *service)
+{
+	json_t *services = services_read(), *one;
+	bool there = false;
+	size_t i;
+
+	json_array_foreach(services, i, one)
+		there |= json_equal(json_object_get(one, "mark"),
+				    json_object_get(service, "mark")) &&
+			 json_equal(json_object_get(one, "proto"),
+				    json_object_get(service, "proto"));
+	json_decref(services);
+	return there;
+}
+
+void services_write(const json_t *service, bool bypass)
+{
+	struct args args = {
+		.mark = json_integer_value(json_object_get(service, "mark")),
+		.proto = json_integer_value(json_object_get(service, "proto")),
+		.to = json_integer_value(json_object_get(service, "port")),
+		.fail = json_integer_value(json_object_get(service, "fail")),
+		.synproxy = json_integer_value(json_object_get(service, "synproxy")),
+		.bypass = bypass,
+	};
+
+	services_change(&args, service_there(service) ?
+				       MACKEEP_CMD_SERVICE_SET :
+				       MACKEEP_CMD_SERVICE_NEW);
+}
+
 int cmd_services(struct args *args)
 {
 	const char *verb = args->verb ?: "list";

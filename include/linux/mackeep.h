@@ -81,6 +81,34 @@ enum {
 	 */
 	MACKEEP_CMD_SERVICE_EVENT,
 
+	/*
+	 * What an earlier load of the module knew, to be put back as it was
+	 * dumped. Both need CAP_NET_ADMIN over the namespace, and never change
+	 * what is known by now.
+	 *
+	 * PAIR_NEW: FAMILY, CLIENT, SRC, IFINDEX, AGE; both of SERVER and DST,
+	 * or none of them; optional ZONE, VLAN, PROVEN.
+	 * EINVAL	an attribute is missing, out of range, or does not fit the
+	 *		others
+	 * ENODEV	IFINDEX names no Ethernet device of the namespace
+	 * ENETDOWN	there is no rule in the namespace
+	 * EEXIST	there is such a pair
+	 * ETIME	it is older than mackeep_pair_timeout
+	 * ENOSPC	there are mackeep_pair_max; none is given up for it
+	 *
+	 * RECORD_NEW: FAMILY, PROTO, CLIENT, CLIENT_PORT, SERVER, PORT, INFO;
+	 * optional ZONE. The addresses are those of the entry's original
+	 * direction. INFO.policy is not looked at: rules may be numbered anew.
+	 * The errors of a record (see linux/netfilter/xt_MACKEEP.h), and
+	 * ENETDOWN	there is no rule in the namespace
+	 * ENOENT	conntrack has no such entry
+	 * EEXIST	its flow has a record with MACs
+	 * EBUSY	it has another helper
+	 * ETIME	it has no room for a record
+	 */
+	MACKEEP_CMD_PAIR_NEW,
+	MACKEEP_CMD_RECORD_NEW,
+
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
 };
@@ -106,13 +134,15 @@ enum {
 	MACKEEP_A_PROVEN,	/* flag: a flow with an answer has used it */
 	MACKEEP_A_MARK,		/* u32: nfmark of a service's frames */
 	MACKEEP_A_PROTO,	/* u8: IPPROTO_TCP or IPPROTO_UDP */
-	MACKEEP_A_PORT,		/* u16: where the proxy listens, not 0 */
+	MACKEEP_A_PORT,		/* u16: where the proxy listens, not 0; of a server */
 	MACKEEP_A_FAIL,		/* u8: MACKEEP_FAIL_* */
 	MACKEEP_A_BYPASS,	/* u8: 1: what is new goes past the proxy */
 	MACKEEP_A_SYNPROXY,	/* flag: SYNPROXY answers in its place */
 	MACKEEP_A_STATE4,	/* u8: MACKEEP_SERVICE_*, of IPv4 */
 	MACKEEP_A_STATE6,	/* u8: the same of IPv6 */
 	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
+	MACKEEP_A_CLIENT_PORT,	/* u16: of a flow */
+	MACKEEP_A_INFO,		/* struct mackeep_info */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
