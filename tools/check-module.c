@@ -132,12 +132,11 @@ void check_not_loaded(void)
 	ko_file_free(&file);
 }
 
-/* rmmod: modprobe -r may remove the bridge's module as well, and every bridge. */
 void check_version(const struct module *module)
 {
 	if (strcmp(module->version, MACKEEP_VERSION))
 		found(BROKEN, "version",
 		      format("the kernel module is %s, this tool %s",
 			     module->version, MACKEEP_VERSION),
-		      format("rmmod " MODULE " && modprobe mackeep"));
+		      format("mackeep reload"));
 }

@@ -173,6 +173,11 @@ static const char *hook(void)
 	return *ip == '1' || *ip6 == '1' ? "output" : "postrouting";
 }
 
+/* A table that is not there cannot be deleted, and that would undo all. */
+#define GONE	"table bridge " TABLE "\ntable inet " TABLE "\n"		\
+		"delete table bridge " TABLE "\ndelete table inet " TABLE "\n"
+#define PORTS_GONE	"table netdev " TABLE "\ndelete table netdev " TABLE "\n"
+
 /* A kernel before 5.16 has no such hook. */
 static void draw_ports(const struct links *links)
 {
@@ -180,7 +185,7 @@ static void draw_ports(const struct links *links)
 
 	if (!*links->ports)
 		return;
-	rules = format("table netdev " TABLE " {\nchain ports {\n"
+	rules = format(PORTS_GONE "table netdev " TABLE " {\nchain ports {\n"
 		       "type filter hook egress devices = { %s } priority 0; policy accept;\n"
 		       "ether saddr { %s } drop\n}\n}\n", links->ports,
 		       links->macs);
@@ -196,9 +201,9 @@ int curtain_draw(const json_t *settings)
 	char *pass = services(settings), *drop = marked(settings);
 	int status;
 
-	status = curtain_open();
-	if (!status)
-		status = nft(format(
+	/* It holds back nothing that anybody waits for. */
+	draw_ports(&links);
+	status = nft(format(GONE
 		"table bridge " TABLE " {\n"
 		"set flows4 { type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service; }\n"
 		"set flows6 { type inet_proto . ipv6_addr . inet_service . ipv6_addr . inet_service; }\n"
@@ -214,8 +219,6 @@ int curtain_draw(const json_t *settings)
 		"type filter hook %s priority 1000; policy accept;\n"
 		"oifname { %s } queue num " NOBODY "\n}\n}\n",
 		pass, drop, hook(), links.devices));
-	if (!status)
-		draw_ports(&links);
 	links_free(&links);
 	free(pass);
 	free(drop);
@@ -270,16 +273,16 @@ static void sockets(const char *path, FILE *flows4, FILE *flows6)
 		fclose(table);
 }
 
-static int elements(const char *set, const char *text)
+static char *elements(const char *set, const char *text)
 {
 	if (!*text)
-		return 0;
-	return nft(format("add element bridge " TABLE " %s {\n%s}\n", set, text));
+		return format("%s", "");
+	return format("add element bridge " TABLE " %s {\n%s}\n", set, text);
 }
 
 int curtain_flows(const char *udp4, const char *udp6)
 {
-	char *text4, *text6;
+	char *text4, *text6, *add4, *add6;
 	size_t size;
 	FILE *flows4 = open_memstream(&text4, &size);
 	FILE *flows6 = open_memstream(&text6, &size);
@@ -293,9 +296,13 @@ int curtain_flows(const char *udp4, const char *udp6)
 	fputs(udp6, flows6);
 	fclose(flows4);
 	fclose(flows6);
-	status = elements("flows4", text4) ?: elements("flows6", text6);
+	add4 = elements("flows4", text4);
+	add6 = elements("flows6", text6);
+	status = nft(format("%s%s", add4, add6));
 	free(text4);
 	free(text6);
+	free(add4);
+	free(add6);
 	return status;
 }
 
@@ -305,23 +312,18 @@ int curtain_flows(const char *udp4, const char *udp6)
 int curtain_fail(void)
 {
 	struct links links = links_read();
-	int status = curtain_open();
+	int status;
 
-	if (!status)
-		status = nft(format("table inet " TABLE " {\nchain packets {\n"
-				    "type filter hook %s priority 1000; policy accept;\n"
-				    "oifname { %s } meta l4proto { tcp, udp } fib saddr type != local queue num " NOBODY "\n}\n}\n",
-				    hook(), links.devices));
+	status = nft(format(GONE PORTS_GONE
+		"table inet " TABLE " {\nchain packets {\n"
+		"type filter hook %s priority 1000; policy accept;\n"
+		"oifname { %s } meta l4proto { tcp, udp } fib saddr type != local queue num " NOBODY "\n}\n}\n",
+		hook(), links.devices));
 	links_free(&links);
 	return status;
 }
 
-/* A table that is not there cannot be deleted, and that would undo all. */
 int curtain_open(void)
 {
-	return nft(format("%s", "table bridge " TABLE "\ntable inet " TABLE "\n"
-			  "table netdev " TABLE "\n"
-			  "delete table bridge " TABLE "\n"
-			  "delete table inet " TABLE "\n"
-			  "delete table netdev " TABLE "\n"));
+	return nft(format("%s", GONE PORTS_GONE));
 }

@@ -49,7 +49,7 @@ static bool is_holder(const char *line)
 /* A table that has such rules; text is from "*TABLE" to "COMMIT". */
 static unsigned int add_table(json_t *steps, const char *restore, char *text)
 {
-	char *whole = format("%s", text), *line, *save, *without;
+	char *whole = format("%s\n", text), *line, *save, *without;
 	unsigned int users = 0;
 	size_t size;
 	FILE *file = open_memstream(&without, &size);

@@ -122,10 +122,13 @@ static int put_back(const json_t *notes)
 		missing = memory_known_back(text, (seconds() - began) * 1000);
 	if (curtain_open())
 		failed++;
-	note("%lld records and %lld pairs have been put back, but %u of them; the gap was %.0f ms.",
+	note("%lld records and %lld pairs have been put back; the gap was %.0f ms.",
 	     json_integer_value(json_object_get(notes, "records")),
-	     json_integer_value(json_object_get(notes, "pairs")), missing,
+	     json_integer_value(json_object_get(notes, "pairs")),
 	     (seconds() - began) * 1000);
+	if (missing)
+		complain("records and pairs: the module refused %u of them; their flows learn again from their next frames",
+			 missing);
 	memory_services_back(settings, SETTLE);
 	if (failed)
 		complain("rules: some could not be put back, see above; set them up again");
@@ -135,14 +138,17 @@ static int put_back(const json_t *notes)
 
 /* --- out --------------------------------------------------------------------------- */
 
+/* Whether they are out need not be tested any more, which takes time. */
 static void rules_out(const json_t *notes)
 {
-	json_t *rules = json_object_get(notes, "rules");
+	json_t *rules = json_object_get(notes, "rules"), *step;
 	size_t i;
 
-	for (i = json_array_size(rules); i-- > 0;)
-		if (step_run(json_array_get(rules, i), "undo"))
+	json_array_foreach(rules, i, step) {
+		if (step_run(step, "undo"))
 			die(FAILED, "rules: some cannot be taken out, see above");
+		json_object_del(step, "test");
+	}
 }
 
 /* What new connections find, from now on, is a box that takes none. */

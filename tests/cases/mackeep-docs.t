@@ -20,7 +20,7 @@ completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
 commands=$(mackeep --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 9 "--help has nine commands"
+is "$(echo $commands | wc -w)" 10 "--help has ten commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do
