@@ -215,7 +215,7 @@ int curtain_draw(const json_t *settings)
 		"chain output {\n"
 		"type filter hook output priority 1000; policy accept;\ndrop\n}\n}\n"
 		"table inet " TABLE " {\n"
-		"chain packets {\n"
+		"chain sent {\n"
 		"type filter hook %s priority 1000; policy accept;\n"
 		"oifname { %s } queue num " NOBODY "\n}\n}\n",
 		pass, drop, hook(), links.devices));
@@ -230,9 +230,11 @@ int curtain_draw(const json_t *settings)
 /* 8 digits of /proc/net/tcp: as the machine has an address in memory */
 static void address_word(const char *digits, uint8_t *bytes)
 {
-	uint32_t word = 0;
+	char text[9];
+	uint32_t word;
 
-	sscanf(digits, "%8x", &word);
+	snprintf(text, sizeof(text), "%.8s", digits);
+	word = strtoul(text, NULL, 16);
 	memcpy(bytes, &word, sizeof(word));
 }
 
@@ -315,9 +317,10 @@ int curtain_fail(void)
 	int status;
 
 	status = nft(format(GONE PORTS_GONE
-		"table inet " TABLE " {\nchain packets {\n"
+		"table inet " TABLE " {\nchain sent {\n"
 		"type filter hook %s priority 1000; policy accept;\n"
-		"oifname { %s } meta l4proto { tcp, udp } fib saddr type != local queue num " NOBODY "\n}\n}\n",
+		"oifname { %s } meta l4proto { tcp, udp } "
+		"fib saddr type != local queue num " NOBODY "\n}\n}\n",
 		hook(), links.devices));
 	links_free(&links);
 	return status;

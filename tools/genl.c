@@ -204,13 +204,45 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 	}
 }
 
+static int join(struct mnl_socket *nl, uint32_t group)
+{
+	return mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group,
+				     sizeof(group));
+}
+
 void genl_join(struct mnl_socket *nl, const char *group)
 {
-	if (!group_id ||
-	    mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
-				  sizeof(group_id)) < 0)
+	if (!group_id || join(nl, group_id) < 0)
 		die(FAILED, "generic netlink group %s: %s; is the module as new as this tool?",
 		    group, group_id ? strerror(errno) : "the module has none");
+	/* Families that come and go; the group's number is that of the family. */
+	join(nl, GENL_ID_CTRL);
+}
+
+static int on_name(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_NAME &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0 &&
+	    !strcmp(mnl_attr_get_str(attr), MACKEEP_GENL_NAME))
+		*(bool *)data = true;
+	return MNL_CB_OK;
+}
+
+bool genl_event(struct mnl_socket *nl, const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	bool ours = false;
+
+	if (nlh->nlmsg_type != GENL_ID_CTRL)
+		return nlh->nlmsg_type == family_id;
+	if (genl->cmd != CTRL_CMD_NEWFAMILY)
+		return false;
+	mnl_attr_parse(nlh, sizeof(*genl), on_name, &ours);
+	if (ours) {
+		on_family(nlh, &family_id);
+		join(nl, group_id);
+	}
+	return false;
 }
 
 static int on_module(const struct nlmsghdr *nlh, void *data)

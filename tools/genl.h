@@ -22,6 +22,11 @@ bool genl_has_services(void);
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);
 /* Takes part in the family's multicast group; dies if there is none. */
 void genl_join(struct mnl_socket *nl, const char *group);
+/*
+ * True if a message that came then is of the family. If the module was loaded anew,
+ * takes part in its group again.
+ */
+bool genl_event(struct mnl_socket *nl, const struct nlmsghdr *nlh);
 
 struct mnl_socket *genl_open(void);	/* dies without the module */
 struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags);

@@ -117,8 +117,9 @@ struct nft {
 
 static void nft_table(struct nft *nft, const char *line)
 {
-	sscanf(line, "table %15s %63s", nft->family, nft->table);
 	*nft->names = '\0';
+	if (sscanf(line, "table %15s %63s", nft->family, nft->table) != 2)
+		*nft->table = '\0';
 }
 
 static void nft_helper_end(struct nft *nft)

@@ -71,9 +71,15 @@ void memory_settings_back(const json_t *settings)
 
 	for (i = 0; i + 1 < sizeof(sysctls) / sizeof(*sysctls); i++)
 		sysctl_write(settings, sysctls[i]);
-	json_array_foreach(json_object_get(settings, "services"), i, service)
+	json_array_foreach(json_object_get(settings, "services"), i, service) {
 		services_write(service, true);
+	}
 	sysctl_write(settings, "hooks");
+}
+
+static int number(const json_t *service, const char *key)
+{
+	return json_integer_value(json_object_get(service, key));
 }
 
 static void services_back(const json_t *settings, int proto)
@@ -82,8 +88,8 @@ static void services_back(const json_t *settings, int proto)
 	size_t i;
 
 	json_array_foreach(json_object_get(settings, "services"), i, service)
-		if (json_integer_value(json_object_get(service, "proto")) == proto)
-			services_write(service, json_integer_value(json_object_get(service, "bypass")));
+		if (number(service, "proto") == proto)
+			services_write(service, number(service, "bypass"));
 }
 
 static bool has_udp(const json_t *settings)
@@ -92,7 +98,7 @@ static bool has_udp(const json_t *settings)
 	size_t i;
 
 	json_array_foreach(json_object_get(settings, "services"), i, service)
-		if (json_integer_value(json_object_get(service, "proto")) == IPPROTO_UDP)
+		if (number(service, "proto") == IPPROTO_UDP)
 			return true;
 	return false;
 }
@@ -115,18 +121,22 @@ void memory_services_back(const json_t *settings, unsigned int seconds)
 
 /* --- what it knows ----------------------------------------------------------------- */
 
+static const char digits[] = "0123456789abcdef";
+
 static void hex_put(FILE *file, const void *data, size_t len)
 {
 	const uint8_t *byte = data;
 
-	while (len--)
-		fprintf(file, "%02x", *byte++);
+	for (; len--; byte++) {
+		putc_unlocked(digits[*byte >> 4], file);
+		putc_unlocked(digits[*byte & 15], file);
+	}
 }
 
 /* NULL: it is no such text. */
 static uint8_t *hex_get(const char *text, size_t *len)
 {
-	static const char digits[] = "0123456789abcdef";
+	const char *digit;
 	uint8_t *data;
 	size_t i;
 
@@ -135,8 +145,7 @@ static uint8_t *hex_get(const char *text, size_t *len)
 	if (!data)
 		out_of_memory();
 	for (i = 0; i < 2 * *len; i++) {
-		const char *digit = strchr(digits, text[i]);
-
+		digit = strchr(digits, text[i]);
 		if (!digit) {
 			free(data);
 			return NULL;

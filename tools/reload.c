@@ -30,6 +30,7 @@
 #include "text.h"
 
 #define SETTLE	5		/* seconds for flows of UDP that went past */
+#define KILLED	128
 
 static double seconds(void)
 {
@@ -107,7 +108,7 @@ static int rules_back(const json_t *notes)
  * From what is written down, whatever has been done of it. Rules come behind the
  * services, which keep what is new away from the proxy.
  */
-static int put_back(const json_t *notes)
+static int put_back(json_t *notes)
 {
 	const json_t *settings = json_object_get(notes, "settings");
 	const char *text = json_get_text(notes, "known");
@@ -118,14 +119,15 @@ static int put_back(const json_t *notes)
 	load();
 	memory_settings_back(settings);
 	failed = rules_back(notes);
-	if (*text)
+	if (*text) /* else the module did not go */
 		missing = memory_known_back(text, (seconds() - began) * 1000);
 	if (curtain_open())
 		failed++;
-	note("%lld records and %lld pairs have been put back; the gap was %.0f ms.",
-	     json_integer_value(json_object_get(notes, "records")),
-	     json_integer_value(json_object_get(notes, "pairs")),
-	     (seconds() - began) * 1000);
+	if (*text)
+		note("%lld records and %lld pairs have been put back; the gap was %.0f ms.",
+		     json_integer_value(json_object_get(notes, "records")),
+		     json_integer_value(json_object_get(notes, "pairs")),
+		     (seconds() - began) * 1000);
 	if (missing)
 		complain("records and pairs: the module refused %u of them; their flows learn again from their next frames",
 			 missing);
@@ -202,12 +204,7 @@ static int apart(int (*run)(json_t *), json_t *notes)
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
-}
-
-static int put_back_one(json_t *notes)
-{
-	return put_back(notes);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : KILLED;
 }
 
 /* If the swap has not come to its end, what it wrote down is put back. */
@@ -219,8 +216,8 @@ static int swap_all(json_t *notes)
 	if (status == DONE)
 		return DONE;
 	left = notes_load();
-	if (left && ko_loaded())
-		apart(put_back_one, left);
+	if (left && (ko_loaded() || status == KILLED))
+		apart(put_back, left);
 	return FAILED;
 }
 
@@ -286,7 +283,7 @@ int cmd_reload(struct args *args)
 	notes = notes_load();
 	if (notes) {
 		complain("an earlier reload did not come to its end; it does now");
-		if (apart(put_back_one, notes))
+		if (apart(put_back, notes))
 			return FAILED;
 		json_decref(notes);
 	}

@@ -202,10 +202,11 @@ static bool service_there(const json_t *service)
 	size_t i;
 
 	json_array_foreach(services, i, one)
-		there |= json_equal(json_object_get(one, "mark"),
-				    json_object_get(service, "mark")) &&
-			 json_equal(json_object_get(one, "proto"),
-				    json_object_get(service, "proto"));
+		if (json_equal(json_object_get(one, "mark"),
+			       json_object_get(service, "mark")) &&
+		    json_equal(json_object_get(one, "proto"),
+			       json_object_get(service, "proto")))
+			there = true;
 	json_decref(services);
 	return there;
 }
@@ -252,15 +253,23 @@ int cmd_services(struct args *args)
 
 /* --- monitor --services ------------------------------------------------------------ */
 
+struct listening {
+	const struct args *args;
+	struct mnl_socket *nl;
+};
+
 static int on_state(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
-	const struct args *args = data;
+	const struct listening *listening = data;
+	const struct args *args = listening->args;
 	const char *family, *state;
 	json_t *object;
 	char line[256];
 	int n;
 
+	if (!genl_event(listening->nl, nlh))
+		return MNL_CB_OK;
 	genl_parse(nlh, attrs);
 	if (!service_whole(attrs) || !attrs[MACKEEP_A_FAMILY])
 		return MNL_CB_OK;
@@ -287,6 +296,7 @@ static int on_state(const struct nlmsghdr *nlh, void *data)
 int services_monitor(const struct args *args)
 {
 	struct mnl_socket *nl = genl_open();
+	struct listening listening = { args, nl };
 	char buf[MNL_SOCKET_BUFFER_SIZE];
 	int len;
 
@@ -296,7 +306,7 @@ int services_monitor(const struct args *args)
 	for (;;) {
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 		if (len >= 0)
-			mnl_cb_run(buf, len, 0, 0, on_state, (void *)args);
+			mnl_cb_run(buf, len, 0, 0, on_state, &listening);
 		else if (errno == ENOBUFS)
 			complain("events were lost here: they came faster than they were read; \"mackeep services\" has the states");
 		else if (errno != EINTR)

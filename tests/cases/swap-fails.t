@@ -51,9 +51,7 @@ refused "a helper elsewhere" "in use [0-9]+ times" reload --force
 must ns c2 nft delete table ip mk
 
 mkdir "$TMP/no-nft"
-for program in ip; do
-	ln -s "$(command -v $program)" "$TMP/no-nft/"
-done
+ln -s "$(command -v ip)" "$TMP/no-nft/"
 refused "no nft" "nft: .*apt install nftables" \
 	ns box env PATH="$TMP/no-nft" "$(command -v mackeep)" reload --force
 must truncate -s 1000 "$ko"
@@ -67,7 +65,7 @@ defer rm -f $conf
 echo "install $MODULE echo \$\$ >$TMP/there; exec sleep 1000" >$conf
 spawn killed ns box mackeep reload --force
 must busywait 60 [ -s "$TMP/there" ]
-kill -9 $spawned $(pgrep -P $spawned) $(cat "$TMP/there")
+kill -9 $spawned $(pgrep -P $spawned) "$(cat "$TMP/there")"
 wait $spawned
 rm $conf
 nok "killed: the module is away" module_loaded

@@ -37,8 +37,27 @@ services_add
 like "$(reload 2>&1)" "nothing to do" "the same module stays"
 nothing_left "the same module"
 
+spawn monitor ns box mackeep monitor --services
+monitor=$spawned
+must busywait 20 grep -q waiting "$TMP/monitor.err"
 each_family flows_start
 swapped "up" 6000 --force
+
+# Who follows services goes on to. The reload told of a bypass as well.
+bypasses()
+{
+	grep -c "^tcp to=$PROXY_PORT mark=0x4d4b ipv4=bypass\$" "$TMP/monitor.out"
+}
+
+told_more() # COUNT
+{
+	[ "$(bypasses)" -gt $1 ]
+}
+
+before=$(bypasses)
+must ns box mackeep services set --mark $LIFT_MARK -p tcp --bypass on
+ok "up: a monitor of services tells on" busywait 10 told_more $before
+must ns box mackeep services set --mark $LIFT_MARK -p tcp --bypass off
 
 # The installed one has another version.
 ko=$(modinfo -n $MODULE)
@@ -52,6 +71,7 @@ is "$(ns box mackeep services 2>/dev/null | grep -c 'ipv4=open ipv6=open')" 2 \
 	"the services are open"
 ok "new connections are proxied" proxied 5
 all_end "up"
+tap_kill $monitor
 
 # --- rules of iptables, no service -----------------------------------------------------------
 
