@@ -319,9 +319,8 @@ int curtain_fail(void)
 	status = nft(format(GONE PORTS_GONE
 		"table inet " TABLE " {\nchain sent {\n"
 		"type filter hook %s priority 1000; policy accept;\n"
-		"oifname { %s } meta l4proto { tcp, udp } "
-		"fib saddr type != local queue num " NOBODY "\n}\n}\n",
-		hook(), links.devices));
+		"oifname { %s } meta l4proto { tcp, udp } fib saddr type != local queue num %s\n}\n}\n",
+		hook(), links.devices, NOBODY));
 	links_free(&links);
 	return status;
 }

@@ -119,7 +119,7 @@ static int put_back(json_t *notes)
 	load();
 	memory_settings_back(settings);
 	failed = rules_back(notes);
-	if (*text) /* else the module did not go */
+	if (*text)
 		missing = memory_known_back(text, (seconds() - began) * 1000);
 	if (curtain_open())
 		failed++;
