@@ -36,6 +36,8 @@ bindir	= $(DESTDIR)$(PREFIX)/sbin
 incdir	= $(DESTDIR)$(PREFIX)/include/linux
 mandir	= $(DESTDIR)$(PREFIX)/share/man/man8
 compdir	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+units	= mackeep@.service mackeep-link@.service mackeep-hooks.service
+ruledir	= $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 unitdir	= $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir	= $(DESTDIR)/etc/mackeep
 modconf	= $(DESTDIR)$(PREFIX)/lib/modprobe.d
@@ -132,8 +134,12 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir) include/linux/mackeep.h
 	$(Q)$(INSTALL) -D -m 644 -t $(mandir) $(man) tools/mackeep.8
 	$(Q)$(INSTALL) -D -m 644 tools/mackeep.bash-completion $(compdir)/mackeep
-	$(Q)sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/mackeep@.service | \
-		$(INSTALL) -D -m 644 /dev/stdin $(unitdir)/mackeep@.service
+	$(Q)for unit in $(units); do \
+		sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/$$unit | \
+		$(INSTALL) -D -m 644 /dev/stdin $(unitdir)/$$unit || exit; done
+	$(Q)$(INSTALL) -d $(confdir)/hooks.d
+	$(Q)sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/90-mackeep.rules | \
+		$(INSTALL) -D -m 644 /dev/stdin $(ruledir)/90-mackeep.rules
 	$(Q)test -e $(confdir)/br0.conf || \
 		$(INSTALL) -D -m 644 -t $(confdir) tools/br0.conf
 
@@ -141,9 +147,10 @@ uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
 		$(bindir)/mackeep $(incdir)/netfilter/xt_MACKEEP.h $(incdir)/mackeep.h \
 		$(mandir)/xt_MACKEEP.8 $(mandir)/mackeep.8 $(compdir)/mackeep \
-		$(unitdir)/mackeep@.service $(modconf)/mackeep.conf
+		$(units:%=$(unitdir)/%) $(ruledir)/90-mackeep.rules $(modconf)/mackeep.conf
 	! cmp -s tools/br0.conf $(confdir)/br0.conf || rm $(confdir)/br0.conf
-	test ! -d $(confdir) || rmdir --ignore-fail-on-non-empty $(confdir)
+	for dir in $(confdir)/hooks.d $(confdir); do \
+		test ! -d $$dir || rmdir --ignore-fail-on-non-empty $$dir; done
 ifeq ($(DESTDIR),)
 	depmod $(KVER)
 endif

@@ -253,6 +253,8 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 	why = mackeep_lift_look(mn, skb, br, port, hash, &vid, true);
 	if (why == MACKEEP_LIFT_NOT)
 		return NF_ACCEPT;
+	if (hash)
+		mackeep_sock_wanted(mn, hash);
 	if (why == MACKEEP_LIFT_DROP)
 		return NF_DROP;
 	if (why == MACKEEP_LIFT_NOVLAN) {
@@ -265,6 +267,25 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 	if (way >= MACKEEP_LIFT_NOWAY)
 		return NF_ACCEPT;
 	return mackeep_lift_take(mn, skb, br, why, way);
+}
+
+/* Whether a marked frame goes past its service, as one like it did just now */
+static bool mackeep_lift_past(struct mackeep_net *mn, const struct sk_buff *skb,
+			      u64 *hash)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct mackeep_service *service;
+	u8 proto;
+
+	if (!READ_ONCE(mn->services.count) ||
+	    !(v6 || skb->protocol == htons(ETH_P_IP)) ||
+	    !mackeep_sock_past(mn, skb, v6, hash, &proto))
+		return false;
+	service = mackeep_service_of(&mn->services, skb->mark, proto);
+	if (unlikely(!service || READ_ONCE(service->fail)))
+		return false;
+	mackeep_service_count(service, MACKEEP_SERVICE_MIDSTREAM);
+	return true;
 }
 
 /* A frame that is not lifted, but may say who has which MAC */
@@ -288,8 +309,11 @@ unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 
 	if (unlikely(skb->pkt_type != PACKET_OTHERHOST))
 		return mackeep_lift_hear(mn, skb, state->in);
-	if (unlikely(mackeep_lift_marked(mn, skb)))
-		return mackeep_lift_try(mn, skb, state->in, 0);
+	if (unlikely(mackeep_lift_marked(mn, skb))) {
+		if (mackeep_lift_past(mn, skb, &hash))
+			return NF_ACCEPT;
+		return mackeep_lift_try(mn, skb, state->in, hash);
+	}
 	if (skb->protocol == htons(ETH_P_IP)) {
 		if (mackeep_sock_none(mn, skb, false, &hash))
 			return NF_ACCEPT;

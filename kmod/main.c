@@ -7,6 +7,7 @@
 
 #include "device.h"
 #include "frag.h"
+#include "guard.h"
 #include "lasthop.h"
 #include "learn.h"
 #include "lift.h"
@@ -41,6 +42,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_move_net_init(mn);
 	mackeep_device_net_init(mn);
 	mackeep_stp_net_init(mn);
+	mackeep_guard_net_init(mn);
 
 	err = mackeep_pair_net_init(mn);
 	if (err)
@@ -73,10 +75,10 @@ static void __net_exit mackeep_net_exit(struct net *net)
 {
 	struct mackeep_net *mn = mackeep_net(net);
 
+	mackeep_guard_net_exit(mn);
 	mackeep_stp_stop(mn);
 	mackeep_stat_net_exit(mn);
 	mackeep_policy_net_exit(mn);
-	mackeep_service_netlink_net_exit(mn);
 	mackeep_service_net_exit(mn);
 	free_percpu(mn->stat);
 	mackeep_station_net_exit(mn);
@@ -101,6 +103,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 	struct mackeep_net *mn = mackeep_net(net);
 
 	mackeep_sysctl_net_exit(mn);
+	mackeep_service_netlink_stop(mn);
 
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);
@@ -170,9 +173,13 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_use;
 
-	err = mackeep_netlink_init();
+	err = mackeep_guard_init();
 	if (err)
 		goto err_lasthop;
+
+	err = mackeep_netlink_init();
+	if (err)
+		goto err_guard;
 
 	err = mackeep_target_init();
 	if (err)
@@ -182,6 +189,8 @@ static int __init mackeep_init(void)
 
 err_netlink:
 	mackeep_netlink_exit();
+err_guard:
+	mackeep_guard_exit();
 err_lasthop:
 	mackeep_lasthop_exit();
 err_use:
@@ -204,6 +213,7 @@ static void __exit mackeep_exit(void)
 {
 	mackeep_target_exit();
 	mackeep_netlink_exit();
+	mackeep_guard_exit();
 	mackeep_lasthop_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();

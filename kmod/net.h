@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "device.h"
+#include "guard.h"
 #include "lasthop.h"
 #include "move.h"
 #include "ownport.h"
@@ -56,6 +57,7 @@ struct mackeep_net {
 	struct mackeep_stp stp;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_ownport ownport;
+	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */
 	atomic_t expected;		/* flows that the proxy opened; sock.c */
 

@@ -20,10 +20,12 @@
 #include <linux/mackeep.h>
 
 #include "filter.h"
+#include "guard-netlink.h"
 #include "net.h"
 #include "netlink.h"
 #include "pair.h"
 #include "record.h"
+#include "restore.h"
 #include "service-netlink.h"
 
 /* An answer of one message; NULL: no memory. */
@@ -300,6 +302,39 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 	{
 		.cmd		= MACKEEP_CMD_SERVICES,
 		.dumpit		= mackeep_service_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_GUARD_ADD,
+		.doit		= mackeep_guard_netlink_add,
+		.policy		= mackeep_guard_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_GUARD_DEL,
+		.doit		= mackeep_guard_netlink_del,
+		.policy		= mackeep_guard_netlink_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_GUARDS,
+		.dumpit		= mackeep_guard_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_PAIR_NEW,
+		.doit		= mackeep_restore_pair,
+		.policy		= mackeep_restore_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_RECORD_NEW,
+		.doit		= mackeep_restore_record,
+		.policy		= mackeep_restore_policy,
+		.maxattr	= MACKEEP_A_MAX,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -196,6 +196,29 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 	mackeep_genid_bump(mn);
 }
 
+/* Under lock and rcu_read_lock(). The new entry is in no list yet. */
+static struct mackeep_pair *
+mackeep_pair_insert(struct mackeep_net *mn, const struct mackeep_pair_key *key,
+		    const struct mackeep_macs *macs, bool proven)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+
+	pair = mackeep_pair_alloc(mn, key, macs, proven);
+	if (!pair) {
+		MACKEEP_STAT_INC(mn, nomem);
+		return NULL;
+	}
+	if (rhashtable_insert_fast(&pairs->table, &pair->node,
+				   mackeep_pair_params)) {
+		MACKEEP_STAT_INC(mn, nomem);
+		kmem_cache_free(mackeep_pair_cache, pair);
+		return NULL;
+	}
+	WRITE_ONCE(pairs->count, pairs->count + 1);
+	return pair;
+}
+
 static void mackeep_pair_add(struct mackeep_net *mn,
 			     const struct mackeep_pair_key *key,
 			     const struct mackeep_macs *macs, bool proven)
@@ -213,19 +236,53 @@ static void mackeep_pair_add(struct mackeep_net *mn,
 		MACKEEP_STAT_INC(mn, pair_evicted);
 	}
 
-	pair = mackeep_pair_alloc(mn, key, macs, proven);
+	pair = mackeep_pair_insert(mn, key, macs, proven);
+	if (pair)
+		list_add_tail(&pair->list,
+			      proven ? &pairs->proven : &pairs->fresh);
+}
+
+/*
+ * Under rcu_read_lock(). Adds what an earlier load of the module knew, where its
+ * age belongs in the list, and gives up nothing for it. The oldest first is
+ * quickest.
+ */
+int mackeep_pair_restore(struct mackeep_net *mn,
+			 const struct mackeep_pair_key *key,
+			 const struct mackeep_macs *macs, bool proven,
+			 unsigned int msecs)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	u32 age = msecs_to_jiffies(msecs);
+	struct mackeep_pair *pair, *other;
+	struct list_head *list;
+	int err = 0;
+
+	if (age >= mackeep_pair_timeout(mn))
+		return -ETIME;
+
+	spin_lock_bh(&pairs->lock);
+	if (rhashtable_lookup(&pairs->table, key, mackeep_pair_params))
+		err = -EEXIST;
+	else if (pairs->count >= READ_ONCE(mn->pair_max))
+		err = -ENOSPC;
+	if (err)
+		goto out;
+	pair = mackeep_pair_insert(mn, key, macs, proven);
 	if (!pair) {
-		MACKEEP_STAT_INC(mn, nomem);
-		return;
+		err = -ENOMEM;
+		goto out;
 	}
-	if (rhashtable_insert_fast(&pairs->table, &pair->node,
-				   mackeep_pair_params)) {
-		MACKEEP_STAT_INC(mn, nomem);
-		kmem_cache_free(mackeep_pair_cache, pair);
-		return;
-	}
-	list_add_tail(&pair->list, proven ? &pairs->proven : &pairs->fresh);
-	WRITE_ONCE(pairs->count, pairs->count + 1);
+	pair->used = (u32)jiffies - age;
+	pair->shown = pair->used;
+	list = proven ? &pairs->proven : &pairs->fresh;
+	list_for_each_entry_reverse(other, list, list)
+		if (mackeep_pair_since(other->used) >= age)
+			break;
+	list_add(&pair->list, &other->list);
+out:
+	spin_unlock_bh(&pairs->lock);
+	return err;
 }
 
 /* Under rcu_read_lock(). Whether the cache knows all this, and lately. */

@@ -88,6 +88,11 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 			const struct mackeep_macs *macs,
 			const struct mackeep_pair_proof *proof);
 
+int mackeep_pair_restore(struct mackeep_net *mn,
+			 const struct mackeep_pair_key *key,
+			 const struct mackeep_macs *macs, bool proven,
+			 unsigned int msecs);
+
 /* What a frame of the server says about the MAC that its client sends to */
 enum mackeep_pair_answer {
 	MACKEEP_PAIR_UNKNOWN,		/* there is no such pair */

@@ -21,8 +21,10 @@
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 
 #include <linux/mackeep.h>
 
@@ -424,6 +426,16 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 	return 0;
 }
 
+static void mackeep_record_macs(const struct mackeep_info *info,
+				struct mackeep_macs *macs)
+{
+	ether_addr_copy(macs->src, info->src);
+	ether_addr_copy(macs->dst, info->dst);
+	macs->ifindex = info->ifindex;
+	macs->vlan = info->vlan;
+	macs->flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
+}
+
 /*
  * attr is NULL when the writer named the helper and gave no record, as
  * conntrackd does: the flow's first frame fills it. ctnetlink ignores what we
@@ -454,15 +466,11 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	}
 
 	info = nla_data(attr);
-	ether_addr_copy(macs.src, info->src);
-	ether_addr_copy(macs.dst, info->dst);
-	macs.ifindex = info->ifindex;
-	macs.vlan = info->vlan;
+	mackeep_record_macs(info, &macs);
 	/* Another box numbers its rules differently. */
 	if (info->policy < MACKEEP_POLICY_SLOTS &&
 	    mackeep_policy_find(&mackeep_net(net)->policies, info->policy))
 		macs.policy = info->policy;
-	macs.flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs.via = macs.flags ? MACKEEP_VIA_RESTORED : MACKEEP_VIA_NONE;
 	rec = mackeep_record_data(help);
 	mackeep_record_set_forwarded(ct, rec,
@@ -470,6 +478,63 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	mackeep_record_write(ct, rec, &macs);
 	MACKEEP_STAT_INC(mackeep_net(net), restored);
 	return 0;
+}
+
+/* Under rcu_read_lock(). The entry may be in use. */
+static int mackeep_record_put_back(struct nf_conn *ct,
+				   const struct mackeep_info *info)
+{
+	struct mackeep_record *rec = mackeep_record_find(ct);
+	struct mackeep_macs none = {}, macs = {};
+
+	if (!rec)
+		rec = mackeep_record_attach(ct);
+	if (IS_ERR(rec))
+		return PTR_ERR(rec);
+	mackeep_record_macs(info, &macs);
+	macs.via = info->via;
+	mackeep_record_read(ct, rec, &none);
+	if (none.flags)
+		return -EEXIST;
+	if (!mackeep_record_replace(ct, rec, &none, &macs))
+		return -EEXIST;
+	mackeep_record_set_forwarded(ct, rec,
+				     info->flags & MACKEEP_INFO_FORWARDED);
+	MACKEEP_STAT_INC(mackeep_net(nf_ct_net(ct)), restored);
+	return 0;
+}
+
+/*
+ * A record that an earlier load of the module kept in this entry. Where it was is
+ * still allocated, as mackeep_record_reattach() has it. attr is a struct
+ * mackeep_info. why: what is wrong with that, if it is -EINVAL or the like.
+ */
+int mackeep_record_restore(struct net *net,
+			   const struct nf_conntrack_tuple *tuple, u16 id,
+			   const struct nlattr *attr, const char **why)
+{
+	struct nf_conntrack_tuple_hash *found;
+	struct nf_conntrack_zone zone;
+	struct nf_conn *ct;
+	int err;
+
+	rcu_read_lock();
+	err = mackeep_record_check(net, attr, why);
+	if (err)
+		goto out;
+	*why = NULL;
+	err = -ENOENT;
+	nf_ct_zone_init(&zone, id, NF_CT_DEFAULT_ZONE_DIR, 0);
+	found = nf_conntrack_find_get(net, &zone, tuple);
+	if (!found)
+		goto out;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	if (NF_CT_DIRECTION(found) == IP_CT_DIR_ORIGINAL)
+		err = mackeep_record_put_back(ct, nla_data(attr));
+	nf_ct_put(ct);
+out:
+	rcu_read_unlock();
+	return err;
 }
 
 /* Seen after our own hook, and on local delivery; there is nothing to parse. */

@@ -24,6 +24,9 @@ mackeep_service_netlink_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_FAIL]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_FAIL_MAX),
 	[MACKEEP_A_BYPASS]	= NLA_POLICY_MAX(NLA_U8, 1),
 	[MACKEEP_A_SYNPROXY]	= { .type = NLA_FLAG },
+	[MACKEEP_A_SETTLE]	= { .type = NLA_U16 },
+	[MACKEEP_A_ON4]		= NLA_POLICY_EXACT_LEN(sizeof(struct in_addr)),
+	[MACKEEP_A_ON6]		= NLA_POLICY_EXACT_LEN(sizeof(struct in6_addr)),
 };
 
 /* MARK and PROTO, which every request has */
@@ -52,6 +55,7 @@ int mackeep_service_netlink_new(struct sk_buff *skb, struct genl_info *info)
 	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
 	struct nlattr **attrs = info->attrs;
 	struct mackeep_service what = {};
+	u16 settle = 0;
 	u32 mask;
 	int err;
 
@@ -70,6 +74,19 @@ int mackeep_service_netlink_new(struct sk_buff *skb, struct genl_info *info)
 	if (attrs[MACKEEP_A_BYPASS])
 		what.bypass = nla_get_u8(attrs[MACKEEP_A_BYPASS]);
 	what.synproxy = nla_get_flag(attrs[MACKEEP_A_SYNPROXY]);
+	if (attrs[MACKEEP_A_SETTLE])
+		settle = nla_get_u16(attrs[MACKEEP_A_SETTLE]);
+	if (settle && what.proto != IPPROTO_UDP) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[MACKEEP_A_SETTLE],
+				    "only UDP has to settle: a TCP connection shows when it begins");
+		return -EINVAL;
+	}
+	if (settle)
+		what.settled = ktime_get_seconds() + settle;
+	if (attrs[MACKEEP_A_ON4])
+		what.on4 = nla_get_in_addr(attrs[MACKEEP_A_ON4]);
+	if (attrs[MACKEEP_A_ON6])
+		what.on6 = nla_get_in6_addr(attrs[MACKEEP_A_ON6]);
 
 	mask = READ_ONCE(mn->lift_mask);
 	if (!mask || (what.mark & mask) != READ_ONCE(mn->lift_mark)) {
@@ -136,29 +153,66 @@ int mackeep_service_netlink_set(struct sk_buff *skb, struct genl_info *info)
 	return PTR_ERR_OR_ZERO(service);
 }
 
-int mackeep_service_netlink_del(struct sk_buff *skb, struct genl_info *info)
-{
-	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
-	struct mackeep_service *service;
-	int err;
-
-	mutex_lock(&mackeep_net_mutex);
-	service = mackeep_service_netlink_find(mn, info);
-	err = PTR_ERR_OR_ZERO(service);
-	if (!err)
-		mackeep_service_del(mn, service);
-	mutex_unlock(&mackeep_net_mutex);
-	return err;
-}
-
 static int mackeep_service_netlink_put(struct sk_buff *skb,
 				       const struct mackeep_service *service)
 {
 	if (nla_put_u32(skb, MACKEEP_A_MARK, service->mark) ||
 	    nla_put_u8(skb, MACKEEP_A_PROTO, service->proto) ||
-	    nla_put_u16(skb, MACKEEP_A_PORT, service->port))
+	    nla_put_u16(skb, MACKEEP_A_PORT, service->port) ||
+	    nla_put_u8(skb, MACKEEP_A_FAIL, READ_ONCE(service->fail)))
 		return -EMSGSIZE;
 	return 0;
+}
+
+/* AF_UNSPEC: the service is gone. */
+static void mackeep_service_netlink_tell(struct mackeep_net *mn,
+					 const struct mackeep_service *service,
+					 u8 family)
+{
+	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_ATOMIC);
+	bool v6 = family == AF_INET6;
+	void *hdr;
+
+	if (!msg)
+		goto err;
+	hdr = genlmsg_put(msg, 0, 0, &mackeep_netlink_family, 0,
+			  MACKEEP_CMD_SERVICE_EVENT);
+	if (!hdr || mackeep_service_netlink_put(msg, service))
+		goto err;
+	if (family != AF_UNSPEC &&
+	    (nla_put_u8(msg, MACKEEP_A_FAMILY, family) ||
+	     nla_put_u8(msg, v6 ? MACKEEP_A_STATE6 : MACKEEP_A_STATE4,
+			service->state[v6])))
+		goto err;
+	genlmsg_end(msg, hdr);
+	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0, 0,
+				GFP_ATOMIC);
+	return;
+err:
+	nlmsg_free(msg);
+	MACKEEP_STAT_INC(mn, nomem);
+}
+
+int mackeep_service_netlink_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct mackeep_net *mn = mackeep_net(genl_info_net(info));
+	struct mackeep_service *service, gone = {};
+	int err;
+
+	mutex_lock(&mackeep_net_mutex);
+	service = mackeep_service_netlink_find(mn, info);
+	err = PTR_ERR_OR_ZERO(service);
+	if (!err) {
+		gone.mark = service->mark;
+		gone.proto = service->proto;
+		gone.port = service->port;
+		gone.fail = service->fail;
+		/* Waits for the work: nothing is told of it after this. */
+		mackeep_service_del(mn, service);
+		mackeep_service_netlink_tell(mn, &gone, AF_UNSPEC);
+	}
+	mutex_unlock(&mackeep_net_mutex);
+	return err;
 }
 
 static struct sk_buff *mackeep_service_netlink_packet(gfp_t gfp)
@@ -174,6 +228,7 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 					struct sk_buff *packet)
 {
 	struct mackeep_service_counts counts;
+	time64_t settle = mackeep_service_settle(service);
 	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
 				cb->nlh->nlmsg_seq, &mackeep_netlink_family,
 				NLM_F_MULTI, MACKEEP_CMD_SERVICES);
@@ -182,9 +237,13 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 		return -EMSGSIZE;
 	mackeep_service_sum(service, &counts);
 	if (mackeep_service_netlink_put(skb, service) ||
-	    nla_put_u8(skb, MACKEEP_A_FAIL, service->fail) ||
 	    nla_put_u8(skb, MACKEEP_A_BYPASS, service->bypass) ||
 	    (service->synproxy && nla_put_flag(skb, MACKEEP_A_SYNPROXY)) ||
+	    (settle > 0 && nla_put_u16(skb, MACKEEP_A_SETTLE, settle)) ||
+	    (service->on4 &&
+	     nla_put_in_addr(skb, MACKEEP_A_ON4, service->on4)) ||
+	    (!ipv6_addr_any(&service->on6) &&
+	     nla_put_in6_addr(skb, MACKEEP_A_ON6, &service->on6)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE4,
 		       mackeep_service_probe(mn, service, packet, false)) ||
 	    nla_put_u8(skb, MACKEEP_A_STATE6,
@@ -220,33 +279,6 @@ int mackeep_service_netlink_dump(struct sk_buff *skb,
 	return skb->len;
 }
 
-/* --- telling ------------------------------------------------------------------- */
-
-static void mackeep_service_netlink_tell(struct mackeep_net *mn,
-					 const struct mackeep_service *service,
-					 bool v6)
-{
-	struct sk_buff *msg = genlmsg_new(NLMSG_GOODSIZE, GFP_ATOMIC);
-	void *hdr;
-
-	if (!msg)
-		goto err;
-	hdr = genlmsg_put(msg, 0, 0, &mackeep_netlink_family, 0,
-			  MACKEEP_CMD_SERVICE_EVENT);
-	if (!hdr || mackeep_service_netlink_put(msg, service) ||
-	    nla_put_u8(msg, MACKEEP_A_FAMILY, v6 ? AF_INET6 : AF_INET) ||
-	    nla_put_u8(msg, v6 ? MACKEEP_A_STATE6 : MACKEEP_A_STATE4,
-		       service->state[v6]))
-		goto err;
-	genlmsg_end(msg, hdr);
-	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0, 0,
-				GFP_ATOMIC);
-	return;
-err:
-	nlmsg_free(msg);
-	MACKEEP_STAT_INC(mn, nomem);
-}
-
 static void mackeep_service_netlink_work(struct work_struct *work)
 {
 	struct mackeep_net *mn = container_of(to_delayed_work(work),
@@ -264,7 +296,8 @@ static void mackeep_service_netlink_work(struct work_struct *work)
 			if (service->state[v6] == why)
 				continue;
 			service->state[v6] = why;
-			mackeep_service_netlink_tell(mn, service, v6);
+			mackeep_service_netlink_tell(mn, service,
+						     v6 ? AF_INET6 : AF_INET);
 		}
 	rcu_read_unlock();
 	kfree_skb(packet);
@@ -278,8 +311,11 @@ void mackeep_service_netlink_net_init(struct mackeep_net *mn)
 	INIT_DELAYED_WORK(&mn->services.work, mackeep_service_netlink_work);
 }
 
-/* No socket of the namespace is left; nobody makes services. */
-void mackeep_service_netlink_net_exit(struct mackeep_net *mn)
+/*
+ * No socket of the namespace is left, so nobody makes services. Its devices are
+ * still there, which probes are asked with.
+ */
+void mackeep_service_netlink_stop(struct mackeep_net *mn)
 {
 	cancel_delayed_work_sync(&mn->services.work);
 }

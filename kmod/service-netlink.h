@@ -16,6 +16,6 @@ int mackeep_service_netlink_del(struct sk_buff *skb, struct genl_info *info);
 int mackeep_service_netlink_dump(struct sk_buff *skb,
 				 struct netlink_callback *cb);
 void mackeep_service_netlink_net_init(struct mackeep_net *mn);
-void mackeep_service_netlink_net_exit(struct mackeep_net *mn);
+void mackeep_service_netlink_stop(struct mackeep_net *mn);
 
 #endif /* _MACKEEP_SERVICE_NETLINK_H */

@@ -10,10 +10,12 @@
  * that would tell: those that go past the proxy are remembered in a table, as
  * hashes with the second they were last seen in, one word each. A flow that is
  * in it is never pushed out by another, so that a flood only costs what comes
- * later: its flows are not remembered, and counted as tablefull.
+ * later: its flows are not remembered, and counted as tablefull. A service that
+ * is put into a live network does not know which flows were there before it: until
+ * it is settled it takes all of them for older, and remembers them.
  *
- * A listener that accepts nothing is seen from who waits longest in its queue:
- * while that is the same for half a second, nobody was accepted.
+ * A listener that takes nothing is seen from who waits longest in its queue:
+ * while that is the same for half a second, nothing was taken.
  *
  * Frames ask in any context, many at a time. Services come and go under
  * mackeep_net_mutex, and are freed after RCU; a listener's queue is written down
@@ -55,7 +57,8 @@ struct mackeep_service_frame {
 	__be16 sport, dport;
 	bool v6;
 	bool syn;			/* TCP: opens a connection */
-	bool ack;			/* TCP: may end a handshake */
+	const struct tcphdr *th;	/* TCP: the header, or a copy of it */
+	struct tcphdr _th;
 };
 
 /*
@@ -85,17 +88,12 @@ static int mackeep_service_proto(const struct sk_buff *skb, unsigned int *at)
 struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 					     const struct sk_buff *skb)
 {
-	struct mackeep_service *service;
 	unsigned int at;
-	int proto;
 
 	if (likely(!READ_ONCE(mn->services.count)))
 		return NULL;
-	proto = mackeep_service_proto(skb, &at);
-	list_for_each_entry_rcu(service, &mn->services.list, list)
-		if (service->mark == skb->mark && service->proto == proto)
-			return service;
-	return NULL;
+	return mackeep_service_of(&mn->services, skb->mark,
+				  mackeep_service_proto(skb, &at));
 }
 
 /* False: the header is not whole. */
@@ -104,12 +102,11 @@ static bool mackeep_service_parse(struct sk_buff *skb,
 {
 	int proto = mackeep_service_proto(skb, &frame->at);
 	const struct tcphdr *th;
-	struct tcphdr _th;
 
 	th = skb_header_pointer(skb, frame->at,
 				proto == IPPROTO_TCP ? sizeof(*th) :
 						       sizeof(struct udphdr),
-				&_th);
+				&frame->_th);
 	if (!th)
 		return false;
 	frame->skb = skb;
@@ -118,14 +115,14 @@ static bool mackeep_service_parse(struct sk_buff *skb,
 	frame->dport = th->dest;
 	if (proto != IPPROTO_TCP)
 		return true;
+	frame->th = th;
 	frame->syn = th->syn && !th->ack;
-	frame->ack = th->ack && !th->rst && !th->syn;
 	return true;
 }
 
 /* --- the listener ------------------------------------------------------------ */
 
-/* As TPROXY finds it that has no --on-ip; that looks at skb->dev's addresses. */
+/* As TPROXY finds it; without --on-ip that looks at skb->dev's addresses. */
 static struct sock *
 mackeep_service_lookup(const struct mackeep_net *mn,
 		       const struct mackeep_service *service,
@@ -139,10 +136,11 @@ mackeep_service_lookup(const struct mackeep_net *mn,
 
 	skb->dev = (struct net_device *)frame->in;
 	if (frame->v6)
-		laddr6 = nf_tproxy_laddr6(skb, &in6addr_any,
+		laddr6 = nf_tproxy_laddr6(skb, &service->on6,
 					  &ipv6_hdr(skb)->daddr);
 	else
-		laddr = nf_tproxy_laddr4(skb, 0, ip_hdr(skb)->daddr);
+		laddr = nf_tproxy_laddr4(skb, service->on4,
+					 ip_hdr(skb)->daddr);
 	skb->dev = dev;
 
 	if (frame->v6)
@@ -181,48 +179,101 @@ mackeep_service_listener(const struct mackeep_net *mn,
 }
 
 /*
- * Under rcu_read_lock(). Whether nobody was accepted for a while, though somebody
- * waits. Who is accepted leaves room that the next one may get, but the memory
- * is that of a request all the while.
+ * Who waits longest in its queue, and id, a number that tells him from the one
+ * that may have the same memory after him; NULL: nobody does.
+ */
+static const void *mackeep_service_head(struct sock *sk, u32 *id)
+{
+	const struct request_sock *req;
+	const struct udphdr *uh;
+	struct sk_buff *skb;
+
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		req = READ_ONCE(inet_csk(sk)->icsk_accept_queue.rskq_accept_head);
+		/* Requests stay what they are until RCU lets go. */
+		*id = req ? READ_ONCE(tcp_rsk(req)->snt_isn) : 0;
+		return req;
+	}
+	if (skb_queue_empty_lockless(&sk->sk_receive_queue))
+		return NULL;
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	skb = skb_peek(&sk->sk_receive_queue);
+	if (skb) {
+		uh = udp_hdr(skb);
+		*id = (__force u32)uh->source << 16 | (__force u32)uh->check;
+	}
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+	return skb;
+}
+
+/*
+ * Under rcu_read_lock(). Whether nothing was taken for a while, though somebody
+ * waits. Who is taken leaves room that the next one may get.
  */
 static bool mackeep_service_stuck(struct mackeep_service *service,
-				  const struct sock *sk)
+				  struct sock *sk)
 {
-	const struct request_sock *head =
-		READ_ONCE(inet_csk(sk)->icsk_accept_queue.rskq_accept_head);
 	struct mackeep_service_queue *queue =
 		&service->queues[hash_ptr(sk, 32) % MACKEEP_SERVICE_QUEUES];
+	const void *head;
 	bool stuck = false;
-	u32 isn;
+	u32 id = 0;
 
+	head = mackeep_service_head(sk, &id);
 	if (likely(!head)) {
 		if (READ_ONCE(queue->head))
 			WRITE_ONCE(queue->head, NULL);
 		return false;
 	}
-	isn = READ_ONCE(tcp_rsk(head)->snt_isn);
 	spin_lock_bh(&service->lock);
-	if (queue->sk == sk && queue->head == head && queue->isn == isn) {
+	if (queue->sk == sk && queue->head == head && queue->id == id) {
 		stuck = time_after(jiffies,
 				   queue->since + MACKEEP_SERVICE_STUCK);
 	} else {
 		queue->sk = sk;
 		WRITE_ONCE(queue->head, head);
-		queue->isn = isn;
+		queue->id = id;
 		queue->since = jiffies;
 	}
 	spin_unlock_bh(&service->lock);
 	return stuck;
 }
 
+/*
+ * Whether the stack would drop a SYN for want of room in the queue of handshakes.
+ * Without cookies its last quarter is for who is known to be there.
+ */
+static bool mackeep_service_synq_full(const struct mackeep_net *mn,
+				      const struct sock *sk)
+{
+	int most = READ_ONCE(mn->net->ipv4.sysctl_max_syn_backlog);
+
+	if (READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies))
+		return false;
+	return inet_csk_reqsk_queue_is_full(sk) ||
+	       most - inet_csk_reqsk_queue_len(sk) < most >> 2;
+}
+
 static bool mackeep_service_full(const struct mackeep_net *mn,
 				 struct mackeep_service *service,
-				 const struct sock *sk)
+				 struct sock *sk)
 {
-	return sk_acceptq_is_full(sk) ||
-	       (inet_csk_reqsk_queue_is_full(sk) &&
-		!READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies)) ||
-	       mackeep_service_stuck(service, sk);
+	if (service->proto == IPPROTO_TCP ?
+		    sk_acceptq_is_full(sk) || mackeep_service_synq_full(mn, sk) :
+		    atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf))
+		return true;
+	return mackeep_service_stuck(service, sk);
+}
+
+/*
+ * Whether conntrack may soon have no room. A session takes two entries, and those
+ * that are opening take their second one later; conntrack itself is alarmed at 95 %.
+ */
+static bool mackeep_service_table_full(const struct mackeep_net *mn)
+{
+	unsigned int most = READ_ONCE(nf_conntrack_max);
+
+	return most && nf_conntrack_count(mn->net) >= most - most / 20;
 }
 
 /* What becomes of something new */
@@ -238,38 +289,42 @@ static u8 mackeep_service_state(const struct mackeep_net *mn,
 	sk = mackeep_service_listener(mn, service, frame);
 	if (!sk)
 		return MACKEEP_SERVICE_NOLISTENER;
-	if (service->proto == IPPROTO_TCP &&
-	    mackeep_service_full(mn, service, sk))
+	if (mackeep_service_full(mn, service, sk))
 		why = MACKEEP_SERVICE_BACKLOG;
-	else if (READ_ONCE(nf_conntrack_max) &&
-		 nf_conntrack_count(mn->net) >= READ_ONCE(nf_conntrack_max))
+	else if (mackeep_service_table_full(mn))
 		why = MACKEEP_SERVICE_TABLEFULL;
+	else if (unlikely(mackeep_service_settle(service) > 0))
+		why = MACKEEP_SERVICE_SETTLING;
 	sock_gen_put(sk);
 	return why;
 }
 
 /* --- TCP ----------------------------------------------------------------------- */
 
-/* Whether a handshake may have been answered that left no socket. */
-static bool mackeep_service_cookies(const struct mackeep_net *mn,
-				    const struct mackeep_service *service,
-				    const struct mackeep_service_frame *frame)
+/* Whether the frame ends a handshake that left no socket, but a cookie. */
+static bool mackeep_service_cookie(const struct mackeep_net *mn,
+				   const struct mackeep_service *service,
+				   const struct mackeep_service_frame *frame)
 {
+	const struct tcphdr *th = frame->th;
 	struct sock *sk;
 	bool cookies;
 
-	if (!frame->ack)
+	if (!th->ack || th->syn || th->rst)
 		return false;
-	if (service->synproxy)
-		return true;
-	if (!READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies))
-		return false;
-	sk = mackeep_service_listener(mn, service, frame);
-	if (!sk)
-		return false;
-	cookies = !tcp_synq_no_recent_overflow(sk);
-	sock_gen_put(sk);
-	return cookies;
+	if (!service->synproxy) {
+		if (!READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies))
+			return false;
+		sk = mackeep_service_listener(mn, service, frame);
+		if (!sk)
+			return false;
+		cookies = !tcp_synq_no_recent_overflow(sk);
+		sock_gen_put(sk);
+		if (!cookies)
+			return false;
+	}
+	return frame->v6 ? nf_cookie_v6_check(ipv6_hdr(frame->skb), th) :
+			   __cookie_v4_check(ip_hdr(frame->skb), th);
 }
 
 static u8 mackeep_service_tcp(const struct mackeep_net *mn,
@@ -284,11 +339,14 @@ static u8 mackeep_service_tcp(const struct mackeep_net *mn,
 		if (why == MACKEEP_SERVICE_OPEN)
 			return why;
 	}
-	state = mackeep_sock_state(mn, frame->skb, frame->in);
+	state = mackeep_sock_state(mn, frame->skb, frame->at, frame->in);
 	/* What has ended may begin anew, and not with the proxy. */
 	if (state && !(frame->syn && state == TCP_TIME_WAIT))
 		return MACKEEP_SERVICE_OPEN;
-	if (!frame->syn && mackeep_service_cookies(mn, service, frame))
+	if (frame->syn)
+		mackeep_sock_forget(mn, frame->skb, frame->in, frame->sport,
+				    frame->dport);
+	else if (mackeep_service_cookie(mn, service, frame))
 		return MACKEEP_SERVICE_OPEN;
 	return why;
 }
@@ -360,6 +418,19 @@ static bool mackeep_service_remember(const struct mackeep_net *mn, u64 hash)
 	return false;
 }
 
+/* Whether the proxy is there to end what it has begun. */
+static bool mackeep_service_ends(const struct mackeep_net *mn,
+				 const struct mackeep_service *service,
+				 const struct mackeep_service_frame *frame)
+{
+	struct sock *sk = mackeep_service_listener(mn, service, frame);
+
+	if (!sk)
+		return mackeep_sock_find(mn, frame->skb, frame->in);
+	sock_gen_put(sk);
+	return mackeep_sock_kept(mn, frame->skb);
+}
+
 static u8 mackeep_service_udp(const struct mackeep_net *mn,
 			      struct mackeep_service *service,
 			      const struct mackeep_service_frame *frame)
@@ -372,9 +443,7 @@ static u8 mackeep_service_udp(const struct mackeep_net *mn,
 	why = mackeep_service_state(mn, service, frame);
 	if (why == MACKEEP_SERVICE_OPEN)
 		return why;
-	/* The proxy is there, and ends what it has begun. */
-	if (why != MACKEEP_SERVICE_NOLISTENER &&
-	    mackeep_sock_kept(mn, frame->skb))
+	if (mackeep_service_ends(mn, service, frame))
 		return MACKEEP_SERVICE_OPEN;
 	if (!mackeep_service_remember(mn, hash))
 		return MACKEEP_SERVICE_TABLEFULL;
@@ -442,6 +511,8 @@ int mackeep_service_add(struct mackeep_net *mn,
 		kfree(service);
 		return -ENOMEM;
 	}
+	/* No state: the first one is told. */
+	memset(service->state, U8_MAX, sizeof(service->state));
 	spin_lock_init(&service->lock);
 	list_add_tail_rcu(&service->list, &services->list);
 	WRITE_ONCE(services->count, services->count + 1);

@@ -3,10 +3,13 @@
 #ifndef _MACKEEP_SERVICE_H
 #define _MACKEEP_SERVICE_H
 
+#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
+#include <linux/rculist.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
 #include <linux/mackeep.h>
@@ -15,11 +18,11 @@ struct mackeep_net;
 
 #define MACKEEP_SERVICE_QUEUES	8	/* listeners of SO_REUSEPORT, by hash */
 
-/* A listener's queue, to see that nothing is accepted */
+/* A listener's queue, to see that nothing is taken */
 struct mackeep_service_queue {
 	const void *sk;
 	const void *head;		/* who waits longest; NULL: nobody did */
-	u32 isn;			/* and our number in its handshake */
+	u32 id;				/* of his */
 	unsigned long since;		/* jiffies */
 };
 
@@ -35,6 +38,9 @@ struct mackeep_service {
 	u8 fail;			/* MACKEEP_FAIL_* */
 	bool bypass;
 	bool synproxy;
+	time64_t settled;		/* when flows count as new, boot's seconds */
+	__be32 on4;			/* --on-ip of TPROXY; 0: none */
+	struct in6_addr on6;
 	u8 state[2];			/* IPv4, IPv6, as last told; the work's */
 	u32 ifindex;			/* a frame of it came in by; read without */
 	struct mackeep_service_counts __percpu *counts;
@@ -62,12 +68,30 @@ u8 mackeep_service_probe(struct mackeep_net *mn,
 			 bool v6);
 
 /* Under rcu_read_lock(); NULL: the frame's mark is of no service. */
+static inline struct mackeep_service *
+mackeep_service_of(const struct mackeep_services *services, u32 mark, int proto)
+{
+	struct mackeep_service *service;
+
+	list_for_each_entry_rcu(service, &services->list, list)
+		if (service->mark == mark && service->proto == proto)
+			return service;
+	return NULL;
+}
+
 struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 					     const struct sk_buff *skb);
 u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
 		       struct sk_buff *skb, const struct net_device *in);
 void mackeep_service_sum(const struct mackeep_service *service,
 			 struct mackeep_service_counts *sum);
+
+/* Seconds until it is settled; 0 or less: it is. */
+static inline time64_t
+mackeep_service_settle(const struct mackeep_service *service)
+{
+	return service->settled - ktime_get_seconds();
+}
 
 static inline void mackeep_service_count(struct mackeep_service *service,
 					 u8 why)

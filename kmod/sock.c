@@ -11,6 +11,7 @@
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 #include <net/netfilter/nf_socket.h>
+#include <net/netfilter/nf_tproxy.h>
 #include <net/tcp.h>
 
 #include "net.h"
@@ -100,9 +101,30 @@ bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 	return ours;
 }
 
-/* The state of the connection that a TCP frame belongs to; 0: of none here */
+/*
+ * Whether a frame is not of the handshake that has its addresses and ports. A SYN
+ * that came again after its connection had gone past the proxy has begun that one;
+ * the stack would reset the connection.
+ */
+static bool mackeep_sock_crossed(struct sock *sk, const struct sk_buff *skb,
+				 unsigned int at)
+{
+	const struct tcphdr *th;
+	struct tcphdr _th;
+
+	if (sk->sk_state != TCP_NEW_SYN_RECV)
+		return false;
+	th = skb_header_pointer(skb, at, sizeof(_th), &_th);
+	return th && th->ack &&
+	       ntohl(th->ack_seq) != tcp_rsk(inet_reqsk(sk))->snt_isn + 1;
+}
+
+/*
+ * The state of the connection that a TCP frame belongs to; 0: of none here. at: of
+ * its header.
+ */
 int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
-		       const struct net_device *in)
+		       unsigned int at, const struct net_device *in)
 {
 	struct sock *sk = mackeep_sock_lookup(mn, skb, in);
 	int state;
@@ -110,10 +132,58 @@ int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
 	if (!sk)
 		return 0;
 	state = sk->sk_state;
-	if (state == TCP_LISTEN || !inet_sk_transparent(sk))
+	if (state == TCP_LISTEN || !inet_sk_transparent(sk) ||
+	    mackeep_sock_crossed(sk, skb, at))
 		state = 0;
 	sock_gen_put(sk);
 	return state;
+}
+
+/* The connection of the proxy to the server that has the client's address and port */
+static struct sock *mackeep_sock_upstream(const struct mackeep_net *mn,
+					  struct sk_buff *skb,
+					  const struct net_device *in,
+					  __be16 sport, __be16 dport)
+{
+	struct sock *sk;
+
+	if (skb->protocol == htons(ETH_P_IPV6))
+		sk = nf_tproxy_get_sock_v6(mn->net, skb, 0, IPPROTO_TCP,
+					   &ipv6_hdr(skb)->daddr,
+					   &ipv6_hdr(skb)->saddr, dport, sport,
+					   in, NF_TPROXY_LOOKUP_ESTABLISHED);
+	else
+		sk = nf_tproxy_get_sock_v4(mn->net, skb, IPPROTO_TCP,
+					   ip_hdr(skb)->daddr,
+					   ip_hdr(skb)->saddr, dport, sport, in,
+					   NF_TPROXY_LOOKUP_ESTABLISHED);
+	if (sk || !netif_is_l3_slave(in))
+		return sk;
+	in = l3mdev_master_dev_rcu(in);
+	return in ? mackeep_sock_upstream(mn, skb, in, sport, dport) : NULL;
+}
+
+static void mackeep_sock_end(struct sock *sk)
+{
+	if (!sk)
+		return;
+	if (sk->sk_state == TCP_TIME_WAIT && inet_sk_transparent(sk))
+		nf_tproxy_twsk_deschedule_put(inet_twsk(sk));
+	else
+		sock_gen_put(sk);
+}
+
+/*
+ * A SYN of a client goes past the proxy. Its ports may be those of a connection
+ * of the proxy that has ended, to the client or to the server: that one must not
+ * answer what the new one sends. So does the stack with a SYN in TIME_WAIT.
+ */
+void mackeep_sock_forget(const struct mackeep_net *mn, struct sk_buff *skb,
+			 const struct net_device *in, __be16 sport,
+			 __be16 dport)
+{
+	mackeep_sock_end(mackeep_sock_lookup(mn, skb, in));
+	mackeep_sock_end(mackeep_sock_upstream(mn, skb, in, sport, dport));
 }
 
 void mackeep_sock_init(void)

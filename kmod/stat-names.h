@@ -30,6 +30,7 @@ MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
 MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
 MACKEEP_STAT(ownport)		/* copies not flooded to the source's own port */
 MACKEEP_STAT(isolated)		/* copies not sent from one isolated port to another */
+MACKEEP_STAT(guarded)		/* frames with a MAC of the box that a guard dropped */
 
 /* packets left to the stack, by reason */
 MACKEEP_STAT(mark)		/* nfmark does not match the rule's */

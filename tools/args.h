@@ -35,12 +35,21 @@ struct args {
 	int fail;			/* MACKEEP_FAIL_*; -1: not given */
 	int bypass;			/* -1: not given */
 	bool synproxy;
+	int settle;			/* seconds; -1: not given */
+	struct address on4, on6;	/* --on-ip of TPROXY */
 	bool services;			/* monitor: of services */
+	const char *hooks;		/* their directory; NULL: none are run */
+	unsigned int hook_timeout;	/* seconds */
+
+	/* silence; its verb is above */
+	char **devices;			/* NULL ends them */
+	bool guard_only;
+	const char *udev;
 
 	double interval;		/* -w, seconds; 0: once */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */
 
-	/* up, down, check */
+	/* up, down, bypass, check */
 	const char *bridge;
 	struct ports tcp, udp;
 	uint16_t to;
@@ -51,7 +60,17 @@ struct args {
 	uint32_t table;
 	bool strict;
 	bool last_hop;
+	int drain;			/* seconds; -1: not given */
+	bool early;			/* the bridge may have no port yet */
+	bool follow_link;
+	bool talk;
 	bool dry_run;
+
+	/* follow-link, seconds */
+	unsigned int hold;
+	unsigned int wait;
+
+	bool force;			/* reload */
 };
 
 #endif /* _TOOLS_ARGS_H */

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Findings about the bridge, its routes and sysctls: upstream, rp_filter,
- * bridge-nf, bridge-nf6, eapol.
+ * bridge-nf, bridge-nf6, eapol, noisy.
  */
+#include <stdlib.h>
+
 #include "checks.h"
 #include "finding.h"
+#include "guards.h"
 #include "numbers.h"
+#include "plan-silence.h"
 #include "run.h"
+#include "state.h"
 #include "text.h"
 
 void check_rp_filter(const struct probe *probe)
@@ -116,4 +121,47 @@ void check_eapol(const struct probe *probe)
 				     bridge->name,
 				     bridge->group_fwd_mask | EAPOL));
 	}
+}
+
+/* It was set up so that it may. */
+static bool may_talk(const char *bridge)
+{
+	json_t *state = state_load(bridge);
+	bool talk = json_is_true(json_object_get(json_object_get(state, "config"),
+						 "talk"));
+
+	json_decref(state);
+	return talk;
+}
+
+static void check_noisy_of(const char *bridge, bool ipv6)
+{
+	struct own_address own = own_address(bridge);
+	bool host = own.text && !own.learned;
+
+	free(own.text);
+	if (host || may_talk(bridge))
+		return;
+	if (!guards_have(bridge))
+		found(WRONG, "noisy",
+		      format("frames with MACs of this box leave by the ports of %s",
+			     bridge),
+		      format("mackeep silence add%s %s", ipv6 ? " -6" : "", bridge));
+	else if (!probe_sysctl("net/ipv6/conf/%s/disable_ipv6", bridge) &&
+		 probe_sysctl("net/ipv6/conf/%s/accept_ra", bridge) > 0)
+		found(DOUBTFUL, "noisy",
+		      format("%s takes an address from any router that offers one",
+			     bridge),
+		      format("mackeep silence add%s %s", ipv6 ? " -6" : "", bridge));
+}
+
+void check_noisy(const struct probe *probe)
+{
+	bool ipv6 = false;
+	unsigned int i;
+
+	for (i = 0; i < probe->tproxies; i++)
+		ipv6 = ipv6 || probe->tproxy[i].family == AF_INET6;
+	for (i = 0; i < probe->bridges; i++)
+		check_noisy_of(probe->bridge[i].name, ipv6);
 }

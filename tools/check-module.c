@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <glob.h>
-#include <libkmod.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +17,10 @@
 
 #include "checks.h"
 #include "finding.h"
+#include "ko.h"
 #include "say.h"
 #include "text.h"
 
-#define MODULE		"xt_MACKEEP"
 /* DKMS signs with these, and makes them when there are none. */
 #define MOK_KEY		"/var/lib/dkms/mok.key"
 #define MOK_CERT	"/var/lib/dkms/mok.pub"
@@ -30,39 +29,6 @@
 			" -subj '/CN=DKMS module signing key' -keyout " MOK_KEY \
 			" -outform DER -out " MOK_CERT
 #define SIGN_FILE	"build/scripts/sign-file sha256 " MOK_KEY " " MOK_CERT
-
-struct module_file {
-	char *path;		/* NULL: there is none for this kernel */
-	char *signer;		/* NULL: it has no signature */
-};
-
-static struct module_file file_of_module(void)
-{
-	struct module_file file = { 0 };
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
-	struct kmod_list *info = NULL, *one;
-	struct kmod_module *module;
-	const char *path;
-
-	if (!ctx)
-		out_of_memory();
-	kmod_set_log_priority(ctx, 0);
-	if (kmod_module_new_from_name(ctx, MODULE, &module) < 0)
-		out_of_memory();
-	path = kmod_module_get_path(module);
-	if (path) {
-		file.path = format("%s", path);
-		kmod_module_get_info(module, &info);
-	}
-	kmod_list_foreach(one, info)
-		if (!strcmp(kmod_module_info_get_key(one), "signer"))
-			file.signer = format("%s",
-					     kmod_module_info_get_value(one));
-	kmod_module_info_free_list(info);
-	kmod_module_unref(module);
-	kmod_unref(ctx);
-	return file;
-}
 
 /* True if a line has both texts; false as well if the file cannot be read. */
 static bool file_says(const char *path, const char *text, const char *also)
@@ -78,15 +44,6 @@ static bool file_says(const char *path, const char *text, const char *also)
 	if (file)
 		fclose(file);
 	return says;
-}
-
-static bool only_signed(void)
-{
-	const char *lockdown = "/sys/kernel/security/lockdown";
-
-	return file_says("/sys/module/module/parameters/sig_enforce", "Y", "") ||
-	       file_says(lockdown, "[integrity]", "") ||
-	       file_says(lockdown, "[confidentiality]", "");
 }
 
 /* Only shim enrolls keys, and only UEFI starts shim. */
@@ -148,7 +105,7 @@ static bool in_dkms(void)
 
 void check_not_loaded(void)
 {
-	struct module_file file = file_of_module();
+	struct module_file file = ko_file();
 	struct utsname kernel;
 
 	uname(&kernel);
@@ -158,12 +115,12 @@ void check_not_loaded(void)
 			     kernel.release),
 		      format("apt install linux-headers-%s && %s", kernel.release,
 			     in_dkms() ? "dkms autoinstall" : "make install"));
-	else if (only_signed() && !file.signer)
+	else if (ko_only_signed() && !file.signer)
 		found(BROKEN, "signature",
 		      format("the kernel only takes signed modules, %s has no signature",
 			     file.path),
 		      sign(kernel.release, file.path));
-	else if (only_signed() &&
+	else if (ko_only_signed() &&
 		 !file_says("/proc/keys", "asymmetri", file.signer))
 		found(BROKEN, "signature",
 		      format("the kernel only takes modules signed with a key it knows, %s is signed with \"%s\"",
@@ -172,16 +129,14 @@ void check_not_loaded(void)
 	else
 		found(BROKEN, "module", format("the kernel module is not loaded"),
 		      format("modprobe mackeep"));
-	free(file.path);
-	free(file.signer);
+	ko_file_free(&file);
 }
 
-/* rmmod: modprobe -r may remove the bridge's module as well, and every bridge. */
 void check_version(const struct module *module)
 {
 	if (strcmp(module->version, MACKEEP_VERSION))
 		found(BROKEN, "version",
 		      format("the kernel module is %s, this tool %s",
 			     module->version, MACKEEP_VERSION),
-		      format("rmmod " MODULE " && modprobe mackeep"));
+		      format("mackeep reload"));
 }

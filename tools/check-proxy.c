@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Findings on the way from TPROXY to the proxy: tproxy, divert, listener, policy. */
+/*
+ * Findings on the way from TPROXY to the proxy: tproxy, divert, listener, bypass,
+ * policy.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/mackeep.h>
 
 #include "checks.h"
 #include "finding.h"
@@ -10,6 +15,7 @@
 #include "nft.h"
 #include "numbers.h"
 #include "run.h"
+#include "services.h"
 #include "text.h"
 
 static const char *ip_of(int family)
@@ -143,10 +149,71 @@ static bool again(const struct probe *probe, unsigned int i, bool mark)
 	return false;
 }
 
+/* The service of a TPROXY rule, or NULL */
+static json_t *service_of(const struct probe *probe, const json_t *services,
+			  const struct tproxy *rule)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(services, i, one)
+		if (json_get_int(one, "proto") == rule->proto &&
+		    json_get_int(one, "port") == rule->to &&
+		    (json_get_int(one, "mark") & probe->lift_mask) ==
+			    probe->lift_mark)
+			return one;
+	return NULL;
+}
+
+/* Without a service all is lost; one that fails open has it go past the proxy. */
+static void listener_missing(const struct tproxy *rule, enum listener there,
+			     const json_t *service)
+{
+	const char *proto = rule->proto == IPPROTO_UDP ? "UDP" : "TCP";
+	char *text, *remedy;
+
+	text = there ?
+		format("who listens on %s port %u has not set IP_TRANSPARENT",
+		       proto, rule->to) :
+		format("nobody listens on %s port %u, where TPROXY sends packets",
+		       proto, rule->to);
+	remedy = format("start the proxy; in haproxy.cfg: bind %s:%u transparent",
+			rule->family == AF_INET6 ? "[::]" : "", rule->to);
+	if (!service)
+		found(BROKEN, "listener", text, remedy);
+	else if (json_get_int(service, "fail") == MACKEEP_FAIL_CLOSED)
+		found(BROKEN, "listener",
+		      format("%s, so new connections are dropped", text), remedy);
+	else
+		found(WRONG, "listener",
+		      format("%s, so new connections are bridged past it", text),
+		      remedy);
+}
+
+static void check_bypass(const json_t *services)
+{
+	json_t *one;
+	size_t i;
+	bool udp;
+
+	json_array_foreach(services, i, one) {
+		if (!json_get_int(one, "bypass"))
+			continue;
+		udp = json_get_int(one, "proto") == IPPROTO_UDP;
+		found(DOUBTFUL, "bypass",
+		      format("new %s connections go past the proxy on port %d: its service is in bypass",
+			     udp ? "UDP" : "TCP",
+			     (int)json_get_int(one, "port")),
+		      format("mackeep services set --mark 0x%x --proto %s --bypass off",
+			     (unsigned int)json_get_int(one, "mark"),
+			     udp ? "udp" : "tcp"));
+	}
+}
+
 void check_listeners(const struct probe *probe)
 {
+	json_t *services = services_read();
 	const struct tproxy *one;
-	const char *proto;
 	unsigned int i;
 	enum listener there;
 
@@ -155,17 +222,12 @@ void check_listeners(const struct probe *probe)
 		if (!one->to || again(probe, i, false))
 			continue;
 		there = listener_find(one->family, one->proto, one->to);
-		if (there == LISTENER_TRANSPARENT)
-			continue;
-		proto = one->proto == IPPROTO_UDP ? "UDP" : "TCP";
-		found(BROKEN, "listener",
-		      there ? format("who listens on %s port %u has not set IP_TRANSPARENT",
-				     proto, one->to) :
-			      format("nobody listens on %s port %u, where TPROXY sends packets",
-				     proto, one->to),
-		      format("start the proxy; in haproxy.cfg: bind %s:%u transparent",
-			     one->family == AF_INET6 ? "[::]" : "", one->to));
+		if (there != LISTENER_TRANSPARENT)
+			listener_missing(one, there,
+					 service_of(probe, services, one));
 	}
+	check_bypass(services);
+	json_decref(services);
 }
 
 void check_policy(const struct probe *probe)

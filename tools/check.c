@@ -44,5 +44,6 @@ int cmd_check(struct args *args)
 	check_flows(&probe);
 	check_own(&probe);
 	check_eapol(&probe);
+	check_noisy(&probe);
 	return finding_report(args->out);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <linux/mackeep.h>
@@ -66,24 +67,39 @@ struct nlmsghdr *genl_message(void *buf, uint8_t cmd, uint16_t flags)
 	return message(buf, family_id, cmd, MACKEEP_GENL_VERSION, flags);
 }
 
-/* NULL: the kernel has no such family */
-static struct mnl_socket *open_family(void)
+static struct mnl_socket *open_socket(void)
 {
-	struct mnl_socket *nl = mnl_socket_open(NETLINK_GENERIC);
-	char buf[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *nlh;
-	int on = 1, len;
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
+	int on = 1;
 
 	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0)
 		die(FAILED, "generic netlink: %s; is it in the kernel?",
 		    strerror(errno));
 	/* Errors then come with the kernel's own words. */
 	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on));
+	return nl;
+}
+
+unsigned int genl_ask_family(struct mnl_socket *nl)
+{
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *nlh;
 
 	nlh = message(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, MACKEEP_GENL_NAME);
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		die(FAILED, "generic netlink: %s", strerror(errno));
+	return nlh->nlmsg_seq;
+}
+
+/* NULL: the kernel has no such family */
+static struct mnl_socket *open_family(void)
+{
+	struct mnl_socket *nl = open_socket();
+	char buf[MNL_SOCKET_BUFFER_SIZE];
+	int len;
+
+	genl_ask_family(nl);
 	family_id = 0;
 	do {
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
@@ -118,6 +134,66 @@ void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 		complain("pair cache: it was resized meanwhile, some pairs may be shown twice; run it again");
 }
 
+bool genl_has_services(void)
+{
+	return group_id;
+}
+
+#define BATCH	16384			/* bytes that are sent at a time */
+
+/* Until the last one, with number seq, is acknowledged */
+static unsigned int batch_answers(struct mnl_socket *nl, unsigned int seq)
+{
+	static char buf[128 * 1024];
+	const struct nlmsgerr *err;
+	unsigned int refused = 0;
+	struct nlmsghdr *nlh;
+	int len;
+
+	for (;;) {
+		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			die(FAILED, "netlink: %s; try again", strerror(errno));
+		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len)) {
+			if (nlh->nlmsg_type != NLMSG_ERROR)
+				continue;
+			err = mnl_nlmsg_get_payload(nlh);
+			refused += err->error && err->error != -EEXIST;
+			if (nlh->nlmsg_seq == seq)
+				return refused;
+		}
+	}
+}
+
+unsigned int genl_batch(struct mnl_socket *nl, void *messages, size_t len)
+{
+	char *at = messages, *end = at + len, *from = at;
+	unsigned int seq = 0, refused = 0;
+	struct nlmsghdr *nlh;
+	int on = 1;
+
+	/* An answer does not bring the question back. */
+	mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on));
+	while (at < end) {
+		nlh = (void *)at;
+		at += NLMSG_ALIGN(nlh->nlmsg_len);
+		nlh->nlmsg_type = family_id;
+		nlh->nlmsg_seq = ++seq;
+		nlh->nlmsg_flags = NLM_F_REQUEST;
+		if (at < end && at - from < BATCH)
+			continue;
+		nlh->nlmsg_flags |= NLM_F_ACK;
+		if (mnl_socket_sendto(nl, from, at - from) < 0)
+			die(FAILED, "netlink: %s", strerror(errno));
+		refused += batch_answers(nl, seq);
+		from = at;
+	}
+	return refused;
+}
+
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 {
 	static const uint8_t size[MACKEEP_A_MAX + 1] = {
@@ -130,7 +206,10 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_PROTO] = 1, [MACKEEP_A_PORT] = 2,
 		[MACKEEP_A_FAIL] = 1, [MACKEEP_A_BYPASS] = 1,
 		[MACKEEP_A_STATE4] = 1, [MACKEEP_A_STATE6] = 1,
+		[MACKEEP_A_DROPPED] = 8, [MACKEEP_A_PORTS] = 4,
 		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
+		[MACKEEP_A_SETTLE] = 2,
+		[MACKEEP_A_ON4] = 4, [MACKEEP_A_ON6] = 16,
 	};
 	const struct nlattr *attr;
 	unsigned int type;
@@ -151,6 +230,45 @@ void genl_join(struct mnl_socket *nl, const char *group)
 				  sizeof(group_id)) < 0)
 		die(FAILED, "generic netlink group %s: %s; is the module as new as this tool?",
 		    group, group_id ? strerror(errno) : "the module has none");
+}
+
+struct mnl_socket *genl_listen(void)
+{
+	struct mnl_socket *nl = open_socket();
+	int control = GENL_ID_CTRL;	/* the number of its own group as well */
+
+	if (mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &control,
+				  sizeof(control)) < 0)
+		die(FAILED, "generic netlink: %s", strerror(errno));
+	return nl;
+}
+
+static int on_name(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_NAME &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0 &&
+	    !strcmp(mnl_attr_get_str(attr), MACKEEP_GENL_NAME))
+		*(bool *)data = true;
+	return MNL_CB_OK;
+}
+
+enum genl_is genl_what(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	bool ours = false;
+
+	if (nlh->nlmsg_type == GENL_ID_CTRL) {
+		mnl_attr_parse(nlh, sizeof(*genl), on_name, &ours);
+		if (!ours)
+			return GENL_OTHER;
+		if (genl->cmd == CTRL_CMD_DELFAMILY)
+			return GENL_GONE;
+		if (genl->cmd != CTRL_CMD_NEWFAMILY)
+			return GENL_OTHER;
+		on_family(nlh, &family_id);
+		return GENL_THERE;
+	}
+	return nlh->nlmsg_type == family_id ? GENL_MESSAGE : GENL_OTHER;
 }
 
 static int on_module(const struct nlmsghdr *nlh, void *data)

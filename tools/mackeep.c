@@ -31,8 +31,13 @@ enum {
 	DOWN	= 1 << 6,
 	CHECK	= 1 << 7,
 	SERVICES = 1 << 8,
+	BYPASS	= 1 << 9,
+	FOLLOW	= 1 << 10,
+	SILENCE	= 1 << 11,
+	RELOAD	= 1 << 12,
+	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 9) - 1,
+	ALL	= (1 << 13) - 1,
 };
 
 static const struct command {
@@ -47,8 +52,13 @@ static const struct command {
 	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
+	{ "silence", SILENCE, cmd_silence, "list, add, del: what keeps the box's own frames in" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "bypass", BYPASS, cmd_bypass, "send what is new past the proxy, for maintenance" },
+	{ "follow-link", FOLLOW, cmd_follow_link,
+	  "take ports down when another loses its carrier" },
+	{ "reload", RELOAD, cmd_reload, "swap the kernel module under traffic" },
 	{ "check", CHECK, cmd_check, "look for what is wrong, and how to mend it" },
 };
 
@@ -58,6 +68,10 @@ enum {
 	OPT_TCP = 256, OPT_UDP, OPT_TO, OPT_VLAN, OPT_BACKEND, OPT_FWMARK,
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
+	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
+	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
+	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
+	OPT_FORCE,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -69,7 +83,8 @@ static const struct option_text {
 	const char *help;
 } options[] = {
 	{ '4', "ipv4", NULL, FILTERED, "only IPv4" },
-	{ '6', "ipv6", NULL, FILTERED | UP, "only IPv6; up: IPv6 as well" },
+	{ '6', "ipv6", NULL, FILTERED | UP | SILENCE,
+	  "only IPv6; up, silence: IPv6 as well" },
 	{ 'p', "proto", "PROTOCOL", LIST | MONITOR | SERVICES,
 	  "only tcp, udp or a number" },
 	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
@@ -78,20 +93,26 @@ static const struct option_text {
 	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES,
+	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE,
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
-	{ OPT_BRIDGE, "bridge", "BRIDGE", UP | DOWN | CHECK, "the bridge" },
+	{ OPT_BRIDGE, "bridge", "BRIDGE", BRIDGED, "the bridge" },
 	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
 	{ OPT_TO, "to", "PORT", UP | SERVICES, "the port that the proxy listens on" },
 	{ OPT_MARK, "mark", "MARK", SERVICES, "of the frames that are for it" },
-	{ OPT_FAIL, "fail", "open|closed", SERVICES,
+	{ OPT_FAIL, "fail", "open|closed", SERVICES | UP,
 	  "frames it does not take are bridged, or dropped" },
 	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
 	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
+	{ OPT_SETTLE, "settle", "SECONDS", SERVICES | UP,
+	  "flows of UDP are taken for older so long" },
+	{ OPT_ON_IP, "on-ip", "ADDRESS", SERVICES, "that of the TPROXY rule; one of each family" },
 	{ OPT_SERVICES, "services", NULL, MONITOR, "instead: services that open or close" },
+	{ OPT_HOOKS, "hooks", "DIRECTORY", MONITOR, "with --services: tell the programs in it" },
+	{ OPT_HOOK_TIMEOUT, "hook-timeout", "SECONDS", MONITOR,
+	  "that each may take; " NUMBER_TEXT(HOOK_TIMEOUT) " if not given" },
 	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
 	{ OPT_FWMARK, "fwmark", "MARK", UP,
@@ -100,8 +121,21 @@ static const struct option_text {
 	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
 	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
+	{ OPT_FOLLOW_LINK, "follow-link", NULL, UP, "ports go down with each other; by systemd" },
+	{ OPT_HOLD, "hold", "SECONDS", FOLLOW,
+	  "that carriers have to last; " NUMBER_TEXT(HOLD) " if not given" },
+	{ OPT_WAIT, "wait", "SECONDS", FOLLOW,
+	  "that one may take to come; " NUMBER_TEXT(WAIT) " if not given" },
+	{ OPT_PORTS, "ports", "DEVICE,...", UP, "silent from boot on, see mackeep(8)" },
+	{ OPT_TALK, "talk", NULL, UP, "the box may talk with its own MACs" },
+	{ OPT_GUARD, "guard", NULL, SILENCE, "the guard alone, leave sysctls as they are" },
+	{ OPT_UDEV, "udev", "DEVICE", SILENCE, "what /etc/mackeep says, for udev(7)" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
+	{ OPT_DRAIN, "drain", "SECONDS", DOWN | BYPASS,
+	  "wait for the connections of the proxy" },
 	{ OPT_DRY_RUN, "dry-run", NULL, UP | DOWN, "print the commands only" },
+	{ OPT_FORCE, "force", NULL, RELOAD, "also if the installed one is loaded" },
 	{ 'n', "netns", "NETNS", ALL, "work in this network namespace" },
 	{ 'h', "help", NULL, ALL, "print this" },
 	{ 'V', "version", NULL, ALL, "print the versions of tool and module" },
@@ -117,7 +151,7 @@ static void usage_all(void)
 
 	puts("Usage: mackeep [-n NETNS] COMMAND [OPTION...]\n");
 	for (i = 0; i < COMMANDS; i++)
-		printf("  %-9s %s\n", commands[i].name, commands[i].help);
+		printf("  %-12s %s\n", commands[i].name, commands[i].help);
 	puts("\n\"mackeep COMMAND --help\" tells the options of each; see mackeep(8).");
 }
 
@@ -127,8 +161,10 @@ static void usage(const struct command *command)
 	unsigned int i;
 
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
-	       command->bit & (UP | DOWN | CHECK) ? " [BRIDGE]" :
-	       command->bit == SERVICES ? " [list|add|set|del]" : "",
+	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
+	       command->bit & BRIDGED ? " [BRIDGE]" :
+	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
 		if (!(options[i].commands & command->bit))
@@ -183,6 +219,17 @@ static unsigned int output(const char *text, unsigned int bit)
 	if (!out)
 		value_bad("output", text, "a format");
 	return out;
+}
+
+/* One of each family */
+static void set_on_ip(struct args *args, const char *value)
+{
+	struct address addr = value_address("on-ip", value, false);
+
+	if (addr.family == AF_INET)
+		args->on4 = addr;
+	else
+		args->on6 = addr;
 }
 
 static void in_namespace(const char *name)
@@ -301,8 +348,26 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_SYNPROXY:
 		args->synproxy = true;
 		break;
+	case OPT_SETTLE:
+		args->settle = value_number("settle", value, 0, 3600);
+		break;
+	case OPT_DRAIN:
+		args->drain = value_number("drain", value, 0, 86400);
+		break;
+	case OPT_EARLY:
+		args->early = true;
+		break;
+	case OPT_ON_IP:
+		set_on_ip(args, value);
+		break;
 	case OPT_SERVICES:
 		args->services = true;
+		break;
+	case OPT_HOOKS:
+		args->hooks = value;
+		break;
+	case OPT_HOOK_TIMEOUT:
+		args->hook_timeout = value_number("hook-timeout", value, 1, 86400);
 		break;
 	case OPT_VLAN:
 		args->vlan = value_number("vlan", value, 1, 4094);
@@ -327,11 +392,35 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_LAST_HOP:
 		args->last_hop = true;
 		break;
+	case OPT_FOLLOW_LINK:
+		args->follow_link = true;
+		break;
+	case OPT_HOLD:
+		args->hold = value_number("hold", value, 0, 3600);
+		break;
+	case OPT_WAIT:
+		args->wait = value_number("wait", value, 1, 3600);
+		break;
+	case OPT_PORTS:
+		value_devices("ports", value);
+		break;
+	case OPT_TALK:
+		args->talk = true;
+		break;
+	case OPT_GUARD:
+		args->guard_only = true;
+		break;
+	case OPT_UDEV:
+		args->udev = value;
+		break;
 	case OPT_CONFIG:
 		config_name = value;
 		break;
 	case OPT_DRY_RUN:
 		args->dry_run = true;
+		break;
+	case OPT_FORCE:
+		args->force = true;
 		break;
 	case 'n':
 		args->netns = value;
@@ -420,7 +509,8 @@ static void parse_options(struct args *args, const struct command *command,
 		}
 	}
 
-	if (optind < argc && command->bit & (UP | DOWN | CHECK)) {
+	if (optind < argc && command->bit & BRIDGED &&
+	    !(command->bit == BYPASS && args->bridge)) {
 		if (args->bridge)
 			die(BAD_ARGS, "%s: the bridge is given twice", argv[optind]);
 		args->bridge = value_bridge(argv[optind]);
@@ -430,8 +520,12 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
-	if (optind < argc && command->bit == SERVICES)
+	if (optind < argc && command->bit & (SERVICES | BYPASS | SILENCE))
 		args->verb = argv[optind++];
+	if (command->bit == SILENCE) {
+		args->devices = argv + optind;
+		optind = argc;
+	}
 	if (optind < argc)
 		die(BAD_ARGS, "%s: an argument too many; see mackeep %s --help",
 		    argv[optind], command->name);
@@ -448,7 +542,8 @@ int main(int argc, char **argv)
 {
 	struct args args = {
 		.zone = -1, .fwmark = FWMARK, .table = TABLE, .fail = -1,
-		.bypass = -1,
+		.bypass = -1, .settle = -1, .drain = -1,
+		.hook_timeout = HOOK_TIMEOUT, .hold = HOLD, .wait = WAIT,
 	};
 	unsigned int i;
 	int status;

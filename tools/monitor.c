@@ -14,12 +14,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "commands.h"
 #include "flow.h"
+#include "netlink.h"
 #include "say.h"
-#include "services.h"
+#include "services-monitor.h"
 #include "text.h"
 
 #define SLOTS	65536
@@ -128,7 +128,6 @@ out:
 static struct mnl_socket *subscribe(const struct args *args)
 {
 	struct mnl_socket *nl = mnl_socket_open(NETLINK_NETFILTER);
-	int size = args->buffer;
 
 	if (!nl || mnl_socket_bind(nl, NF_NETLINK_CONNTRACK_NEW |
 				   NF_NETLINK_CONNTRACK_UPDATE |
@@ -136,10 +135,7 @@ static struct mnl_socket *subscribe(const struct args *args)
 				   MNL_SOCKET_AUTOPID) < 0)
 		die(FAILED, "conntrack events: %s; run it as root, after: modprobe nf_conntrack_netlink",
 		    strerror(errno));
-	if (size && setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET,
-			       SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		die(FAILED, "--buffer-size %d: %s; run it as root", size,
-		    strerror(errno));
+	netlink_buffer(nl, args->buffer);
 	return nl;
 }
 
@@ -191,5 +187,7 @@ static int flows_monitor(struct args *args)
 
 int cmd_monitor(struct args *args)
 {
+	if (args->hooks && !args->services)
+		die(BAD_ARGS, "--hooks: hooks are told of services alone; add --services");
 	return args->services ? services_monitor(args) : flows_monitor(args);
 }

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "netlink.h"
 #include "say.h"
 
 #define BUFFER	(128 * 1024)
+
+void netlink_buffer(struct mnl_socket *nl, int size)
+{
+	if (size && setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET,
+			       SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		die(FAILED, "--buffer-size %d: %s; run it as root", size,
+		    strerror(errno));
+}
 
 /* The kernel's own words about an error, or NULL */
 static const char *extack(const struct nlmsghdr *nlh)
@@ -33,6 +42,9 @@ static void refused(const struct nlmsghdr *nlh)
 	errno = -err->error;
 	if (errno == EPERM || errno == EACCES)
 		die(FAILED, "kernel: permission denied; run it as root of the namespace");
+	if (errno == EOPNOTSUPP)
+		die(FAILED, "kernel: %s; is the module as new as this tool? see: mackeep -V",
+		    strerror(errno));
 	die(FAILED, "kernel: %s%s%s", strerror(errno), words ? ": " : "",
 	    words ? words : "");
 }

@@ -6,6 +6,9 @@
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
 
+/* The size of the buffer that messages wait in; 0: as it is */
+void netlink_buffer(struct mnl_socket *nl, int size);
+
 /*
  * Hands each answer to a request to cb. Dies of an error, with the kernel's own
  * words. False: the table changed meanwhile, so that the dump is not exact.

@@ -16,6 +16,13 @@
 /* The bit of group_fwd_mask for 802.1X frames, 01:80:c2:00:00:03 */
 #define EAPOL		0x8
 
+/* Seconds that a hook may run */
+#define HOOK_TIMEOUT	30
+
+/* Seconds that carriers have to last, and that one may take to come */
+#define HOLD		1
+#define WAIT		10
+
 /* A number above as text */
 #define NUMBER_TEXT(number)	NUMBER_TEXT_(number)
 #define NUMBER_TEXT_(number)	#number

@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <linux/mackeep.h>
 
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
+#include "plan-silence.h"
 #include "run.h"
 #include "say.h"
 #include "step.h"
@@ -77,30 +81,6 @@ static const char *number(const char *format, unsigned int value)
 	return s;
 }
 
-/*
- * missing: the value to go back to when there is no such file yet; NULL: leave
- * the step out then
- */
-static void plan_sysctl(json_t *plan, const char *key, const char *value,
-			const char *missing)
-{
-	char file[128], old[64], set[192], reset[192];
-	json_t *one;
-
-	snprintf(file, sizeof(file), "/proc/sys/%s", key);
-	if (!file_line(file, old, sizeof(old))) {
-		if (!missing)
-			return;
-		snprintf(old, sizeof(old), "%s", missing);
-	}
-	snprintf(set, sizeof(set), "%s=%s", key, value);
-	snprintf(reset, sizeof(reset), "%s=%s", key, old);
-	one = step_add(plan, WORDS("sysctl", "-q", "-w", set),
-		       WORDS("sysctl", "-q", "-w", reset), NULL);
-	json_text(one, "file", file);
-	json_text(one, "value", value);
-}
-
 static void plan_up(json_t *plan, const char *device)
 {
 	step_add(plan, WORDS("ip", "link", "set", "dev", device, "up"),
@@ -135,18 +115,18 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 
 	snprintf(key, sizeof(key), "net/ipv4/conf/%s/rp_filter", device);
 	file_line("/proc/sys/net/ipv4/conf/all/rp_filter", all, sizeof(all));
-	plan_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
+	step_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
 		    args->vlan ? "0" : NULL);
-	plan_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
+	step_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
 	if (args->ipv6) {
-		plan_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
+		step_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
 			    NULL);
 		snprintf(key, sizeof(key), "net/ipv6/conf/%s/disable_ipv6",
 			 device);
-		plan_sysctl(plan, key, "0", args->vlan ? "0" : NULL);
+		step_sysctl(plan, key, "0", args->vlan ? "0" : NULL);
 	}
 	if (args->backend == BACKEND_NFT)
-		plan_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
+		step_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
 }
 
 /* Lets 802.1X frames pass between the ports; other groups stay as they are. */
@@ -155,15 +135,11 @@ static void plan_eapol(json_t *plan, const struct args *args)
 	json_t *links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev",
 				 args->bridge);
 	json_t *info = json_object_get(json_array_get(links, 0), "linkinfo");
-	const char *kind = json_string_value(json_object_get(info, "info_kind"));
 	const char *mask;
 	char expect[48];
 	unsigned int now;
 	json_t *one;
 
-	if (!kind || strcmp(kind, "bridge"))
-		die(FAILED, "bridge %s: it is not a bridge; \"ip link show type bridge\" tells which there are",
-		    args->bridge);
 	info = json_object_get(info, "info_data");
 	mask = json_string_value(json_object_get(info, "group_fwd_mask"));
 	now = mask ? strtoul(mask, NULL, 0) : 0;
@@ -201,6 +177,53 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 			     "metric", NUMBER_TEXT(METRIC)),
 		       WORDS("ip", ip, "route", "show", "default", "dev", device));
 	json_text(one, "expect", "metric " NUMBER_TEXT(METRIC));
+}
+
+/* --- services -------------------------------------------------------------------- */
+
+/* Flows that were there before up have this long to show themselves. */
+#define SETTLE		30
+
+static bool link_is_up(const char *device)
+{
+	struct result result = RUN("ip", "-o", "link", "show", "dev", device, "up");
+	bool up = !result.status && *result.out;
+
+	run_free(&result);
+	return up;
+}
+
+static void plan_service(json_t *plan, const struct args *args, const char *proto,
+			 unsigned int settle)
+{
+	const char *fail = args->fail == MACKEEP_FAIL_CLOSED ? "closed" : "open";
+	const char *mark = number("0x%x", LIFT_MARK), *to = number("%u", args->to);
+	json_t *one;
+
+	one = step_add(plan, WORDS("mackeep", "services", "add", "--mark", mark,
+				   "--proto", proto, "--to", to, "--fail", fail),
+		       WORDS("mackeep", "services", "del", "--mark", mark,
+			     "--proto", proto),
+		       WORDS("mackeep", "services", "list", "--mark", mark,
+			     "--proto", proto, "--to", to, "--fail", fail));
+	if (settle)
+		json_object_set_new(one, "do_more",
+				    WORDS("--settle", number("%u", settle)));
+}
+
+/* Whether a connection of TCP began before them can be seen; of a flow of UDP not. */
+static void plan_services(json_t *plan, const struct args *args)
+{
+	unsigned int settle = 0;
+
+	if (args->settle >= 0)
+		settle = args->settle;
+	else if (args->fail != MACKEEP_FAIL_CLOSED && link_is_up(args->bridge))
+		settle = SETTLE;
+	if (args->tcp.n)
+		plan_service(plan, args, "tcp", 0);
+	if (args->udp.n)
+		plan_service(plan, args, "udp", settle);
 }
 
 /* --- nft ------------------------------------------------------------------------- */
@@ -373,16 +396,95 @@ static void plan_ebtables(json_t *plan, const struct args *args)
 	json_decref(list);
 }
 
-json_t *plan_make(const struct args *args)
+/* The name of a unit's instance, as systemd-escape(1) has it */
+static const char *escaped(const char *name)
 {
-	json_t *plan = json_array(), *one;
+	static char text[4 * IF_NAMESIZE];
+	const char *c;
+	int n = 0;
+
+	for (c = name; *c; c++)
+		n += sprintf(text + n, *c == '-' || (*c == '.' && c == name) ?
+			     "\\x%02x" : "%c", *c);
+	return text;
+}
+
+static void plan_follow_link(json_t *plan, const struct args *args)
+{
+	const char *bridge = args->bridge;
+	char unit[4 * IF_NAMESIZE + 32];
+	json_t *one;
+
+	if (access("/run/systemd/system", F_OK) < 0 || args->netns)
+		die(FAILED, "--follow-link: %s; leave it out, and keep this running instead: mackeep %s%s%sfollow-link %s",
+		    args->netns ? "systemd does not work in namespaces" :
+		    "there is no systemd to run it",
+		    args->netns ? "-n " : "", args->netns ?: "",
+		    args->netns ? " " : "", bridge);
+	snprintf(unit, sizeof(unit), "mackeep-link@%s.service", escaped(bridge));
+	one = step_add(plan, WORDS("systemctl", "start", unit),
+		       WORDS("systemctl", "stop", unit),
+		       WORDS("systemctl", "is-active", unit));
+	json_text(one, "expect", "active");
+}
+
+/* With an address the bridge is a host, and heard anyway. */
+static bool shall_be_silent(const struct args *args)
+{
+	struct own_address own;
+
+	if (args->talk)
+		return false;
+	own = own_address(args->bridge);
+	if (own.text && !own.learned) {
+		note("bridge %s: it has the address %s and so talks with its own MAC; \"talk\" says that it shall",
+		     args->bridge, own.text);
+		free(own.text);
+		return false;
+	}
+	if (own.text && !args->ipv6)
+		note("bridge %s: it loses the address %s, which it took from a router; \"talk\" leaves it alone",
+		     args->bridge, own.text);
+	free(own.text);
+	return true;
+}
+
+/* Before anything is changed */
+void plan_check(const struct args *args)
+{
+	json_t *links, *ports;
 
 	if (!if_nametoindex(args->bridge))
 		die(FAILED, "bridge %s: no such device; make it: ip link add %s type bridge",
 		    args->bridge, args->bridge);
+	links = RUN_JSON("ip", "-d", "-j", "link", "show", "dev", args->bridge);
+	if (!json_is(json_object_get(json_array_get(links, 0), "linkinfo"),
+		     "info_kind", "bridge"))
+		die(FAILED, "bridge %s: it is not a bridge; \"ip link show type bridge\" tells which there are",
+		    args->bridge);
+	json_decref(links);
+	if (args->early || args->dry_run)
+		return;
+	ports = RUN_JSON("ip", "-j", "link", "show", "master", args->bridge);
+	if (!json_array_size(ports))
+		die(FAILED, "bridge %s: it has no ports; add one: ip link set dev PORT master %s; or say --early if they come later",
+		    args->bridge, args->bridge);
+	json_decref(ports);
+}
+
+json_t *plan_make(const struct args *args)
+{
+	json_t *plan = json_array(), *one;
+	bool silent;
+
+	silent = shall_be_silent(args);
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
+	if (silent)
+		plan_silence(plan, args->bridge, args->ipv6 && !args->vlan);
 	plan_links(plan, args);
+	if (silent && args->vlan)
+		plan_silence_upper(plan, plan_device(args), args->ipv6);
 	plan_sysctls(plan, args);
 	plan_eapol(plan, args);
 	plan_routes(plan, args, "-4");
@@ -392,12 +494,16 @@ json_t *plan_make(const struct args *args)
 		plan_nft_rules(plan, args, "ip");
 		if (args->ipv6)
 			plan_nft_rules(plan, args, "ip6");
+		plan_services(plan, args);
 		plan_nft_lift(plan, args);
 	} else {
 		plan_iptables(plan, args, false);
 		if (args->ipv6)
 			plan_iptables(plan, args, true);
+		plan_services(plan, args);
 		plan_ebtables(plan, args);
 	}
+	if (args->follow_link)
+		plan_follow_link(plan, args);
 	return plan;
 }

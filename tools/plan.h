@@ -7,6 +7,8 @@
 
 #include "args.h"
 
+/* Dies when the bridge is not fit for it. */
+void plan_check(const struct args *args);
 json_t *plan_make(const struct args *args);
 
 #endif /* _TOOLS_PLAN_H */

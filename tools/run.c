@@ -61,6 +61,9 @@ struct result run(const char *const *argv, const char *input)
 			if (dup2(fd[i], i) < 0)
 				_exit(127);
 		setenv("LC_ALL", "C", 1);
+		/* This very program, wherever it is */
+		if (!strcmp(argv[0], "mackeep"))
+			execv("/proc/self/exe", (char *const *)argv);
 		execvp(argv[0], (char *const *)argv);
 		dprintf(STDERR_FILENO, "%s: %s; install it\n", argv[0],
 			strerror(errno));

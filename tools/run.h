@@ -11,7 +11,7 @@ struct result {
 	char *err;		/* and to stderr */
 };
 
-/* argv ends in NULL; input is for stdin and may be NULL. */
+/* argv ends in NULL; input is for stdin and may be NULL. "mackeep" is this program. */
 struct result run(const char *const *argv, const char *input);
 /* The same for a JSON array of words */
 struct result run_words(const json_t *words, const char *input);

@@ -1,10 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Services, as they open and close */
+/* Services as the module tells of them */
 #ifndef _TOOLS_SERVICES_H
 #define _TOOLS_SERVICES_H
 
-struct args;
+#include <jansson.h>
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-int services_monitor(const struct args *args);
+#include <linux/mackeep.h>
+
+struct service {
+	uint32_t mark;
+	uint16_t port;
+	uint8_t proto;
+	uint8_t fail;			/* MACKEEP_FAIL_* */
+};
+
+/* States besides MACKEEP_SERVICE_* */
+enum {
+	SERVICE_GONE = MACKEEP_SERVICE_MAX + 1,	/* deleted, or with the module */
+	SERVICE_UNKNOWN,
+};
+
+/* False: it is not all there. */
+bool service_read(struct service *service, const struct nlattr **attrs);
+const char *service_proto(const struct service *service);
+const char *service_state(uint8_t state);
+json_t *service_json(const struct service *service);
+/* The beginning of a line; its length */
+int service_line(char *line, const struct service *service);
+
+/*
+ * The services, as objects with their mark, proto, port, fail and bypass as
+ * numbers, and the states ipv4 and ipv6 as words; none without the module.
+ */
+json_t *services_read(void);
+/* Puts one of these into bypass, or takes it out. */
+void services_bypass(const json_t *service, bool bypass);
+/*
+ * Makes one of these, in bypass, or if it is there sets what can be set. A new one
+ * of UDP that fails open settles for so many seconds.
+ */
+void services_write(const json_t *service, unsigned int settle);
 
 #endif /* _TOOLS_SERVICES_H */

@@ -45,7 +45,7 @@ const char *namespace_suffix(void)
 	return suffix;
 }
 
-static const char *path_of(const char *bridge, const char *end)
+const char *state_file(const char *bridge, const char *end)
 {
 	static char path[2][PATH_MAX];
 	static int turn;
@@ -55,21 +55,29 @@ static const char *path_of(const char *bridge, const char *end)
 	return s;
 }
 
-void state_lock(void)
+int state_open(const char *path)
 {
 	int fd;
 
 	if (mkdir(STATE_DIRECTORY, 0755) < 0 && errno != EEXIST)
 		die(FAILED, STATE_DIRECTORY ": %s; run it as root", strerror(errno));
-	fd = open(STATE_DIRECTORY "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		die(FAILED, STATE_DIRECTORY "/lock: %s; run it as root",
-		    strerror(errno));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		die(FAILED, "%s: %s; run it as root", path, strerror(errno));
+	return fd;
+}
+
+void state_lock(void)
+{
+	static const char path[] = STATE_DIRECTORY "/lock";
+
+	if (flock(state_open(path), LOCK_EX) < 0)
+		die(FAILED, "%s: %s; try again", path, strerror(errno));
 }
 
 json_t *state_load(const char *bridge)
 {
-	const char *path = path_of(bridge, ".json");
+	const char *path = state_file(bridge, ".json");
 	json_error_t error;
 	json_t *state;
 
@@ -84,14 +92,14 @@ json_t *state_load(const char *bridge)
 
 const char *state_path(const char *bridge)
 {
-	return path_of(bridge, ".json");
+	return state_file(bridge, ".json");
 }
 
 /* By rename(): the file is whole or as it was before. */
 void state_save(const char *bridge, const json_t *state)
 {
-	const char *path = path_of(bridge, ".json");
-	const char *new = path_of(bridge, ".new");
+	const char *path = state_file(bridge, ".json");
+	const char *new = state_file(bridge, ".new");
 	FILE *file = fopen(new, "w");
 
 	if (!file || json_dumpf(state, file, JSON_INDENT(1)) < 0 ||
@@ -103,7 +111,7 @@ void state_save(const char *bridge, const json_t *state)
 
 void state_remove(const char *bridge)
 {
-	unlink(path_of(bridge, ".json"));
+	unlink(state_file(bridge, ".json"));
 }
 
 void state_each(void (*each)(const char *, json_t *, void *), void *data)
@@ -133,22 +141,39 @@ void state_each(void (*each)(const char *, json_t *, void *), void *data)
 		closedir(dir);
 }
 
-struct search {
-	const char *besides;		/* this bridge */
-	const json_t *step;
-	json_t *found;
-};
-
-json_t *state_find(const json_t *state, const json_t *step)
+/* Where the step is in a state, or how many there are */
+static size_t position(const json_t *state, const json_t *step)
 {
 	json_t *other;
 	size_t i;
 
 	json_array_foreach(json_object_get(state, "steps"), i, other)
 		if (step_same(step, other))
-			return other;
-	return NULL;
+			break;
+	return i;
 }
+
+void state_add(json_t *state, json_t *step, const json_t *plan, size_t i)
+{
+	json_t *steps = json_object_get(state, "steps");
+	size_t n = json_array_size(steps), at = n;
+
+	while (at == n && ++i < json_array_size(plan))
+		at = position(state, json_array_get(plan, i));
+	json_array_insert_new(steps, at, step);
+}
+
+json_t *state_find(const json_t *state, const json_t *step)
+{
+	return json_array_get(json_object_get(state, "steps"),
+			      position(state, step));
+}
+
+struct search {
+	const char *besides;		/* this bridge */
+	const json_t *step;
+	json_t *found;
+};
 
 static void search_one(const char *bridge, json_t *state, void *data)
 {

@@ -17,6 +17,10 @@
 /* "" in the first namespace, else "@COOKIE" */
 const char *namespace_suffix(void);
 const char *state_path(const char *bridge);
+/* A bridge's file with another end; valid until the next but one call */
+const char *state_file(const char *bridge, const char *end);
+/* Opens a file there, which it makes, for reading and writing. */
+int state_open(const char *path);
 
 /* Waits for others that change the state. The lock goes with the process. */
 void state_lock(void);
@@ -26,6 +30,11 @@ void state_remove(const char *bridge);
 /* Calls each(bridge, state, data) for every file of this namespace. */
 void state_each(void (*each)(const char *, json_t *, void *), void *data);
 
+/*
+ * Takes a step, plan[i], and adds it to a state. What comes behind it in the plan
+ * does so there, also when it is there already: down goes backwards.
+ */
+void state_add(json_t *state, json_t *step, const json_t *plan, size_t i);
 /* The same step in a state, borrowed, or NULL */
 json_t *state_find(const json_t *state, const json_t *step);
 /* The same step of another bridge, to be freed, or NULL */

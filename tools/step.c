@@ -8,6 +8,7 @@
 #include "genl.h"
 #include "run.h"
 #include "step.h"
+#include "text.h"
 
 json_t *words(const char *first, ...)
 {
@@ -35,12 +36,38 @@ json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test)
 	return step;
 }
 
+void step_sysctl(json_t *plan, const char *key, const char *value,
+		 const char *missing)
+{
+	char file[128], old[64], set[192], reset[192];
+	json_t *one;
+
+	snprintf(file, sizeof(file), "/proc/sys/%s", key);
+	if (!file_line(file, old, sizeof(old))) {
+		if (!missing)
+			return;
+		snprintf(old, sizeof(old), "%s", missing);
+	}
+	snprintf(set, sizeof(set), "%s=%s", key, value);
+	snprintf(reset, sizeof(reset), "%s=%s", key, old);
+	one = step_add(plan, WORDS("sysctl", "-q", "-w", set),
+		       WORDS("sysctl", "-q", "-w", reset), NULL);
+	json_text(one, "file", file);
+	json_text(one, "value", value);
+}
+
+/* Both may have none: json_equal() takes two NULLs for different. */
+static bool same(const json_t *one, const json_t *other, const char *key)
+{
+	const json_t *a = json_object_get(one, key);
+	const json_t *b = json_object_get(other, key);
+
+	return a == b || json_equal(a, b);
+}
+
 bool step_same(const json_t *one, const json_t *other)
 {
-	return json_equal(json_object_get(one, "do"),
-			  json_object_get(other, "do")) &&
-	       json_equal(json_object_get(one, "do_input"),
-			  json_object_get(other, "do_input"));
+	return same(one, other, "do") && same(one, other, "do_input");
 }
 
 bool step_done(const json_t *step)
@@ -111,9 +138,19 @@ static const char *input_of(const json_t *step, const char *which)
 						 "do_input" : "undo_input"));
 }
 
+/* The words of the command, to be freed */
+static json_t *command_of(const json_t *step, const char *which)
+{
+	json_t *command = json_copy(json_object_get(step, which));
+
+	if (*which == 'd')
+		json_array_extend(command, json_object_get(step, "do_more"));
+	return command;
+}
+
 int step_run(const json_t *step, const char *which)
 {
-	const json_t *command = json_object_get(step, which);
+	json_t *command = command_of(step, which);
 	const char *input = input_of(step, which);
 	struct result result = run_words(command, input);
 	int status = result.status;
@@ -124,12 +161,15 @@ int step_run(const json_t *step, const char *which)
 		fputs(*result.err ? result.err : result.out, stderr);
 	}
 	run_free(&result);
+	json_decref(command);
 	return status;
 }
 
 void step_print(const json_t *step, const char *which, const char *prefix)
 {
+	json_t *command = command_of(step, which);
+
 	fputs(prefix, stdout);
-	command_print(stdout, json_object_get(step, which),
-		      input_of(step, which));
+	command_print(stdout, command, input_of(step, which));
+	json_decref(command);
 }

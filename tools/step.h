@@ -4,6 +4,7 @@
  * whether it is done. It is a JSON object, which the state file has as it is:
  *
  *   do, undo		a command, as an array of words; undo may be missing
+ *   do_more		words that end do, but make no other step of it
  *   do_input, undo_input  what the command reads, if anything
  *   test		the step is done when this command succeeds and prints
  *			"expect", or anything at all if there is no "expect"
@@ -23,6 +24,12 @@ json_t *words(const char *first, ...) __attribute__((sentinel));
 
 /* Appends a step to a plan and takes all three; undo and test may be NULL. */
 json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test);
+/*
+ * Appends one that sets a sysctl. missing: the value to go back to when there is
+ * no such file yet; NULL: leave the step out then.
+ */
+void step_sysctl(json_t *plan, const char *key, const char *value,
+		 const char *missing);
 /* True if both are the same command with the same input. */
 bool step_same(const json_t *one, const json_t *other);
 bool step_done(const json_t *step);

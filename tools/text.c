@@ -136,6 +136,11 @@ const char *json_get_text(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key)) ?: "";
 }
 
+json_int_t json_get_int(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
 bool json_is(const json_t *object, const char *key, const char *value)
 {
 	return !strcmp(json_get_text(object, key), value);

@@ -23,6 +23,8 @@ void json_text(json_t *object, const char *key, const char *value);
 
 /* The text of a key; "" when it has none */
 const char *json_get_text(const json_t *object, const char *key);
+/* Its number; 0 when it has none */
+json_int_t json_get_int(const json_t *object, const char *key);
 bool json_is(const json_t *object, const char *key, const char *value);
 
 /*

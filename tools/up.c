@@ -7,11 +7,13 @@
 #include <linux/mackeep.h>
 
 #include "args.h"
+#include "bypass.h"
 #include "commands.h"
 #include "plan.h"
 #include "say.h"
 #include "state.h"
 #include "step.h"
+#include "text.h"
 
 static const char *prefix = "";		/* of commands that are printed */
 
@@ -69,6 +71,13 @@ static json_t *configuration(const struct args *args)
 
 	json_object_set_new(config, "tcp", json_string(ports_text(&args->tcp)));
 	json_object_set_new(config, "udp", json_string(ports_text(&args->udp)));
+	/* Only what is said: the files of older versions have none. */
+	if (args->fail == MACKEEP_FAIL_CLOSED)
+		json_text(config, "fail", "closed");
+	if (args->talk)
+		json_object_set_new(config, "talk", json_true());
+	if (args->follow_link)
+		json_object_set_new(config, "follow_link", json_true());
 	return config;
 }
 
@@ -80,6 +89,8 @@ static void up_check(const struct args *args)
 		die(BAD_ARGS, "--to: the proxy's port is not given; for instance --to 3129");
 	if (!args->tcp.n && !args->udp.n)
 		die(BAD_ARGS, "--tcp: nothing is to be proxied; give --tcp or --udp with ports");
+	if (args->fail == MACKEEP_FAIL_CLOSED && args->settle > 0)
+		die(BAD_ARGS, "--settle: with --fail closed nothing goes past the proxy meanwhile; leave one of the two out");
 	if (args->backend == BACKEND_NFT && (args->strict || args->last_hop))
 		die(BAD_ARGS, "--%s: nft rules cannot say it; add --backend iptables",
 		    args->strict ? "strict" : "last-hop");
@@ -97,9 +108,11 @@ static void set_prefix(const struct args *args)
 	prefix = text;
 }
 
-/* Does a step of up, unless it is done; 0, or it has failed */
-static int up_step(const struct args *args, json_t *state, json_t *step)
+/* Does step i of up, unless it is done; 0, or it has failed */
+static int up_step(const struct args *args, json_t *state, const json_t *plan,
+		   size_t i)
 {
+	json_t *step = json_array_get(plan, i);
 	json_t *known = state_find(state, step), *other;
 	bool there = step_done(step);
 
@@ -107,7 +120,7 @@ static int up_step(const struct args *args, json_t *state, json_t *step)
 		/* It was there before; another bridge may have done it. */
 		other = state_shared(args->bridge, step);
 		if (other && !args->dry_run) {
-			json_array_append_new(json_object_get(state, "steps"), other);
+			state_add(state, other, plan, i);
 			state_save(args->bridge, state);
 		}
 		return 0;
@@ -119,7 +132,7 @@ static int up_step(const struct args *args, json_t *state, json_t *step)
 		return 0;
 	}
 	if (!known) {
-		json_array_append(json_object_get(state, "steps"), step);
+		state_add(state, json_incref(step), plan, i);
 		state_save(args->bridge, state);
 	}
 	return step_run(step, "do");
@@ -127,7 +140,7 @@ static int up_step(const struct args *args, json_t *state, json_t *step)
 
 int cmd_up(struct args *args)
 {
-	json_t *config, *state, *plan, *step;
+	json_t *config, *state, *plan;
 	size_t i;
 
 	up_check(args);
@@ -135,6 +148,7 @@ int cmd_up(struct args *args)
 	if (!args->dry_run)
 		state_lock();
 
+	plan_check(args);
 	config = configuration(args);
 	state = state_load(args->bridge);
 	if (state && (!json_is_true(json_object_get(state, "complete")) ||
@@ -151,8 +165,8 @@ int cmd_up(struct args *args)
 				  "complete", 0, "steps");
 
 	plan = plan_make(args);
-	json_array_foreach(plan, i, step) {
-		if (!up_step(args, state, step))
+	for (i = 0; i < json_array_size(plan); i++) {
+		if (!up_step(args, state, plan, i))
 			continue;
 		undo_all(args->bridge, state, false);
 		die(FAILED, "bridge %s: it is not up, and as it was before; mend what is above, then: mackeep up %s",
@@ -165,13 +179,29 @@ int cmd_up(struct args *args)
 	return DONE;
 }
 
+/* Returns the services as they were, or NULL when nothing is up. */
+static json_t *drain(const char *bridge, unsigned int seconds)
+{
+	json_t *state = state_load(bridge), *services;
+
+	if (!state)
+		return NULL;
+	services = bypass_services(state);
+	bypass_set(services, true);
+	bypass_drain(state, seconds);
+	json_decref(state);
+	return services;
+}
+
 int cmd_down(struct args *args)
 {
-	json_t *state;
+	json_t *state, *drained = NULL;
 
 	if (!args->bridge)
 		die(BAD_ARGS, "--bridge: which bridge? " STATE_DIRECTORY " has those that are up");
 	set_prefix(args);
+	if (args->drain >= 0 && !args->dry_run)
+		drained = drain(args->bridge, args->drain);
 	if (!args->dry_run)
 		state_lock();
 	state = state_load(args->bridge);
@@ -183,5 +213,6 @@ int cmd_down(struct args *args)
 	if (undo_all(args->bridge, state, args->dry_run))
 		die(FAILED, "bridge %s: some of it is left, see above; mend that, then: mackeep down %s",
 		    args->bridge, args->bridge);
+	bypass_restore(drained);
 	return DONE;
 }

@@ -72,8 +72,8 @@ struct ports value_ports(const char *option, const char *text)
 
 	if (!copy)
 		out_of_memory();
-	for (word = strtok_r(copy, ",", &save); word;
-	     word = strtok_r(NULL, ",", &save)) {
+	for (word = strtok_r(copy, ", ", &save); word;
+	     word = strtok_r(NULL, ", ", &save)) {
 		if (ports.n == PORTS_MAX)
 			die(BAD_ARGS, "--%s: more than %d ports and ranges; join some to ranges",
 			    option, PORTS_MAX);
@@ -91,6 +91,20 @@ struct ports value_ports(const char *option, const char *text)
 	if (!ports.n)
 		value_bad(option, text, "ports like 80,443,8000-8010");
 	return ports;
+}
+
+void value_devices(const char *option, const char *text)
+{
+	const char *c = text;
+	size_t len;
+
+	for (;; c += len + 1) {
+		len = strcspn(c, ",");
+		if (!len || len >= IF_NAMESIZE || memchr(c, '/', len))
+			value_bad(option, text, "devices like eth0,eth1");
+		if (!c[len])
+			return;
+	}
 }
 
 const char *value_bridge(const char *name)

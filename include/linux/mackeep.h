@@ -54,9 +54,11 @@ enum {
 	 * bridged, or dropped if FAIL says so. All need CAP_NET_ADMIN over
 	 * the namespace, and name a service by MARK and PROTO.
 	 *
-	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY.
+	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY,
+	 *	SETTLE (0), ON4, ON6.
 	 * EINVAL	lift_mark would not lift frames with MARK; PORT is 0; PROTO
-	 *		is neither TCP nor UDP; another value out of range
+	 *		is neither TCP nor UDP; SETTLE of another than UDP; another
+	 *		value out of range
 	 * EEXIST	there is a service with this MARK and PROTO
 	 * ENOSPC	there are MACKEEP_SERVICES_MAX
 	 * SET: MARK, PROTO, and any of FAIL, BYPASS
@@ -69,17 +71,72 @@ enum {
 
 	/*
 	 * The services; dump only, needs CAP_NET_ADMIN over the namespace. A
-	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY if set,
-	 * STATE4, STATE6, and COUNTS.
+	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY, ON4 and
+	 * ON6 if set, SETTLE if there is some left, STATE4, STATE6, and COUNTS.
 	 */
 	MACKEEP_CMD_SERVICES,
 
 	/*
-	 * To the multicast group "services", when a state has changed: MARK,
-	 * PROTO, PORT, FAMILY, STATE4 or STATE6. At most 100 ms late; a state
-	 * that was there for less may not be told.
+	 * To the multicast group "services", when a state has changed, and of
+	 * a new service: MARK, PROTO, PORT, FAIL, FAMILY, STATE4 or STATE6. At
+	 * most 100 ms late; a state that was there for less may not be told.
+	 * Without FAMILY: the service was deleted.
 	 */
 	MACKEEP_CMD_SERVICE_EVENT,
+
+	/*
+	 * A guard: frames whose source is a MAC of this box do not leave by
+	 * the ports of the bridge NAME, or by the device NAME, which may be
+	 * there or come later. The MACs are those of the bridge, of its ports
+	 * and of all devices on top of them. A frame passes if the bridge or a
+	 * device on top of it has that MAC and an address: IPv4 of a scope
+	 * wider than link, or IPv6 that is neither link-local nor taken from a
+	 * router advertisement. A port of a bridge that is guarded belongs to that
+	 * one's guard alone. Guards last until they are deleted or the
+	 * module goes. Both need CAP_NET_ADMIN over the namespace.
+	 *
+	 * ADD, DEL: NAME.
+	 * EINVAL	no device can have that name
+	 * EEXIST	(ADD) there is a guard of this name
+	 * ENOSPC	(ADD) there are MACKEEP_GUARDS_MAX
+	 * ENOENT	(DEL) there is no guard of this name
+	 */
+	MACKEEP_CMD_GUARD_ADD,
+	MACKEEP_CMD_GUARD_DEL,
+
+	/*
+	 * The guards; dump only, needs CAP_NET_ADMIN over the namespace. A
+	 * message for each: NAME, DROPPED, PORTS, WHOLE if so.
+	 */
+	MACKEEP_CMD_GUARDS,
+
+	/*
+	 * What an earlier load of the module knew, to be put back as it was
+	 * dumped. Both need CAP_NET_ADMIN over the namespace, and never change
+	 * what is known by now.
+	 *
+	 * PAIR_NEW: FAMILY, CLIENT, SRC, IFINDEX, AGE; both of SERVER and DST,
+	 * or none of them; optional ZONE, VLAN, PROVEN.
+	 * EINVAL	an attribute is missing, out of range, or does not fit the
+	 *		others
+	 * ENODEV	IFINDEX names no Ethernet device of the namespace
+	 * ENETDOWN	there is no rule in the namespace
+	 * EEXIST	there is such a pair
+	 * ETIME	it is older than mackeep_pair_timeout
+	 * ENOSPC	there are mackeep_pair_max; none is given up for it
+	 *
+	 * RECORD_NEW: FAMILY, PROTO, CLIENT, CLIENT_PORT, SERVER, PORT, INFO;
+	 * optional ZONE. The addresses are those of the entry's original
+	 * direction. INFO.policy is not looked at: rules may be numbered anew.
+	 * The errors of a record (see linux/netfilter/xt_MACKEEP.h), and
+	 * ENETDOWN	there is no rule in the namespace
+	 * ENOENT	conntrack has no such entry
+	 * EEXIST	its flow has a record with MACs
+	 * EBUSY	it has another helper
+	 * ETIME	it has no room for a record
+	 */
+	MACKEEP_CMD_PAIR_NEW,
+	MACKEEP_CMD_RECORD_NEW,
 
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
@@ -106,19 +163,31 @@ enum {
 	MACKEEP_A_PROVEN,	/* flag: a flow with an answer has used it */
 	MACKEEP_A_MARK,		/* u32: nfmark of a service's frames */
 	MACKEEP_A_PROTO,	/* u8: IPPROTO_TCP or IPPROTO_UDP */
-	MACKEEP_A_PORT,		/* u16: where the proxy listens, not 0 */
+	MACKEEP_A_PORT,		/* u16: where the proxy listens, not 0; of a server */
 	MACKEEP_A_FAIL,		/* u8: MACKEEP_FAIL_* */
 	MACKEEP_A_BYPASS,	/* u8: 1: what is new goes past the proxy */
 	MACKEEP_A_SYNPROXY,	/* flag: SYNPROXY answers in its place */
 	MACKEEP_A_STATE4,	/* u8: MACKEEP_SERVICE_*, of IPv4 */
 	MACKEEP_A_STATE6,	/* u8: the same of IPv6 */
 	MACKEEP_A_COUNTS,	/* u64[MACKEEP_SERVICE_MAX + 1]: frames, by it */
+	MACKEEP_A_SETTLE,	/* u16: seconds from now on in which flows are
+				 * taken for older than the service
+				 */
+	MACKEEP_A_ON4,		/* 4 bytes: --on-ip of the TPROXY rule */
+	MACKEEP_A_ON6,		/* 16 bytes: the same of IPv6 */
+	MACKEEP_A_NAME,		/* string: of a device */
+	MACKEEP_A_DROPPED,	/* u64: frames that a guard dropped */
+	MACKEEP_A_PORTS,	/* u32: devices that it has now */
+	MACKEEP_A_WHOLE,	/* flag: also what is sent on the port itself */
+	MACKEEP_A_CLIENT_PORT,	/* u16: of a flow */
+	MACKEEP_A_INFO,		/* struct mackeep_info */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
 };
 
 #define MACKEEP_SERVICES_MAX	64
+#define MACKEEP_GUARDS_MAX	64
 #define MACKEEP_GENL_GROUP	"services"
 
 /* What becomes of frames that a service does not take */
@@ -132,9 +201,10 @@ enum {
 enum {
 	MACKEEP_SERVICE_OPEN,		/* lifted */
 	MACKEEP_SERVICE_NOLISTENER,	/* no transparent socket on its port */
-	MACKEEP_SERVICE_BACKLOG,	/* it accepts nothing, or its queue is full */
-	MACKEEP_SERVICE_TABLEFULL,	/* conntrack has no room */
+	MACKEEP_SERVICE_BACKLOG,	/* it takes nothing, or its queue is full */
+	MACKEEP_SERVICE_TABLEFULL,	/* conntrack has hardly any room */
 	MACKEEP_SERVICE_BYPASS,		/* BYPASS is set */
+	MACKEEP_SERVICE_SETTLING,	/* SETTLE is not over; UDP only */
 	MACKEEP_SERVICE_MIDSTREAM,	/* began without the proxy; never a state */
 	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_MIDSTREAM,
 };

@@ -12,6 +12,7 @@
 #include <linux/neighbour.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
@@ -26,6 +27,7 @@
 #include <net/netlink.h>
 #include <net/rtnetlink.h>
 #include <net/route.h>
+#include <net/tcp.h>
 #ifdef HAVE_skb_gso_segment
 #include <net/gso.h>
 #endif
@@ -164,6 +166,16 @@ static inline struct sk_buff *skb_expand_head(struct sk_buff *skb,
 	consume_skb(skb);
 	return wide;
 }
+#endif
+
+/* --- hooks of devices ------------------------------------------------------- */
+
+#ifdef CONFIG_NETFILTER_EGRESS
+#define MACKEEP_EGRESS		true
+#define MACKEEP_NETDEV_EGRESS	NF_NETDEV_EGRESS
+#else
+#define MACKEEP_EGRESS		false
+#define MACKEEP_NETDEV_EGRESS	0
 #endif
 
 /* --- the bridge ----------------------------------------------------------- */
@@ -415,6 +427,15 @@ static inline bool mackeep_ip6_output(struct dst_entry *dst)
 
 #ifndef dst_rt6_info
 #define dst_rt6_info(ptr)	container_of_const(ptr, struct rt6_info, dst)
+#endif
+
+/* --- TCP ------------------------------------------------------------------ */
+
+#ifndef HAVE_cookie_of_header
+#define __cookie_v4_check(iph, th) \
+	__cookie_v4_check(iph, th, ntohl((th)->ack_seq) - 1)
+#define nf_cookie_v6_check(iph, th) \
+	nf_cookie_v6_check(iph, th, ntohl((th)->ack_seq) - 1)
 #endif
 
 /* --- hashes --------------------------------------------------------------- */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A box after it has booted: systemd, the packages, networkd's bridge, HAProxy's
-# own service, mackeep@br0. tests/vm/boot makes it; ./root is what was written
-# into it.
+# own service, mackeep@br0. tests/vm/boot makes it; ./root and ./networkd are what
+# was written into it.
 #
 #  c1 192.0.2.31 -- eth0 -- [ port0 br0 port1 ] -- eth0 -- l1 192.0.2.80
 #     ..:c1                                            ..:80
@@ -13,45 +13,11 @@
 # Control: with the service stopped a connection does not go through the proxy.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
-
-service() # NAME NAMESPACE COMMAND...; lives longer than this
-{
-	local name=$1 space=$2
-
-	shift 2
-	systemd-run -q --unit="$name" -p "StandardOutput=file:/run/$name.out" \
-		nsenter --net="/run/netns/mk-$space" -- "$(readlink -f "$(command -v "$1")")" "${@:2}"
-}
-
-states() # STATES UNIT...
-{
-	[ "$(systemctl is-active "${@:2}" | xargs)" = "$1" ]
-}
-
-bridging()
-{
-	[ "$(bridge link show | grep -c "master br0 state forwarding")" -eq 2 ]
-}
+. "$(dirname "$0")/../lib/box.sh" || exit 1
 
 more_than() # COUNT
 {
 	awk -v n="$1" '$2 > n { found = 1 } END { exit !found }' /run/traffic.out
-}
-
-captured() # COMMAND...
-{
-	wire_start west c1 eth0
-	wire_start east l1 eth0
-	"$@"
-	proxy_quiet
-	wire_stop
-}
-
-kept() # TITLE
-{
-	wire_leg west $L1 $C1 $MAC_L1 $MAC_C1 3 "$1: to the client"
-	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 3 "$1: to the server"
-	wire_clean "$1"
 }
 
 ok "what is to run at boot runs" busywait 60 \

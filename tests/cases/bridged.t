@@ -110,9 +110,13 @@ web_up srv 80
 echo_up srv 53
 must proxy_up
 
+# A wire, by hand
+topo_sysctl box net.ipv6.conf.{br0,port0,port1}.router_solicitations=0
+must ip -n mk-box link set br0 type bridge mcast_snooping 0
 wire_both -H
 traffic "no module"
 passed "no module"
+must ip -n mk-box link set br0 type bridge mcast_snooping 1
 
 kept_up
 ns box conntrack -F 2>/dev/null

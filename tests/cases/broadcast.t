@@ -12,6 +12,7 @@
 # twice, as the stack loops it again (WinDivert issue 364).
 
 V6=1
+TALK=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp
 

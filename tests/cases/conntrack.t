@@ -91,7 +91,8 @@ while read -r proto saddr daddr sport dport version flags via vlan policy dev sr
 	judged=$((judged + 1))
 done <"$TMP/records"
 is $judged 6 "a record for each entry"
-is "$(cut -d ' ' -f 2,3,12,13 "$TMP/records" | sort | uniq -c | sed 's/^ *//')" \
+# What the box would say to multicast routers has an entry as well.
+is "$(awk '$1 == "tcp" { print $2, $3, $12, $13 }' "$TMP/records" | sort | uniq -c | sed 's/^ *//')" \
 	"2 $C1 $L1 $MAC_C1 $MAC_L1
 2 $C1 $S1 $MAC_C1 $MAC_R
 2 $C2 $S1 $MAC_C2 $MAC_R" "the records are those of the three pairs, twice"

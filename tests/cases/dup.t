@@ -13,6 +13,7 @@
 # what a box sends in this way.
 
 V6=1
+TALK=1 # the copies carry the box's MAC
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp
 

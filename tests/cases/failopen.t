@@ -14,48 +14,8 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/service.sh" || exit 1
 tools udp
-need mackeep
-
-new() # COUNT [OPTION...]
-{
-	ns c1 load get -o -n $1 -t 10 "${@:2}" $S1
-}
-
-# Connections that the box took since the last call
-taken()
-{
-	local now before=${passive:-0}
-
-	now=$(box_opens Passive)
-	passive=$now
-	echo $((now - before))
-}
-
-# What the service TCP or UDP says of itself
-service() # tcp|udp WORD
-{
-	ns box mackeep services 2>/dev/null | sed -n "/^$1 /s/.* $2=\([^ ]*\).*/\1/p"
-}
-
-service_is() # tcp|udp WORD VALUE
-{
-	[ "$(service $1 $2)" = "$3" ]
-}
-
-passes() # TITLE COUNT
-{
-	taken >/dev/null
-	ok "$1: new connections" new $2
-	is "$(taken)" 0 "$1: go past the proxy"
-}
-
-proxied() # TITLE COUNT
-{
-	taken >/dev/null
-	ok "$1: new connections" new $2
-	is "$(taken)" $2 "$1: go through the proxy"
-}
 
 must topo_up
 must servers_up

@@ -73,14 +73,14 @@ finds_not version
 
 # --- from nothing to a box that keeps -------------------------------------------------
 
-finds rule mark tproxy upstream eapol
+finds rule mark tproxy upstream noisy eapol
 finds_not unmatched divert policy listener
 is "$(sed 's/:.*//' "$TMP/found" | tail -n 1)" eapol "the worst comes first"
 look -o json
 ok "as JSON" python3 -c '
 import json, sys
 found = json.load(open(sys.argv[1]))
-assert {f["id"] for f in found} == {"rule", "mark", "tproxy", "upstream", "eapol"}, found
+assert {f["id"] for f in found} == {"rule", "mark", "tproxy", "upstream", "noisy", "eapol"}, found
 assert all(f["text"] and f["remedy"] and f["rank"] for f in found)' "$TMP/found"
 look
 mend

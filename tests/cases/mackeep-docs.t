@@ -19,8 +19,8 @@ must make -s -C "$top" BUILD="$TMP" "$xt_page"
 completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
-commands=$(mackeep --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 9 "--help has nine commands"
+commands=$(mackeep --help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
+is "$(echo $commands | wc -w)" 13 "--help has thirteen commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do
@@ -54,23 +54,25 @@ is "$(complete_options mackeep stat -o '')" json "and those of the command"
 
 # --- the pages ------------------------------------------------------------------------
 
-shown() # NAME; PAGE.shown is what a reader sees
+shown() # NAME; NAME.shown is what a reader sees, NAME.told that without examples
 {
 	MANWIDTH=80 man -E ascii --no-hyphenation -l "$TMP/$1" 2>"$TMP/warnings" |
 		col -bx >"$TMP/$1.shown"
+	sed '/^\.EX/,/^\.EE/d' "$TMP/$1" | MANWIDTH=80 man -E ascii --no-hyphenation -l - 2>/dev/null |
+		col -bx >"$TMP/$1.told"
 	is "$(cat "$TMP/warnings")" "" "$1: man has nothing to say of it"
 	is "$(mandoc -T lint -W warning "$TMP/$1")" "" "$1: nor has mandoc"
 }
 
-section() # NAME SECTION
+section() # NAME SECTION [told]
 {
-	awk -v name="$2" '/^[A-Z]/ { on = $0 == name } on' "$TMP/$1.shown"
+	awk -v name="$2" '/^[A-Z]/ { on = $0 == name } on' "$TMP/$1.${3:-shown}"
 }
 
 # The options of a file are those of a section, both ways.
 same_options() # NAME SECTION FILE
 {
-	section "$1" "$2" | grep -oE -- '(^|[ ,|[])--?[a-zA-Z0-9][a-zA-Z0-9-]*' |
+	section "$1" "$2" told | grep -oE -- '(^|[ ,|[])--?[a-zA-Z0-9][a-zA-Z0-9-]*' |
 		tr -d ' ,|[' | sort -u >"$TMP/in-section"
 	is "$(comm -23 "$3" "$TMP/in-section")" "" "$1: $2 has each option"
 	is "$(grep -- -- "$TMP/in-section" | comm -13 "$3" -)" "" "$1: and none that is not there"

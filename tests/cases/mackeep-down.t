@@ -9,14 +9,14 @@
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1
-need mackeep
+need mackeep python3
 
 updown_box
 
 # --- dry run -----------------------------------------------------------------------
 
 up $UP -6 --dry-run >"$TMP/dry"
-like "$(cat "$TMP/dry")" "ip -4 rule add fwmark .*nft -f - <<'END'.*meta ibrname" \
+like "$(cat "$TMP/dry")" "ip -4 rule add fwmark .*mackeep services add .*nft -f - <<'END'.*meta ibrname" \
 	"--dry-run prints the commands"
 is_as bare "--dry-run changes nothing"
 
@@ -32,6 +32,8 @@ ok "what went missing" ns box nft delete table bridge mackeep_br0
 ok "is put up again" up $UP -6
 is_as up "and all is as it was"
 down --dry-run >"$TMP/dry-down"
+like "$(cat "$TMP/dry-down")" "delete table bridge mackeep_br0.*mackeep services del " \
+	"down --dry-run: nothing is lifted when the services go"
 is_as up "down --dry-run changes nothing"
 ok "down" down
 is_as bare "down leaves what was there before"
@@ -47,6 +49,88 @@ is_as up "all of it"
 ok "a shell takes what down --dry-run printed" ns box sh -e "$TMP/dry-down"
 is_as bare "and it is down"
 
+# --- services --------------------------------------------------------------------------
+
+services()
+{
+	ns box mackeep services 2>/dev/null | sed 's/ ipv4=[^ ]* ipv6=[^ ]*//; s/ lifted=.*//'
+}
+
+tcp="tcp to=$PROXY_PORT mark=0x4d4b fail="
+udp="udp to=$PROXY_PORT mark=0x4d4b fail="
+open="${tcp}open"$'\n'"${udp}open"
+
+ok "up" up $UP -6
+is "$(services)" "$open" "up makes the services"
+
+# Those of an older version know nothing of them.
+state=$(ls /run/mackeep/br0*.json)
+must python3 - "$state" <<-'PY'
+	import json, sys
+	state = json.load(open(sys.argv[1]))
+	state["steps"] = [s for s in state["steps"] if s["do"][0] != "mackeep"]
+	json.dump(state, open(sys.argv[1], "w"))
+PY
+must ns box mackeep services del --mark 0x4d4b -p tcp
+must ns box mackeep services del --mark 0x4d4b -p udp
+is "$(up $UP -6 --dry-run | grep -c .)" 2 "what an older up left: only the services are missing"
+ok "up" up $UP -6
+is "$(services)" "$open" "which up then makes"
+is_as up "and all is as if it had made all of it"
+is "$(down --dry-run)" "$(cat "$TMP/dry-down")" "down undoes it in the right order"
+
+must ns box mackeep services del --mark 0x4d4b -p udp
+ok "one went missing" up $UP -6
+is "$(services)" "$open" "it is put up again"
+
+# A second bridge shares them, or is told. Which of the two servers are behind only
+# the user knows: the second one's route is his.
+must topo_ip box <<-LINES
+	link add br1 type bridge
+	link add port1 type dummy
+	link set port1 master br1
+	link set br1 up
+	route append default dev br1 metric 19788
+LINES
+other="--bridge br1 --tcp 80 --udp 53"
+ok "another bridge" up $other --to $PROXY_PORT --settle 0
+is "$(services)" "$open" "shares the services"
+ok "it goes" ns box mackeep down br1
+is "$(services)" "$open" "and leaves them"
+ok "it comes" up $other --to $PROXY_PORT
+ok "the first goes" down
+is "$(services)" "$open" "and leaves them as well"
+must ip -n mk-box route append default dev br0 metric 19788
+snapshot >"$TMP/shared"
+said=$(up $UP --to 9 2>&1)
+like "$? $said" "^1 .*services add .*--to 9.*File exists: there is a service with this mark" \
+	"another port for one mark is told"
+is_as shared "and nothing is changed"
+ok "the other goes" ns box mackeep down br1
+is "$(services)" "" "with the last one they go"
+must ip -n mk-box route del default dev br0 metric 19788
+must ip -n mk-box link del br1
+must ip -n mk-box link del port1
+is_as bare "and nothing is left"
+
+topo_sysctl box net.netfilter.mackeep_lift_mark=5
+like "$(up $UP 2>&1)" "frames with this mark are not lifted: see the sysctl net.netfilter.mackeep_lift_mark.*as it was before" \
+	"a mark that is not lifted is told"
+is_as bare "and nothing is changed"
+topo_sysctl box net.netfilter.mackeep_lift_mark=$LIFT_MARK/0xffffffff
+
+ok "up --fail closed" up $UP --fail closed
+is "$(services)" "${tcp}closed"$'\n'"${udp}closed" "makes closed ones"
+ok "down" down
+must ip -n mk-box link set br0 down
+ok "up on a bridge that is down" up --bridge br0 --udp 443 --to $PROXY_PORT
+is "$(services)" "${udp}open" "has nothing to settle"
+ok "down" down
+must ip -n mk-box link set br0 up
+ok "up on a bridge that is up" up --bridge br0 --udp 443 --tcp 80 --to $PROXY_PORT
+like "$(services)" "^${tcp}open"$'\n'"${udp}open settle=(2[5-9]|30)\$" "has UDP settle"
+ok "down" down
+
 # --- the file, and what is refused -----------------------------------------------------
 
 mkdir -p /etc/mackeep
@@ -56,6 +140,7 @@ cat >/etc/mackeep/br0.conf <<-CONF
 	tcp	443,8000-8010	# another
 	udp	443
 	to	$PROXY_PORT
+	settle	0
 	ipv6
 CONF
 is "$(up br0 --dry-run)" "$(cat "$TMP/dry")" "/etc/mackeep/br0.conf says the same"
@@ -75,7 +160,7 @@ ok "the unit is stopped" unit Stop
 is_as bare "and nothing is left"
 
 echo "frob 1" >>/etc/mackeep/br0.conf
-like "$(up br0 2>&1)" "br0.conf line 7: \"frob\" is not an option of up; see" \
+like "$(up br0 2>&1)" "br0.conf line 8: \"frob\" is not an option of up; see" \
 	"a bad line is told"
 
 sed -i 's/^frob.*/bridge br1/' /etc/mackeep/br0.conf
@@ -98,6 +183,14 @@ refused 2 "--bridge \"\.\./x\": it is not a name of" --bridge ../x --tcp 80 --to
 refused 2 "--strict: nft rules cannot say it; add --backend iptables" $UP --strict
 refused 1 "bridge br9: no such device; make it: ip link add" --bridge br9 --tcp 80 --to 1
 refused 1 "bridge port0: it is not a bridge; " --bridge port0 --tcp 80 --to 1
+refused 2 "--to \"0\": it is not a number from 1 to 65535" --bridge br0 --tcp 80 --to 0
+refused 2 "--settle: with --fail closed" $UP --fail closed --settle 5
+must ip -n mk-box link set port0 nomaster
+refused 1 "bridge br0: it has no ports; add one: ip link set dev PORT master br0" $UP
+is_as bare "and nothing is changed"
+ok "unless they come later: --early" up $UP --early
+ok "down" down
+must ip -n mk-box link set port0 master br0
 refused 1 "/etc/mackeep/br9.conf: No such file.*; write one, or give" br9
 
 net_done

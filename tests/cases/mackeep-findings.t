@@ -58,6 +58,7 @@ must topo_ip box <<-LINES
 	route add ::/0 dev br0 metric 19788
 LINES
 must ip -6 -n mk-box route flush table 100
+must ns box mackeep silence del br0
 must ns box nft -f - <<-RULES
 	table ip fast {
 		flowtable ft { hook ingress priority 0; devices = { port0, port1 }; }
@@ -94,7 +95,7 @@ must ns box ip route del $L1 dev br0
 
 look
 finds shadowed forward redirect listener policy upstream rp_filter bridge-nf bridge-nf6 \
-	flowtable helper own-mac device-gone eapol
+	flowtable helper own-mac device-gone eapol noisy
 like "$(grep ^listener: "$TMP/found" | head -n 1)" "has not set IP_TRANSPARENT" \
 	"listener: not the one that it takes"
 is "$(grep -c ^upstream: "$TMP/found") $(grep -c ^policy: "$TMP/found")" "2 2" \
@@ -109,5 +110,56 @@ grep -v ^own-mac: "$TMP/found" >"$TMP/rest" # told once; its own below
 mv "$TMP/rest" "$TMP/found"
 mend
 clean "mended"
+
+# --- services -------------------------------------------------------------------------
+
+ranks() # ID
+{
+	ns box mackeep check -o json 2>/dev/null | grep -o "\"id\":\"$1\",\"rank\":\"[a-z]*\"" |
+		cut -d '"' -f 8 | sort -u | xargs
+}
+
+for proto in tcp udp; do
+	must ns box mackeep services add --mark $LIFT_MARK -p $proto --to $PROXY_PORT
+done
+clean "services"
+proxy_down
+udp_proxy_down
+look
+finds listener
+is "$(grep -c "^listener: nobody listens .* so new connections are bridged past it; mend" "$TMP/found")" 4 \
+	"listener: a service fails open"
+is "$(ranks listener)" wrong "listener: which is not the worst"
+for proto in tcp udp; do
+	must ns box mackeep services set --mark $LIFT_MARK -p $proto --fail closed
+done
+look
+is "$(grep -c "^listener: nobody listens .* so new connections are dropped; mend" "$TMP/found")" 4 \
+	"listener: or closed"
+is "$(ranks listener)" broken "listener: which is"
+must start_proxy
+must ns box mackeep services set --mark $LIFT_MARK -p tcp --bypass on
+look
+finds bypass
+is "$(ranks bypass)" doubtful "bypass: may be wanted"
+mend
+clean "services"
+
+# --- silence ------------------------------------------------------------------------
+
+topo_sysctl box net.ipv6.conf.br0.accept_ra=1
+look
+like "$(grep ^noisy: "$TMP/found")" "br0 takes an address from any router" "noisy: with a guard"
+mend
+clean "takes none"
+must ns box mackeep silence del br0
+must ip -n mk-box addr add 192.0.2.5/24 dev br0
+look
+finds_not noisy
+must ip -n mk-box addr del 192.0.2.5/24 dev br0
+look
+finds noisy
+mend
+clean "silent again"
 
 net_done

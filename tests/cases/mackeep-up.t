@@ -17,7 +17,7 @@ tools udp
 
 L1_6=2001:db8:1::80
 C1_6=2001:db8:1::31
-UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT"
+UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT --settle 0"
 
 opens()
 {
@@ -51,7 +51,7 @@ kept() # TITLE
 	wire_leg east $C1 $L1 $MAC_C1 $MAC_L1 8 "$1: to the server"
 	wire_leg west $L1_6 $C1_6 $MAC_L1 $MAC_C1 3 "$1: to the client, IPv6"
 	wire_leg east $C1_6 $L1_6 $MAC_C1 $MAC_L1 3 "$1: to the server, IPv6"
-	wire_clean "$1" 'proto == "tcp" || proto == "udp"'
+	wire_clean "$1"
 }
 
 # 802.1X frames that come out of the box's other end, of three that are sent
@@ -111,6 +111,9 @@ is "$(eapol)" 0 "no up: 802.1X stays where it is"
 module_needed
 ok "up" up $UP -6
 is "$(eapol)" 3 "up: 802.1X passes the bridge"
+is "$(ns box mackeep services 2>/dev/null | sed 's/ lifted=.*//')" \
+	"tcp to=$PROXY_PORT mark=0x4d4b ipv4=open ipv6=open fail=open
+udp to=$PROXY_PORT mark=0x4d4b ipv4=open ipv6=open fail=open" "up: the proxy's services are there"
 topo_sysctl box net.netfilter.nf_conntrack_acct=1
 kept "nft"
 like "$(ns box mackeep list 2>/dev/null)" "packets=.*\[ASSURED\]" "with packets and bytes"

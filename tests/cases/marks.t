@@ -11,6 +11,7 @@
 # upstream leg in the ORIGINAL direction. The box has an address, routes and
 # ARP, so that the plain stack can send.
 
+TALK=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 
 N=5

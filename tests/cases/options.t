@@ -7,6 +7,7 @@
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- l1 192.0.2.80
 #     ..:c1                        box ..:b0,b1,b2               ..:80
 
+TALK=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need socat
 tools udp

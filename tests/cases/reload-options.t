@@ -12,6 +12,7 @@
 # --strict a flow leaves by a device where it was not learned.
 
 V6=1
+TALK=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/reload.sh" || exit 1
 

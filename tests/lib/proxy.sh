@@ -47,12 +47,30 @@ without_autoload() # COMMAND...
 }
 
 # The control is done and the rest is about the module.
+# A bridge is silent then. With TALK=1 it has no guard: the test looks at packets
+# that leave as the stack sends them.
 module_needed()
 {
-	module_load && return
+	if module_load; then
+		[ ! -e "/run/netns/$TOPO-box" ] || box_silent br0
+		return
+	fi
 	diag "$(cat "$TMP/modprobe")"
 	skip "no module $MODULE for this kernel"
 	done_testing
+}
+
+# As an admin does it who has no bridge up yet. One with an address is a host.
+box_silent() # BRIDGE...
+{
+	local bridge
+
+	for bridge; do
+		ns box ip -o link show dev $bridge >/dev/null 2>&1 || continue
+		[ -z "$(ns box ip -o addr show dev $bridge scope global)" ] || continue
+		must ns box mackeep silence add ${V6:+-6} $bridge
+		[ -z "${TALK-}" ] || must ns box mackeep silence del $bridge
+	done
 }
 
 # At the end of a test nothing holds the module. Namespaces take a while to go.

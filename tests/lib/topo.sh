@@ -14,7 +14,8 @@
 #
 # west and east are switches. Captures are made at w0 and e0, the far ends of
 # the box's two cables. IPv6 is the same with 2001:db8:1:: and 2001:db8:2::
-# when V6=1 is set, else off; bridges have no link-local address.
+# when V6=1 is set, else off. The switches have no link-local address; the box is
+# as it is out of the package, and talks until the product silences it.
 
 MAC_C1=02:00:00:00:00:c1
 MAC_C2=02:00:00:00:00:c2
@@ -110,7 +111,7 @@ topo_link() # NS IF MAC NS IF MAC
 
 topo_up()
 {
-	local name v6off=1 mode ports
+	local name v6off=1 ports quiet
 
 	[ -z "${V6-}" ] || v6off=0
 	topo_down
@@ -119,17 +120,14 @@ topo_up()
 	must ip -batch - <<<"$(printf "netns add $TOPO-%s\n" $TOPO_NS)"
 	# In parallel: most of the time goes into starting programs.
 	for name in $TOPO_NS; do
-		mode=0 ports="32768 46999"
-		[[ $name != west && $name != box && $name != east ]] || mode=1
+		ports="32768 46999" quiet=(accept_dad=0 accept_ra=0 router_solicitations=0)
+		[[ $name != west && $name != east ]] || quiet+=(addr_gen_mode=1)
 		# One kernel may give two namespaces that connect at a time the
 		# same port: both legs of different sessions would be one flow.
-		[ $name != box ] || ports="47000 60999"
+		[ $name != box ] || ports="47000 60999" quiet=()
 		topo_sysctl "$name" net.ipv6.conf.all.disable_ipv6=$v6off \
 			net.ipv6.conf.default.disable_ipv6=$v6off \
-			net.ipv6.conf.default.accept_dad=0 \
-			net.ipv6.conf.default.addr_gen_mode=$mode \
-			net.ipv6.conf.default.accept_ra=0 \
-			net.ipv6.conf.default.router_solicitations=0 \
+			"${quiet[@]/#/net.ipv6.conf.default.}" \
 			net.ipv4.conf.all.rp_filter=0 \
 			net.ipv4.conf.default.rp_filter=0 \
 			net.ipv4.tcp_fin_timeout=3 \
@@ -145,8 +143,8 @@ topo_up()
 	# Where they are the same, Linux takes the end for a device without a
 	# peer, and may act on its carrier a second late.
 	must ip -batch - <<-LINES
-	$(topo_bridge west 02:00:00:00:02:b1)
-	$(topo_bridge east 02:00:00:00:02:b2)
+	$(topo_bridge west 02:00:00:00:02:b1) mcast_snooping 0
+	$(topo_bridge east 02:00:00:00:02:b2) mcast_snooping 0
 	$(topo_bridge box $MAC_BR)
 	$(topo_link c1 eth0 $MAC_C1 west c1 02:00:00:00:01:c1)
 	$(topo_link c2 eth0 $MAC_C2 west c2 02:00:00:00:01:c2)
@@ -237,8 +235,7 @@ topo_router()
 
 topo_bridge() # NS MAC
 {
-	echo "link add br0 address $2 netns $TOPO-$1 type bridge" \
-	     "stp_state 0 mcast_snooping 0"
+	echo "link add br0 address $2 netns $TOPO-$1 type bridge"
 }
 
 topo_ports() # NS PORT...

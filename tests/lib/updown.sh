@@ -3,17 +3,20 @@
 #
 # A box alone, what mackeep up could change there, and up and down.
 
-UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT"
+UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT --settle 0"
 
 # All that "up" could change
 snapshot()
 {
-	ns box sh -c 'ip -4 rule; ip -6 rule; ip -4 route show table all
+	ns box bash -c 'ip -4 rule; ip -6 rule; ip -4 route show table all
 		ip -6 route show table all | grep -v "^multicast\|^ff00\|^fe80\|^local fe80\|^anycast"
 		ip -br link; nft list ruleset
-		ip -d link show br0 | grep -o "group_fwd_mask [^ ]*"
+		ip -d link show br0 | grep -oE "(group_fwd_mask|stp_state|mcast_snooping) [^ ]*"
+		mackeep silence 2>/dev/null | sed "s/ .*//"
+		grep . /proc/sys/net/ipv6/conf/{br0,port0}/{disable_ipv6,accept_ra,autoconf,addr_gen_mode,accept_dad,router_solicitations}
 		cd /proc/sys/net && cat ipv4/conf/br0/rp_filter netfilter/mackeep_hooks
 		cat ipv6/conf/br0/disable_ipv6 bridge/bridge-nf-call-ip*tables
+		mackeep services 2>/dev/null | sed "s/ ipv4=.* fail=/ fail=/; s/ lifted=.*//"
 		exit 0' 2>&1 |
 		sed 's/counter packets [0-9]* bytes [0-9]*//; s/ expires [0-9]*sec//'
 }
@@ -40,7 +43,6 @@ updown_box()
 	rm -rf /run/mackeep
 	must ip -batch - <<<"netns add mk-box"
 	defer topo_down
-	topo_sysctl box net.ipv6.conf.default.accept_dad=0
 	must topo_ip box <<-LINES
 		link set lo up
 		link add br0 address $MAC_BR type bridge group_fwd_mask 0x4000

@@ -18,8 +18,8 @@
  *	follows a # do not count
  *   frame flood -i IFACE -n N udp|syn SMAC DMAC DADDR DPORT [PAUSE]
  *	sends N frames, each from another address of 10.0.0.0/8 (no range for
- *	documentation has as many) and another port, with a pause of PAUSE
- *	microseconds after every 64
+ *	documentation has as many) or 2001:db8:ff::/96, and another port, with
+ *	a pause of PAUSE microseconds after every 64
  *
  * flood says on stdout how many the interface took, and fails if not all.
  */
@@ -343,8 +343,9 @@ static int do_flood(const char *iface, unsigned long total, int argc,
 	parse_kind(&spec, argv[0]);
 	parse_mac(spec.smac, argv[1]);
 	parse_mac(spec.dmac, argv[2]);
-	if (parse_addr(spec.daddr, argv[3]))
-		usage();
+	spec.v6 = parse_addr(spec.daddr, argv[3]);
+	if (spec.v6)
+		parse_addr(spec.saddr, "2001:db8:ff::");
 	spec.dport = atoi(argv[4]);
 	if (argc == 6)
 		pause.tv_nsec = atol(argv[5]) * 1000;
@@ -354,7 +355,8 @@ static int do_flood(const char *iface, unsigned long total, int argc,
 	while (n < total) {
 		count = total - n < BATCH ? total - n : BATCH;
 		for (i = 0; i < count; i++) {
-			put32(spec.saddr, 0x0a000001 + (n + i) % 0xfffff0);
+			put32(spec.saddr + (spec.v6 ? 12 : 0),
+			      0x0a000001 + (n + i) % 0xfffff0);
 			spec.sport = 1024 + (n + i) % 60000;
 			iov[i].iov_base = frames[i];
 			iov[i].iov_len = build(frames[i], &spec);

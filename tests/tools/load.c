@@ -16,6 +16,9 @@
  *   -p N	each answer in N parts (1); says "part" as each has come
  *   -w MS	pause after each answer on a connection (0)
  *   -b ADDR	bind to ADDR
+ *   -P PORT	come from PORT; for one connection at a time
+ *   -v		say of each failure when its connection was opened, as bash's
+ *		EPOCHREALTIME has it: "failed SECONDS WHY" on stdout
  *   -i		first sequence numbers from all over their range; those that a
  *		kernel gives to two connections of the same addresses and ports,
  *		in whatever namespaces, differ by no more than the time between
@@ -72,6 +75,7 @@ struct conn {
 	bool spoilt;			/* the body was not what it has to be */
 	unsigned long seed;
 	double since;			/* last progress, or pause until */
+	double opened;
 };
 
 static int ep;
@@ -83,12 +87,17 @@ static void die(const char *what)
 	exit(1);
 }
 
-static double now(void)
+static double clock_now(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static double now(void)
+{
+	return clock_now(CLOCK_MONOTONIC);
 }
 
 static void on_term(int sig)
@@ -373,7 +382,7 @@ static struct {
 	unsigned long requests, size, upload, parts;
 	unsigned long sent, done, failed, broken, bytes;
 	unsigned int conns;
-	bool once, loop, spread;
+	bool once, loop, spread, verbose;
 	int pause;
 	double patience;
 	struct conn *list;
@@ -405,9 +414,11 @@ static void get_connect(struct conn *conn)
 	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (get.spread)
 		get_spread(conn->fd);
+	setsockopt(conn->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (get.from_len &&
 	    bind(conn->fd, (struct sockaddr *)&get.from, get.from_len))
 		die("bind");
+	conn->opened = clock_now(CLOCK_REALTIME);
 	if (connect(conn->fd, (struct sockaddr *)&get.to, get.to_len) &&
 	    errno != EINPROGRESS)
 		die("connect");
@@ -422,7 +433,9 @@ static void get_connect(struct conn *conn)
 static void get_fail(struct conn *conn, const char *why)
 {
 	/* In a loop somebody is pulling the cables; the count says enough. */
-	if (!get.loop)
+	if (get.verbose)
+		printf("failed %.6f %s\n", conn->opened, why);
+	else if (!get.loop)
 		fprintf(stderr, "load: request %lu: %s\n", conn->seed, why);
 	if (conn->busy)
 		get.failed++;
@@ -680,7 +693,7 @@ static int get_run(void)
 static void usage(void)
 {
 	fputs("usage: load serve [-b ADDR] [PORT]\n"
-	      "       load get [-c N] [-n N] [-s BYTES] [-u BYTES] [-p N] [-o] [-l] [-w MS] [-b ADDR] [-i] [-t S] ADDR [PORT]\n",
+	      "       load get [-c N] [-n N] [-s BYTES] [-u BYTES] [-p N] [-o] [-l] [-w MS] [-b ADDR] [-P PORT] [-i] [-v] [-t S] ADDR [PORT]\n",
 	      stderr);
 	exit(2);
 }
@@ -691,7 +704,7 @@ int main(int argc, char **argv)
 	struct sigaction usr1 = { .sa_handler = on_usr1 };
 	const char *times = getenv("MACKEEP_PATIENCE");
 	const char *bind_to = NULL;
-	int opt, port = 443;
+	int opt, port = 443, from_port = 0;
 	bool server;
 
 	if (argc < 2)
@@ -702,7 +715,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "c:n:s:u:p:oliw:b:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "c:n:s:u:p:olivw:b:P:t:")) != -1) {
 		switch (opt) {
 		case 'c':
 			get.conns = atoi(optarg);
@@ -736,6 +749,12 @@ int main(int argc, char **argv)
 		case 'b':
 			bind_to = optarg;
 			break;
+		case 'P':
+			from_port = atoi(optarg);
+			break;
+		case 'v':
+			get.verbose = true;
+			break;
 		case 't':
 			get.patience = atof(optarg);
 			break;
@@ -764,7 +783,9 @@ int main(int argc, char **argv)
 		return serve(bind_to ? bind_to : "0.0.0.0", port);
 
 	get.to_len = address(&get.to, argv[optind], port);
+	if (from_port && !bind_to)
+		bind_to = get.to.ss_family == AF_INET6 ? "::" : "0.0.0.0";
 	if (bind_to)
-		get.from_len = address(&get.from, bind_to, 0);
+		get.from_len = address(&get.from, bind_to, from_port);
 	return get_run();
 }

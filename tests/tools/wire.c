@@ -9,7 +9,8 @@
  * stdout once it captures. Writes to OUT on SIGUSR1, and on SIGTERM or SIGINT,
  * when no frame came for MS milliseconds (200), and then ends.
  *
- * IFACE is meant to be the far end of the cable to the box under test, so the
+ * IFACE is meant to be the far end of the cable to the box under test, or "any"
+ * in a namespace that has no other interface, also when it comes later; so the
  * way is "from" for frames that arrive here and "to" for frames that leave.
  *
  *   WAY SOURCE DEST VLAN TYPE SADDR DADDR PROTO SPORT DPORT FRAMES BYTES \
@@ -403,7 +404,7 @@ static int capture(const char *iface, uint8_t **ring)
 	code[0].k = hash_mode ? 0x40000 : 128;
 
 	addr.sll_ifindex = if_nametoindex(iface);
-	if (!addr.sll_ifindex)
+	if (!addr.sll_ifindex && strcmp(iface, "any"))
 		die(iface);
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (fd < 0)
