@@ -9,7 +9,6 @@
 #  c1 ..:c1 -- west -- [ port0 br0 port1 ] -- east -- rt ..:f1 -- srv .73
 #                         ^ conntrack -E, or nobody; a program at egress, or none
 
-# shellcheck disable=SC1091,SC2016,SC2086,SC2119,SC2154 # sourced; one word each
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools udp egress ctinfo
 
@@ -129,28 +128,22 @@ must mkdir $GROUP
 defer rmdir $GROUP
 must topo_up
 topo_sysctl box net.ipv6.auto_flowlabels=0
-must spawn_ready echo ns srv udp echo
-must spawn_ready echo6 ns srv udp echo -6
+echo_up srv
 must servers_up
 program=
 
 # --- control: what the stack does, with the wrong MACs ------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_redirect udp
+today_up udp
 must ns box conntrack -L >/dev/null 2>&1
 topo_sysctl box net.netfilter.nf_conntrack_acct=1
 topo_box_remembers
 datagrams stock "no module" -p -- -n $N
 is "$(awk -v mac=$MAC_BR '{ n[$2 == mac] += $11 } END { print n[1], n[0] + 0 }' "$TMP/frames-stock")" \
 	"$((4 * N)) 0" "no module: each has the box's own MAC"
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 topo_sysctl box net.netfilter.nf_conntrack_acct=1
 topo_box_remembers
 
@@ -273,7 +266,4 @@ for family in 4 6; do
 	transfers "IPv$family"
 done
 
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

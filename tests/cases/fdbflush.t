@@ -13,7 +13,6 @@
 # (once gone, traffic to it is unknown unicast: flooded, or dropped); sonic-swss
 # #2374, where a flush took static entries.
 
-# shellcheck disable=SC1091,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge
@@ -154,34 +153,25 @@ lost() # TITLE COMMAND COUNTER
 	fi
 }
 
-udp_proxy=()
 must topo_up
 must servers_up
 must proxy_up
-for v6 in "" -6; do
-	must spawn_ready echo$v6 ns srv udp echo $v6
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
+echo_up srv
+udp_proxy_up
 
 # --- control: the box as a host; flushed, it hears nothing that is for it ------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_redirect tcp
+today_up tcp
 ok "no module: requests" ns c1 load get -n 3 $S1
 cmp_ok "$(own_entries)" -ge 1 "no module: the bridge knows its own address"
 ok "no module: bridge fdb flush" flush
 is "$(own_entries)" 0 "no module: and then it does not"
 nok "no module: no request gets through" ns c1 load get -t 2 $S1
-topo_box_broute_off
-topo_box_unaddressed
+today_down
 remember
 cmp_ok "$(own_entries)" -ge 1 "no module: it has it back"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 lost "bridge fdb flush" flush nolift
 lost "bridge fdb del" delete nolift
 
@@ -196,9 +186,4 @@ cmp_ok "$(own_entries)" -ge 3 "VLANs: there are entries in each"
 lost "bridge fdb del in every VLAN" delete novlan
 lost "bridge fdb flush in every VLAN" flush novlan
 
-tap_kill "${udp_proxy[0]}"
-tap_kill "${udp_proxy[1]}"
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -14,7 +14,6 @@
 # #15728 "Client Isolation not working with WDS"; systemd's "Locked=" for ports
 # of bridges, made for 802.1X.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge
@@ -168,10 +167,10 @@ stag() # TITLE
 	must topo_ip box <<<"link set br0 type bridge vlan_filtering 0"
 }
 
-udp_proxy=()
 cut=()
 must topo_up
-must servers_up
+services_up
+echo_up l1
 must topo_ip c1 <<-LINES
 	link add link eth0 name s100 type vlan proto 802.1ad id 100
 	addr add 192.0.2.131/25 dev s100
@@ -184,18 +183,6 @@ must topo_ip l1 <<-LINES
 	addr add 2001:db8:3::80/64 dev s100 nodad
 	link set s100 up
 LINES
-for any in 0.0.0.0 ::; do
-	must spawn_ready http-$any ns srv load serve -b $any 80
-	must spawn_ready http-l1-$any ns l1 load serve -b $any 80
-done
-must proxy_up
-for v6 in "" -6; do
-	must spawn_ready echo$v6 ns srv udp echo $v6
-	must spawn_ready other$v6 ns srv udp echo $v6 80
-	must spawn_ready l1$v6 ns l1 udp echo $v6
-	must spawn_ready proxy$v6 ns box udp proxy $v6 $PROXY_PORT
-	udp_proxy+=("$spawned")
-done
 must ns box nft -f - <<-RULES
 	table inet up {
 		chain arriving {
@@ -211,9 +198,7 @@ acquaint
 walls "no module" 80
 stag "no module, 802.1ad"
 
-module_needed
-topo_box_marks
-topo_box_rules -j MACKEEP
+kept_up
 acquaint
 walls "module" 443
 stag "module, 802.1ad"
@@ -248,9 +233,4 @@ tap_kill "${cut[6]}"
 tcp_close c1
 tcp_close srv
 must busywait 30 tcp_idle box
-tap_kill "${udp_proxy[0]}"
-tap_kill "${udp_proxy[1]}"
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

@@ -50,7 +50,7 @@ parts() # TITLE SOURCE-TO-CLIENT SOURCE-TO-SERVER
 	local title="$1, the server speaks"
 
 	wire_both
-	kill -USR1 "${server_pid[@]}"
+	kill -USR1 "${web_pids[@]}"
 	turn=$((turn + 1))
 	ok "$title: the client gets it" busywait 20 parts_there $turn
 	busywait 20 silent
@@ -93,11 +93,7 @@ saved()
 }
 
 must topo_up
-server_pid=()
-for any in 0.0.0.0 ::; do
-	must spawn_ready http-$any ns srv load serve -b $any
-	server_pid+=("$spawned")
-done
+web_up srv
 must proxy_up
 must topo_ip rt <<-LINES
 	neigh replace 192.0.2.31 lladdr $MAC_C1 dev lan nud permanent
@@ -208,7 +204,4 @@ legs "room again" $MAC_BR $MAC_BR
 flows_go
 flows_end "to the end"
 rules_off legacy
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done

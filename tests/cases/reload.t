@@ -11,7 +11,6 @@
 # What happened to others when rules or marks were away for a moment: firewalld
 # issue 369, HydraRoute pull request 92.
 
-# shellcheck disable=SC1091,SC2016,SC2034,SC2086,SC2119,SC2154 # sourced; one word each
 V6=1
 TALK=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
@@ -66,17 +65,13 @@ must proxy_up
 
 # --- control ------------------------------------------------------------------------
 
-topo_box_addressed
-topo_box_rules
-topo_box_broute
+today_up
 wire_both
 ok "no module: a request" ns c1 load get $S1
 proxy_quiet
 wire_stop
 cmp_ok "$(wire_own 'type == "ip"')" -ge 5 "no module: the box's own MAC is on the wire"
-topo_box_broute_off
-topo_box_rules_off
-topo_box_unaddressed
+today_down
 
 module_needed
 topo_box_marks
@@ -190,7 +185,4 @@ rules legacy "$IN"
 ghost "not strict" 1
 
 rules_off legacy
-proxy_down
-topo_down
-module_gone
-done_testing
+net_done
