@@ -238,6 +238,20 @@ static void plan_nft(json_t *plan, const char *family, const char *name,
 	text_close(text, one, "do_input");
 }
 
+/* What is for an address of this machine is no traffic of others. */
+static void nft_tproxy(FILE *file, const struct args *args, const char *proto,
+		       const struct ports *ports)
+{
+	if (ports->n)
+		fprintf(file, "\t\tiifname \"%s\" %s dport { %s } fib daddr type != local tproxy to :%u meta mark set 0x%x accept\n",
+			plan_device(args), proto, ports_text(ports), args->to,
+			args->fwmark);
+}
+
+/*
+ * UDP goes to the proxy before sockets are asked: a socket that it answers from,
+ * with the server's address, would take what the client sends next.
+ */
 static void plan_nft_rules(json_t *plan, const struct args *args,
 			   const char *family)
 {
@@ -259,14 +273,10 @@ static void plan_nft_rules(json_t *plan, const struct args *args,
 		if (protos[i].ports->n)
 			fprintf(text.file, "\t\tiifname \"%s\" meta l4proto %s ct helper set \"keep-%s\"\n",
 				device, protos[i].name, protos[i].name);
+	nft_tproxy(text.file, args, "udp", &args->udp);
 	fprintf(text.file, "\t\tiifname \"%s\" meta l4proto { tcp, udp } socket transparent 1 meta mark set 0x%x accept\n",
 		device, args->fwmark);
-	for (i = 0; i < 2; i++)
-		if (protos[i].ports->n)
-			fprintf(text.file, "\t\tiifname \"%s\" %s dport { %s } tproxy to :%u meta mark set 0x%x accept\n",
-				device, protos[i].name,
-				ports_text(protos[i].ports), args->to,
-				args->fwmark);
+	nft_tproxy(text.file, args, "tcp", &args->tcp);
 	fputs("\t}\n}\n", text.file);
 	plan_nft(plan, family, name, &text);
 }
@@ -301,11 +311,21 @@ static void plan_nft_lift(json_t *plan, const struct args *args)
 
 /* --- iptables -------------------------------------------------------------------- */
 
+static void iptables_tproxy(FILE *file, const struct args *args,
+			    const char *proto, const struct ports *ports)
+{
+	unsigned int i;
+
+	for (i = 0; i < ports->n; i++)
+		fprintf(file, "-A %s -p %s --dport %u:%u -m addrtype ! --dst-type LOCAL -j TPROXY --on-port %u --tproxy-mark 0x%x\n",
+			plan_name(args), proto, ports->range[i].first,
+			ports->range[i].last, args->to, args->fwmark);
+}
+
 static void plan_iptables(json_t *plan, const struct args *args, bool v6)
 {
 	const char *name = plan_name(args), *device = plan_device(args);
 	struct text text;
-	unsigned int i;
 	json_t *one;
 	int udp;
 
@@ -316,17 +336,11 @@ static void plan_iptables(json_t *plan, const struct args *args, bool v6)
 				udp ? "udp" : "tcp",
 				args->strict ? " --strict" : "",
 				args->last_hop ? " --last-hop" : "");
+	iptables_tproxy(text.file, args, "udp", &args->udp);
 	fprintf(text.file, "-A %s -m socket --transparent -j MARK --set-mark 0x%x\n"
 		"-A %s -m mark --mark 0x%x -j ACCEPT\n", name, args->fwmark,
 		name, args->fwmark);
-	for (udp = 0; udp < 2; udp++) {
-		const struct ports *ports = udp ? &args->udp : &args->tcp;
-
-		for (i = 0; i < ports->n; i++)
-			fprintf(text.file, "-A %s -p %s --dport %u:%u -j TPROXY --on-port %u --tproxy-mark 0x%x\n",
-				name, udp ? "udp" : "tcp", ports->range[i].first,
-				ports->range[i].last, args->to, args->fwmark);
-	}
+	iptables_tproxy(text.file, args, "tcp", &args->tcp);
 	fprintf(text.file, "-A PREROUTING -i %s -j %s\nCOMMIT\n", device, name);
 	one = step_add(plan, WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
 				   "--noflush"),

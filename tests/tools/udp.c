@@ -3,7 +3,7 @@
  * udp: a transparent datagram proxy, and the two ends to try it with.
  *
  *   udp echo [-6] [PORT]
- *   udp proxy [-6] [-p] [-u] [PORT]
+ *   udp proxy [-6] [-p] [-u] [-k] [PORT]
  *   udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]
  *   udp send [-f] [-i DEV] [-n N] [-s BYTES] FROM ADDR [PORT]
  *   udp join DEV GROUP
@@ -13,8 +13,9 @@
  * client's address, bound to a port of its own or, with -p, the client's, and
  * answers from a socket bound to the server's address and port. With -u its
  * sockets are not connected, and sessions with the same server, or from the same
- * address and port, share one; a datagram of no session is a line "stray". Both
- * say "ready" once they listen. "talk" sends N datagrams (1) of BYTES (100), from
+ * address and port, share one; a datagram of no session is a line "stray". With -k
+ * it never reads from the sockets that it answers from. Both say "ready" once they
+ * listen. "talk" sends N datagrams (1) of BYTES (100), from
  * port -b, each after the answer to the one before, compares the answers, and
  * ends with "done N failed N"; exit 0 if none failed. With -w it says "waiting",
  * takes as many that come unasked, each the same as the last answer, and asks once
@@ -56,7 +57,7 @@ struct session {
 
 static struct session sessions[SESSIONS];
 static unsigned int session_count;
-static bool same_port, unconnected;
+static bool same_port, unconnected, keeps;
 static uint8_t buf[65536], wanted[65536];
 
 static void die(const char *what)
@@ -67,7 +68,7 @@ static void die(const char *what)
 
 static void usage(void)
 {
-	fputs("usage: udp echo|proxy [-6] [-p] [-u] [PORT]\n"
+	fputs("usage: udp echo|proxy [-6] [-p] [-u] [-k] [PORT]\n"
 	      "       udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]\n"
 	      "       udp send [-f] [-i DEV] [-n N] [-s BYTES] FROM ADDR [PORT]\n"
 	      "       udp join DEV GROUP\n", stderr);
@@ -315,7 +316,8 @@ static _Noreturn void proxy(const union addr *any)
 			fds[1 + 2 * i] = (struct pollfd){
 				.fd = sessions[i].up, .events = POLLIN };
 			fds[2 + 2 * i] = (struct pollfd){
-				.fd = sessions[i].down, .events = POLLIN };
+				.fd = keeps ? -1 : sessions[i].down,
+				.events = POLLIN };
 		}
 		if (poll(fds, 1 + 2 * session_count, -1) < 0)
 			die("poll");
@@ -467,7 +469,7 @@ int main(int argc, char **argv)
 		usage();
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "6fi:pub:n:w:s:t:")) >= 0) {
+	while ((opt = getopt(argc, argv, "6fi:pukb:n:w:s:t:")) >= 0) {
 		switch (opt) {
 		case 'f':
 			freebind = true;
@@ -483,6 +485,9 @@ int main(int argc, char **argv)
 			break;
 		case 'u':
 			unconnected = true;
+			break;
+		case 'k':
+			keeps = true;
 			break;
 		case 'b':
 			port = atoi(optarg);
