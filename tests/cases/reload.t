@@ -10,6 +10,8 @@
 #
 # What happened to others when rules or marks were away for a moment: firewalld
 # issue 369, HydraRoute pull request 92.
+#
+# Its time is long: it runs on one kernel in turn.
 
 V6=1
 TALK=1
