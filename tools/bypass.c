@@ -40,14 +40,6 @@ static unsigned long left(const json_t *state)
 	return sum;
 }
 
-static bool same(const json_t *one, const json_t *other)
-{
-	return json_equal(json_object_get(one, "mark"),
-			  json_object_get(other, "mark")) &&
-	       json_equal(json_object_get(one, "proto"),
-			  json_object_get(other, "proto"));
-}
-
 json_t *bypass_services(const json_t *state)
 {
 	json_t *all = services_read(), *ours = json_array(), *one;
@@ -77,7 +69,7 @@ void bypass_restore(const json_t *services)
 	all = services_read();
 	json_array_foreach(services, i, one) {
 		json_array_foreach(all, j, other)
-			if (same(one, other))
+			if (services_same(one, other))
 				services_bypass(one, json_get_int(one, "bypass"));
 	}
 	json_decref(all);

@@ -273,6 +273,14 @@ void services_bypass(const json_t *service, bool bypass)
 	services_change(&args, MACKEEP_CMD_SERVICE_SET);
 }
 
+bool services_same(const json_t *one, const json_t *other)
+{
+	return json_equal(json_object_get(one, "mark"),
+			  json_object_get(other, "mark")) &&
+	       json_equal(json_object_get(one, "proto"),
+			  json_object_get(other, "proto"));
+}
+
 static bool service_there(const json_t *service)
 {
 	json_t *services = services_read(), *one;
@@ -280,10 +288,7 @@ static bool service_there(const json_t *service)
 	size_t i;
 
 	json_array_foreach(services, i, one)
-		if (json_equal(json_object_get(one, "mark"),
-			       json_object_get(service, "mark")) &&
-		    json_equal(json_object_get(one, "proto"),
-			       json_object_get(service, "proto")))
+		if (services_same(one, service))
 			there = true;
 	json_decref(services);
 	return there;

@@ -36,6 +36,8 @@ int service_line(char *line, const struct service *service);
  * numbers, and the states ipv4 and ipv6 as words; none without the module.
  */
 json_t *services_read(void);
+/* Whether two of these are the same service, whatever it is set to */
+bool services_same(const json_t *one, const json_t *other);
 /* Puts one of these into bypass, or takes it out. */
 void services_bypass(const json_t *service, bool bypass);
 /*
