@@ -47,13 +47,7 @@ state() # tcp|udp
 }
 
 must topo_up
-for family in "" -6; do
-	must ip $family -n mk-box -batch - <<-LINES
-		rule del fwmark 1 lookup 100
-		route flush table 100
-		route del default dev br0
-	LINES
-done
+topo_box_unrouted
 web_up l1
 echo_up l1
 must proxy_up

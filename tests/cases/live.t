@@ -47,13 +47,7 @@ held_failed() # NAME
 }
 
 must topo_up
-for family in "" -6; do
-	must ip $family -n mk-box -batch - <<-LINES
-		rule del fwmark 1 lookup 100
-		route flush table 100
-		route del default dev br0
-	LINES
-done
+topo_box_unrouted
 must servers_up
 must web_up srv 8443
 echo_up srv

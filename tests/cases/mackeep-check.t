@@ -20,11 +20,7 @@ start_proxy()
 }
 
 must topo_up
-must ip -n mk-box -batch - <<-LINES
-	rule del fwmark 1 lookup 100
-	route flush table 100
-	route del default dev br0
-LINES
+topo_box_unrouted
 must spawn_ready serve ns l1 load serve
 must proxy_up
 

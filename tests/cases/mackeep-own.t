@@ -52,13 +52,7 @@ taken() # TITLE
 }
 
 must topo_up
-for family in -4 -6; do
-	must ip $family -n mk-box -batch - <<-LINES
-		rule del fwmark 1 lookup 100
-		route flush table 100
-		route del default dev br0
-	LINES
-done
+topo_box_unrouted
 must ip -n mk-box -batch - <<-LINES
 	addr add 192.0.2.5/24 dev br0
 	addr add 2001:db8:1::5/64 dev br0 nodad

@@ -85,16 +85,7 @@ listed() # TITLE
 }
 
 must topo_up
-must ip -n mk-box -batch - <<-LINES
-	rule del fwmark 1 lookup 100
-	route flush table 100
-	route del default dev br0
-LINES
-must ip -6 -n mk-box -batch - <<-LINES
-	rule del fwmark 1 lookup 100
-	route flush table 100
-	route del default dev br0
-LINES
+topo_box_unrouted
 web_up l1
 echo_up l1
 must proxy_up

@@ -161,16 +161,8 @@ proxied() # COUNT
 # The box, with proxies and services
 swap_box()
 {
-	local family
-
 	must topo_up
-	for family in -4 -6; do
-		must ip $family -n mk-box -batch - <<-LINES
-			rule del fwmark 1 lookup 100
-			route flush table 100
-			route del default dev br0
-		LINES
-	done
+	topo_box_unrouted
 	services_up
 	module_needed
 	topo_sysctl box net.netfilter.nf_conntrack_udp_timeout{,_stream}=600

@@ -278,6 +278,20 @@ topo_box_bare()
 	LINES
 }
 
+# Without that route, as "mackeep up" finds a box
+topo_box_unrouted()
+{
+	local family
+
+	for family in -4 ${V6:+-6}; do
+		must ip $family -n $TOPO-box -batch - <<-LINES
+			rule del fwmark 1 lookup 100
+			route flush table 100
+			route del default dev br0
+		LINES
+	done
+}
+
 # The box as a host of the network, as people run it today.
 topo_box_addressed()
 {
