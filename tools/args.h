@@ -3,6 +3,7 @@
 #ifndef _TOOLS_ARGS_H
 #define _TOOLS_ARGS_H
 
+#include "group.h"
 #include "values.h"
 
 /* -o */
@@ -34,6 +35,7 @@ struct args {
 	bool marked;			/* mark is given */
 	int fail;			/* MACKEEP_FAIL_*; -1: not given */
 	int bypass;			/* -1: not given */
+	uint16_t to;
 	bool synproxy;
 	int settle;			/* seconds; -1: not given */
 	struct address on4, on6;	/* --on-ip of TPROXY */
@@ -51,10 +53,9 @@ struct args {
 
 	/* up, down, bypass, check */
 	const char *bridge;
-	struct ports tcp, udp;
-	uint16_t to;
+	struct groups groups;
+	unsigned int order;		/* among the bridges that are up */
 	unsigned int vlan;		/* 0: none */
-	bool ipv6;
 	enum backend backend;
 	uint32_t fwmark;
 	uint32_t table;

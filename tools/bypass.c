@@ -7,54 +7,52 @@
 #include "args.h"
 #include "bypass.h"
 #include "commands.h"
-#include "numbers.h"
 #include "say.h"
 #include "services.h"
 #include "session.h"
 #include "state.h"
 #include "text.h"
 
-static const struct { int proto; const char *name; } protos[] = {
-	{ IPPROTO_TCP, "tcp" }, { IPPROTO_UDP, "udp" },
-};
-
-/* The ports of a bridge that are proxied; none: the protocol is not. */
-static struct ports ports_of(const json_t *state, const char *proto)
-{
-	const char *text = json_get_text(json_object_get(state, "config"), proto);
-
-	return *text ? value_ports(proto, text) : (struct ports){ .n = 0 };
-}
-
 static unsigned long left(const json_t *state)
 {
 	unsigned long sum = 0;
 	struct ports ports;
-	unsigned int i;
+	json_t *one;
+	int udp;
+	size_t i;
 
-	for (i = 0; i < 2; i++) {
-		ports = ports_of(state, protos[i].name);
-		if (ports.n)
-			sum += session_count(protos[i].proto, &ports);
-	}
+	json_array_foreach(state_services(state), i, one)
+		for (udp = 0; udp < 2; udp++) {
+			ports = group_ports(one, udp);
+			if (ports.n)
+				sum += session_count(group_proto[udp].number,
+						     &ports);
+		}
 	return sum;
+}
+
+/* What the state has of a service of the module; NULL: it is not of this bridge. */
+static const json_t *group_of(const json_t *state, const json_t *service)
+{
+	bool udp = json_get_int(service, "proto") == IPPROTO_UDP;
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(state_services(state), i, one)
+		if (json_get_int(one, "mark") == json_get_int(service, "mark") &&
+		    group_ports(one, udp).n)
+			return one;
+	return NULL;
 }
 
 json_t *bypass_services(const json_t *state)
 {
 	json_t *all = services_read(), *ours = json_array(), *one;
-	json_int_t proto;
-	unsigned int i;
-	size_t j;
+	size_t i;
 
-	json_array_foreach(all, j, one) {
-		proto = json_get_int(one, "proto");
-		for (i = 0; i < 2; i++)
-			if (protos[i].proto == proto &&
-			    ports_of(state, protos[i].name).n &&
-			    json_get_int(one, "mark") == LIFT_MARK)
-				json_array_append(ours, one);
-	}
+	json_array_foreach(all, i, one)
+		if (group_of(state, one))
+			json_array_append(ours, one);
 	json_decref(all);
 	return ours;
 }
@@ -103,7 +101,7 @@ unsigned long bypass_drain(const json_t *state, unsigned int seconds)
 
 static void status(const json_t *state, const json_t *services)
 {
-	const char *proto;
+	const struct proto *proto;
 	struct ports ports;
 	json_t *one;
 	size_t i;
@@ -111,13 +109,13 @@ static void status(const json_t *state, const json_t *services)
 
 	json_array_foreach(services, i, one) {
 		udp = json_get_int(one, "proto") == IPPROTO_UDP;
-		proto = protos[udp].name;
-		ports = ports_of(state, proto);
-		printf("%s to=%d mark=0x%x ipv4=%s ipv6=%s left=%lu\n", proto,
-		       (int)json_get_int(one, "port"),
+		proto = &group_proto[udp];
+		ports = group_ports(group_of(state, one), udp);
+		printf("%s to=%d mark=0x%x ipv4=%s ipv6=%s left=%lu\n",
+		       proto->name, (int)json_get_int(one, "port"),
 		       (unsigned int)json_get_int(one, "mark"),
 		       json_get_text(one, "ipv4"), json_get_text(one, "ipv6"),
-		       session_count(protos[udp].proto, &ports));
+		       session_count(proto->number, &ports));
 	}
 }
 

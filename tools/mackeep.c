@@ -71,7 +71,7 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE,
+	OPT_FORCE, OPT_FAMILY,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -82,9 +82,10 @@ static const struct option_text {
 	unsigned int commands;
 	const char *help;
 } options[] = {
-	{ '4', "ipv4", NULL, FILTERED, "only IPv4" },
+	{ '4', "ipv4", NULL, FILTERED | UP, "only IPv4" },
 	{ '6', "ipv6", NULL, FILTERED | UP | SILENCE,
-	  "only IPv6; up, silence: IPv6 as well" },
+	  "only IPv6; silence: IPv6 as well" },
+	{ OPT_FAMILY, "family", "ipv4|ipv6|both", UP, "both if not given" },
 	{ 'p', "proto", "PROTOCOL", LIST | MONITOR | SERVICES,
 	  "only tcp, udp or a number" },
 	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
@@ -221,6 +222,17 @@ static unsigned int output(const char *text, unsigned int bit)
 	return out;
 }
 
+static int family(const char *value)
+{
+	if (!strcmp(value, "both"))
+		return AF_UNSPEC;
+	if (!strcmp(value, "ipv4"))
+		return AF_INET;
+	if (!strcmp(value, "ipv6"))
+		return AF_INET6;
+	value_bad("family", value, "ipv4, ipv6 or both");
+}
+
 /* One of each family */
 static void set_on_ip(struct args *args, const char *value)
 {
@@ -278,7 +290,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case '6':
 		args->family = AF_INET6;
-		args->ipv6 = true;
+		break;
+	case OPT_FAMILY:
+		args->family = family(value);
 		break;
 	case 'p':
 		args->proto = !strcmp(value, "tcp") ? IPPROTO_TCP :
@@ -319,13 +333,15 @@ static void set_option(struct args *args, int key, const char *value,
 		args->bridge = value_bridge(value);
 		break;
 	case OPT_TCP:
-		args->tcp = value_ports("tcp", value);
+		groups_ports(&args->groups, false, value);
 		break;
 	case OPT_UDP:
-		args->udp = value_ports("udp", value);
+		groups_ports(&args->groups, true, value);
 		break;
 	case OPT_TO:
 		args->to = value_number("to", value, 1, 65535);
+		if (bit == UP)
+			groups_to(&args->groups, args->to);
 		break;
 	case OPT_MARK:
 		args->mark = value_number("mark", value, 0, UINT32_MAX);
@@ -428,21 +444,28 @@ static void set_option(struct args *args, int key, const char *value,
 	}
 }
 
-/* A line is an option of up, without its dashes, and its value; # begins a comment. */
+/*
+ * A line is an option of up, without its dashes, and its value; # begins a comment.
+ * An empty line ends the ports of a proxy. "ipv6" has always meant both families.
+ */
 static void config_read(struct args *args, const char *name)
 {
 	FILE *file = fopen(name, "r");
 	char *line = NULL, *word, *value, *save;
 	unsigned int i, at = 0;
 	size_t size = 0;
+	bool comment;
 
 	if (!file)
 		die(FAILED, "%s: %s; write one, or give --bridge, --tcp and --to",
 		    name, strerror(errno));
 	while (getline(&line, &size, file) > 0) {
 		at++;
+		comment = strchr(line, '#');
 		line[strcspn(line, "#")] = '\0';
 		word = strtok_r(line, " \t\n", &save);
+		if (!word && !comment)
+			groups_next(&args->groups);
 		if (!word)
 			continue;
 		value = strtok_r(NULL, " \t\n", &save);
@@ -459,8 +482,12 @@ static void config_read(struct args *args, const char *name)
 		if (!value != !options[i].arg || strtok_r(NULL, " \t\n", &save))
 			die(BAD_ARGS, "%s line %u: \"%s\" takes %s value", name,
 			    at, word, options[i].arg ? "one" : "no");
-		set_option(args, options[i].key, value ? strdup(value) : NULL,
-			   UP);
+		if (options[i].key == '6')
+			note("%s line %u: \"ipv6\" can go, both families are proxied; for IPv6 alone: family ipv6",
+			     name, at);
+		else
+			set_option(args, options[i].key,
+				   value ? strdup(value) : NULL, UP);
 	}
 	free(line);
 	fclose(file);
@@ -506,6 +533,8 @@ static void parse_options(struct args *args, const struct command *command,
 			    argv[optind - 1], command->name);
 		default:
 			set_option(args, key, optarg, command->bit);
+			if (key == OPT_TO)
+				groups_next(&args->groups);
 		}
 	}
 
@@ -514,7 +543,7 @@ static void parse_options(struct args *args, const struct command *command,
 		if (args->bridge)
 			die(BAD_ARGS, "%s: the bridge is given twice", argv[optind]);
 		args->bridge = value_bridge(argv[optind]);
-		if (command->bit == UP && !args->to && !config_name &&
+		if (command->bit == UP && groups_empty(&args->groups) && !config_name &&
 		    asprintf((char **)&config_name, "/etc/mackeep/%s.conf",
 			     args->bridge) < 0)
 			out_of_memory();

@@ -3,14 +3,22 @@
 #ifndef _TOOLS_NUMBERS_H
 #define _TOOLS_NUMBERS_H
 
-/* The module's default of mackeep_lift_mark */
+/*
+ * The module's default of mackeep_lift_mark. Each service has a mark of its own:
+ * its number is in the bits that the mask leaves out.
+ */
 #define LIFT_MARK	0x4d4b
+#define LIFT_SHIFT	16
+#define LIFT_SLOTS	256
+#define LIFT_MASK	0xff00ffff
+#define LIFT_MARKS	"0x4d4b/0xff00ffff"
+#define LIFT_SLOT(mark)	((mark) >> LIFT_SHIFT & (LIFT_SLOTS - 1))
 
 /* The mark and the table of the policy route, unless options give others */
 #define FWMARK		0x4d4c
 #define TABLE		19788
 
-/* Of the default route by the bridge: behind any other default route */
+/* Of the default route by the first bridge: behind any other default route */
 #define METRIC		19788
 
 /* The bit of group_fwd_mask for 802.1X frames, 01:80:c2:00:00:03 */

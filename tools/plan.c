@@ -14,72 +14,15 @@
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
+#include "plan-iptables.h"
+#include "plan-nft.h"
 #include "plan-silence.h"
+#include "plan-text.h"
 #include "run.h"
 #include "say.h"
+#include "state.h"
 #include "step.h"
 #include "text.h"
-
-/* Text that grows */
-struct text {
-	char *text;
-	size_t size;
-	FILE *file;
-};
-
-/* The stream keeps pointers to the struct: do not copy it. */
-static FILE *text_open(struct text *text)
-{
-	text->file = open_memstream(&text->text, &text->size);
-	if (!text->file)
-		out_of_memory();
-	return text->file;
-}
-
-/* Closes the text; a step's command is to read it. */
-static void text_close(struct text *text, json_t *step, const char *key)
-{
-	fclose(text->file);
-	json_text(step, key, text->text);
-	free(text->text);
-}
-
-/* The device that packets of the proxied flows come in by */
-static const char *plan_device(const struct args *args)
-{
-	static char name[IF_NAMESIZE + 8];
-
-	if (!args->vlan)
-		return args->bridge;
-	snprintf(name, sizeof(name), "%s.%u", args->bridge, args->vlan);
-	if (strlen(name) >= IF_NAMESIZE)
-		die(BAD_ARGS, "--vlan %u: the device %s would have too long a name; rename the bridge",
-		    args->vlan, name);
-	return name;
-}
-
-/* The name of our tables and chains */
-static const char *plan_name(const struct args *args)
-{
-	static char name[IF_NAMESIZE + 16];
-	char *c;
-
-	snprintf(name, sizeof(name), "mackeep_%s", args->bridge);
-	for (c = name; *c; c++)
-		if (*c == '-')
-			*c = '_';
-	return name;
-}
-
-static const char *number(const char *format, unsigned int value)
-{
-	static char text[8][16];
-	static unsigned int turn;
-	char *s = text[turn++ % 8];
-
-	snprintf(s, sizeof(text[0]), format, value);
-	return s;
-}
 
 static void plan_up(json_t *plan, const char *device)
 {
@@ -91,7 +34,7 @@ static void plan_up(json_t *plan, const char *device)
 static void plan_links(json_t *plan, const struct args *args)
 {
 	const char *device = plan_device(args);
-	const char *id = number("%u", args->vlan);
+	const char *id = plan_number("%u", args->vlan);
 
 	plan_up(plan, "lo");
 	plan_up(plan, args->bridge);
@@ -102,6 +45,17 @@ static void plan_links(json_t *plan, const struct args *args)
 		 WORDS("ip", "link", "del", "dev", device),
 		 WORDS("ip", "-o", "link", "show", "dev", device));
 	plan_up(plan, device);
+}
+
+/* Whether the module's default is not enough */
+static bool many_marks(const struct groups *groups)
+{
+	unsigned int i;
+
+	for (i = 0; i < groups->n; i++)
+		if (groups->group[i].mark != LIFT_MARK)
+			return true;
+	return false;
 }
 
 /*
@@ -118,7 +72,7 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	step_sysctl(plan, key, strcmp(all, "0") ? "2" : "0",
 		    args->vlan ? "0" : NULL);
 	step_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
-	if (args->ipv6) {
+	if (args->family != AF_INET) {
 		step_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
 			    NULL);
 		snprintf(key, sizeof(key), "net/ipv6/conf/%s/disable_ipv6",
@@ -127,6 +81,9 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	}
 	if (args->backend == BACKEND_NFT)
 		step_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
+	if (many_marks(&args->groups))
+		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
+			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
 }
 
 /* Lets 802.1X frames pass between the ports; other groups stay as they are. */
@@ -145,9 +102,9 @@ static void plan_eapol(json_t *plan, const struct args *args)
 	now = mask ? strtoul(mask, NULL, 0) : 0;
 	one = step_add(plan, WORDS("ip", "link", "set", "dev", args->bridge, "type",
 				   "bridge", "group_fwd_mask",
-				   number("0x%x", now | EAPOL)),
+				   plan_number("0x%x", now | EAPOL)),
 		       WORDS("ip", "link", "set", "dev", args->bridge, "type",
-			     "bridge", "group_fwd_mask", number("0x%x", now)),
+			     "bridge", "group_fwd_mask", plan_number("0x%x", now)),
 		       WORDS("ip", "-d", "-o", "link", "show", "dev",
 			     args->bridge));
 	snprintf(expect, sizeof(expect), "group_fwd_mask 0x%x ", now | EAPOL);
@@ -158,8 +115,10 @@ static void plan_eapol(json_t *plan, const struct args *args)
 static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 {
 	const char *device = plan_device(args);
-	const char *mark = number("0x%x", args->fwmark);
-	const char *table = number("%u", args->table);
+	const char *mark = plan_number("0x%x", args->fwmark);
+	const char *table = plan_number("%u", args->table);
+	const char *metric = plan_number("%u", METRIC + args->order);
+	char expect[32];
 	json_t *one;
 
 	step_add(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table),
@@ -172,11 +131,12 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 		       WORDS("ip", ip, "route", "show", "table", table));
 	json_text(one, "expect", "local default dev lo");
 	one = step_add(plan, WORDS("ip", ip, "route", "add", "default", "dev",
-				   device, "metric", NUMBER_TEXT(METRIC)),
+				   device, "metric", metric),
 		       WORDS("ip", ip, "route", "del", "default", "dev", device,
-			     "metric", NUMBER_TEXT(METRIC)),
+			     "metric", metric),
 		       WORDS("ip", ip, "route", "show", "default", "dev", device));
-	json_text(one, "expect", "metric " NUMBER_TEXT(METRIC));
+	snprintf(expect, sizeof(expect), "metric %s ", metric);
+	json_text(one, "expect", expect);
 }
 
 /* --- services -------------------------------------------------------------------- */
@@ -193,11 +153,13 @@ static bool link_is_up(const char *device)
 	return up;
 }
 
-static void plan_service(json_t *plan, const struct args *args, const char *proto,
-			 unsigned int settle)
+static void plan_service(json_t *plan, const struct args *args,
+			 const struct group *group, bool udp, unsigned int settle)
 {
 	const char *fail = args->fail == MACKEEP_FAIL_CLOSED ? "closed" : "open";
-	const char *mark = number("0x%x", LIFT_MARK), *to = number("%u", args->to);
+	const char *mark = plan_number("0x%x", group->mark);
+	const char *to = plan_number("%u", group->to);
+	const char *proto = group_proto[udp].name;
 	json_t *one;
 
 	one = step_add(plan, WORDS("mackeep", "services", "add", "--mark", mark,
@@ -206,208 +168,27 @@ static void plan_service(json_t *plan, const struct args *args, const char *prot
 			     "--proto", proto),
 		       WORDS("mackeep", "services", "list", "--mark", mark,
 			     "--proto", proto, "--to", to, "--fail", fail));
-	if (settle)
+	if (settle && udp)
 		json_object_set_new(one, "do_more",
-				    WORDS("--settle", number("%u", settle)));
+				    WORDS("--settle", plan_number("%u", settle)));
 }
 
 /* Whether a connection of TCP began before them can be seen; of a flow of UDP not. */
 static void plan_services(json_t *plan, const struct args *args)
 {
+	const struct groups *groups = &args->groups;
+	const struct group *group;
 	unsigned int settle = 0;
+	int udp;
 
 	if (args->settle >= 0)
 		settle = args->settle;
 	else if (args->fail != MACKEEP_FAIL_CLOSED && link_is_up(args->bridge))
 		settle = SETTLE;
-	if (args->tcp.n)
-		plan_service(plan, args, "tcp", 0);
-	if (args->udp.n)
-		plan_service(plan, args, "udp", settle);
-}
-
-/* --- nft ------------------------------------------------------------------------- */
-
-static void plan_nft(json_t *plan, const char *family, const char *name,
-		     struct text *text)
-{
-	json_t *one = step_add(plan, WORDS("nft", "-f", "-"),
-			       WORDS("nft", "delete", "table", family, name),
-			       WORDS("nft", "list", "table", family, name));
-
-	text_close(text, one, "do_input");
-}
-
-/* What is for an address of this machine is no traffic of others. */
-static void nft_tproxy(FILE *file, const struct args *args, const char *proto,
-		       const struct ports *ports)
-{
-	if (ports->n)
-		fprintf(file, "\t\tiifname \"%s\" %s dport { %s } fib daddr type != local tproxy to :%u meta mark set 0x%x accept\n",
-			plan_device(args), proto, ports_text(ports), args->to,
-			args->fwmark);
-}
-
-/*
- * UDP goes to the proxy before sockets are asked: a socket that it answers from,
- * with the server's address, would take what the client sends next.
- */
-static void plan_nft_rules(json_t *plan, const struct args *args,
-			   const char *family)
-{
-	const struct { const char *name; const struct ports *ports; } protos[] = {
-		{ "tcp", &args->tcp }, { "udp", &args->udp },
-	};
-	const char *name = plan_name(args), *device = plan_device(args);
-	struct text text;
-	int i;
-
-	fprintf(text_open(&text), "table %s %s {\n", family, name);
-	for (i = 0; i < 2; i++)
-		if (protos[i].ports->n)
-			fprintf(text.file, "\tct helper keep-%s { type \"mackeep\" protocol %s; }\n",
-				protos[i].name, protos[i].name);
-	fputs("\tchain proxy {\n\t\ttype filter hook prerouting priority mangle; policy accept;\n",
-	      text.file);
-	for (i = 0; i < 2; i++)
-		if (protos[i].ports->n)
-			fprintf(text.file, "\t\tiifname \"%s\" meta l4proto %s ct helper set \"keep-%s\"\n",
-				device, protos[i].name, protos[i].name);
-	nft_tproxy(text.file, args, "udp", &args->udp);
-	fprintf(text.file, "\t\tiifname \"%s\" meta l4proto { tcp, udp } socket transparent 1 meta mark set 0x%x accept\n",
-		device, args->fwmark);
-	nft_tproxy(text.file, args, "tcp", &args->tcp);
-	fputs("\t}\n}\n", text.file);
-	plan_nft(plan, family, name, &text);
-}
-
-static void plan_nft_lift(json_t *plan, const struct args *args)
-{
-	struct text text;
-	char link[64];
-	int families = args->ipv6 ? 2 : 1, v6, udp;
-
-	fprintf(text_open(&text), "table bridge %s {\n\tchain lift {\n\t\ttype filter hook prerouting priority dstnat; policy accept;\n",
-		plan_name(args));
-	for (v6 = 0; v6 < families; v6++)
-		for (udp = 0; udp < 2; udp++) {
-			const struct ports *ports = udp ? &args->udp : &args->tcp;
-
-			if (!ports->n)
-				continue;
-			if (args->vlan)
-				snprintf(link, sizeof(link), "vlan id %u vlan type %s",
-					 args->vlan, v6 ? "ip6" : "ip");
-			else
-				snprintf(link, sizeof(link), "ether type %s",
-					 v6 ? "ip6" : "ip");
-			fprintf(text.file, "\t\tmeta ibrname \"%s\" %s %s dport { %s } meta mark set 0x%x\n",
-				args->bridge, link, udp ? "udp" : "tcp",
-				ports_text(ports), LIFT_MARK);
-		}
-	fputs("\t}\n}\n", text.file);
-	plan_nft(plan, "bridge", plan_name(args), &text);
-}
-
-/* --- iptables -------------------------------------------------------------------- */
-
-static void iptables_tproxy(FILE *file, const struct args *args,
-			    const char *proto, const struct ports *ports)
-{
-	unsigned int i;
-
-	for (i = 0; i < ports->n; i++)
-		fprintf(file, "-A %s -p %s --dport %u:%u -m addrtype ! --dst-type LOCAL -j TPROXY --on-port %u --tproxy-mark 0x%x\n",
-			plan_name(args), proto, ports->range[i].first,
-			ports->range[i].last, args->to, args->fwmark);
-}
-
-static void plan_iptables(json_t *plan, const struct args *args, bool v6)
-{
-	const char *name = plan_name(args), *device = plan_device(args);
-	struct text text;
-	json_t *one;
-	int udp;
-
-	fprintf(text_open(&text), "*mangle\n:%s - [0:0]\n", name);
-	for (udp = 0; udp < 2; udp++)
-		if ((udp ? &args->udp : &args->tcp)->n)
-			fprintf(text.file, "-A %s -p %s -j MACKEEP%s%s\n", name,
-				udp ? "udp" : "tcp",
-				args->strict ? " --strict" : "",
-				args->last_hop ? " --last-hop" : "");
-	iptables_tproxy(text.file, args, "udp", &args->udp);
-	fprintf(text.file, "-A %s -m socket --transparent -j MARK --set-mark 0x%x\n"
-		"-A %s -m mark --mark 0x%x -j ACCEPT\n", name, args->fwmark,
-		name, args->fwmark);
-	iptables_tproxy(text.file, args, "tcp", &args->tcp);
-	fprintf(text.file, "-A PREROUTING -i %s -j %s\nCOMMIT\n", device, name);
-	one = step_add(plan, WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
-				   "--noflush"),
-		       WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
-			     "--noflush"),
-		       WORDS(v6 ? "ip6tables" : "iptables", "-t", "mangle", "-S",
-			     name));
-	text_close(&text, one, "do_input");
-
-	fprintf(text_open(&text), "*mangle\n-D PREROUTING -i %s -j %s\n-F %s\n-X %s\nCOMMIT\n",
-		device, name, name, name);
-	text_close(&text, one, "undo_input");
-}
-
-/* The call of the chain comes last, so that half of the rules lift nothing. */
-static void plan_ebtables(json_t *plan, const struct args *args)
-{
-	static const char *const option[2][3] = {
-		{ "IPv4", "--ip-proto", "--ip-dport" },
-		{ "IPv6", "--ip6-proto", "--ip6-dport" },
-	};
-	const char *name = plan_name(args), *mark = number("0x%x", LIFT_MARK);
-	json_t *list = WORDS("ebtables", "-t", "nat", "-L", name);
-	char range[16], expect[160];
-	unsigned int i;
-	json_t *one;
-	int families = args->ipv6 ? 2 : 1, v6, udp;
-
-	step_add(plan, WORDS("ebtables", "-t", "nat", "-N", name, "-P", "RETURN"),
-		 WORDS("ebtables", "-t", "nat", "-X", name), json_incref(list));
-	for (v6 = 0; v6 < families; v6++)
-		for (udp = 0; udp < 2; udp++) {
-			const struct ports *ports = udp ? &args->udp : &args->tcp;
-
-			for (i = 0; i < ports->n; i++) {
-				if (ports->range[i].first == ports->range[i].last)
-					snprintf(range, sizeof(range), "%u",
-						 ports->range[i].first);
-				else
-					snprintf(range, sizeof(range), "%u:%u",
-						 ports->range[i].first,
-						 ports->range[i].last);
-				one = step_add(plan, WORDS("ebtables", "-t", "nat",
-							   "-A", name, "-p",
-							   option[v6][0],
-							   option[v6][1],
-							   udp ? "udp" : "tcp",
-							   option[v6][2], range,
-							   "-j", "mark",
-							   "--mark-set", mark),
-					       WORDS("ebtables", "-t", "nat", "-F",
-						     name), json_incref(list));
-				snprintf(expect, sizeof(expect),
-					 "-p %s %s %s %s %s ", option[v6][0],
-					 option[v6][1], udp ? "udp" : "tcp",
-					 option[v6][2], range);
-				json_text(one, "expect", expect);
-			}
-		}
-	one = step_add(plan, WORDS("ebtables", "-t", "nat", "-A", "PREROUTING",
-				   "--logical-in", args->bridge, "-j", name),
-		       WORDS("ebtables", "-t", "nat", "-D", "PREROUTING",
-			     "--logical-in", args->bridge, "-j", name),
-		       WORDS("ebtables", "-t", "nat", "-L", "PREROUTING"));
-	snprintf(expect, sizeof(expect), "-j %s", name);
-	json_text(one, "expect", expect);
-	json_decref(list);
+	for (group = groups->group; group < groups->group + groups->n; group++)
+		for (udp = 0; udp < 2; udp++)
+			if (group->ports[udp].n)
+				plan_service(plan, args, group, udp, settle);
 }
 
 /* The name of a unit's instance, as systemd-escape(1) has it */
@@ -456,11 +237,24 @@ static bool shall_be_silent(const struct args *args)
 		free(own.text);
 		return false;
 	}
-	if (own.text && !args->ipv6)
+	if (own.text && args->family == AF_INET)
 		note("bridge %s: it loses the address %s, which it took from a router; \"talk\" leaves it alone",
 		     args->bridge, own.text);
 	free(own.text);
 	return true;
+}
+
+/* Names of tables and chains have "_" where bridges have "-". */
+static void check_name(const char *bridge, json_t *state, void *data)
+{
+	char name[IF_NAMESIZE + 16];
+	const char *ours = data;
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s", plan_name(bridge));
+	if (strcmp(bridge, ours) && !strcmp(name, plan_name(ours)))
+		die(FAILED, "bridge %s: %s is up, and both would have tables named %s; rename one of the two",
+		    ours, bridge, name);
 }
 
 /* Before anything is changed */
@@ -477,6 +271,7 @@ void plan_check(const struct args *args)
 		die(FAILED, "bridge %s: it is not a bridge; \"ip link show type bridge\" tells which there are",
 		    args->bridge);
 	json_decref(links);
+	state_each(check_name, (void *)args->bridge);
 	if (args->early || args->dry_run)
 		return;
 	ports = RUN_JSON("ip", "-j", "link", "show", "master", args->bridge);
@@ -486,37 +281,40 @@ void plan_check(const struct args *args)
 	json_decref(ports);
 }
 
+static void plan_family(json_t *plan, const struct args *args, bool v6)
+{
+	plan_routes(plan, args, v6 ? "-6" : "-4");
+	if (args->backend == BACKEND_NFT)
+		plan_nft_proxy(plan, args, v6);
+	else
+		plan_iptables_proxy(plan, args, v6);
+}
+
 json_t *plan_make(const struct args *args)
 {
 	json_t *plan = json_array(), *one;
 	bool silent;
+	int v6;
 
 	silent = shall_be_silent(args);
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
 	if (silent)
-		plan_silence(plan, args->bridge, args->ipv6 && !args->vlan);
+		plan_silence(plan, args->bridge, args->family != AF_INET && !args->vlan);
 	plan_links(plan, args);
 	if (silent && args->vlan)
-		plan_silence_upper(plan, plan_device(args), args->ipv6);
+		plan_silence_upper(plan, plan_device(args),
+				   args->family != AF_INET);
 	plan_sysctls(plan, args);
 	plan_eapol(plan, args);
-	plan_routes(plan, args, "-4");
-	if (args->ipv6)
-		plan_routes(plan, args, "-6");
-	if (args->backend == BACKEND_NFT) {
-		plan_nft_rules(plan, args, "ip");
-		if (args->ipv6)
-			plan_nft_rules(plan, args, "ip6");
-		plan_services(plan, args);
+	for (v6 = 0; v6 < 2; v6++)
+		if (args->family != (v6 ? AF_INET : AF_INET6))
+			plan_family(plan, args, v6);
+	plan_services(plan, args);
+	if (args->backend == BACKEND_NFT)
 		plan_nft_lift(plan, args);
-	} else {
-		plan_iptables(plan, args, false);
-		if (args->ipv6)
-			plan_iptables(plan, args, true);
-		plan_services(plan, args);
-		plan_ebtables(plan, args);
-	}
+	else
+		plan_ebtables_lift(plan, args);
 	if (args->follow_link)
 		plan_follow_link(plan, args);
 	return plan;

@@ -102,7 +102,7 @@ static int silence_add(const struct args *args)
 			die(FAILED, "%s: it has the address %s, and talks with its own MAC; take the address away first",
 			    *device, own.text);
 		free(own.text);
-		plan_silence(plan, *device, args->ipv6);
+		plan_silence(plan, *device, args->family == AF_INET6);
 	}
 	return do_steps(plan) ? FAILED : DONE;
 }
@@ -137,6 +137,7 @@ static bool config_read(struct config *config, const char *path)
 	size_t size = 0;
 
 	memset(config, 0, sizeof(*config));
+	config->ipv6 = true;
 	if (!file)
 		return false;
 	snprintf(config->bridge, sizeof(config->bridge), "%.*s",
@@ -149,8 +150,9 @@ static bool config_read(struct config *config, const char *path)
 			continue;
 		if (!strcmp(word, "talk"))
 			config->talk = true;
-		else if (!strcmp(word, "ipv6"))
-			config->ipv6 = true;
+		else if (!strcmp(word, "ipv4") ||
+			 (value && !strcmp(word, "family") && !strcmp(value, "ipv4")))
+			config->ipv6 = false;
 		else if (value && !strcmp(word, "vlan"))
 			vlan = strtoul(value, NULL, 10);
 		else if (value && !strcmp(word, "bridge"))

@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "numbers.h"
 #include "say.h"
 #include "state.h"
 #include "step.h"
+#include "text.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE	71
@@ -75,6 +77,25 @@ void state_lock(void)
 		die(FAILED, "%s: %s; try again", path, strerror(errno));
 }
 
+/* Files of versions before 0.10.0 have one service, and are of the first bridge. */
+static void state_renew(json_t *config)
+{
+	json_t *service;
+
+	if (!config || json_object_get(config, "services"))
+		return;
+	service = json_pack("{s:O, s:i, s:O, s:O}",
+			    "to", json_object_get(config, "to"), "mark", LIFT_MARK,
+			    "tcp", json_object_get(config, "tcp"),
+			    "udp", json_object_get(config, "udp"));
+	json_object_set_new(config, "services", json_pack("[o]", service));
+	json_object_set_new(config, "ipv4", json_true());
+	json_object_set_new(config, "order", json_integer(0));
+	json_object_del(config, "to");
+	json_object_del(config, "tcp");
+	json_object_del(config, "udp");
+}
+
 json_t *state_load(const char *bridge)
 {
 	const char *path = state_file(bridge, ".json");
@@ -87,7 +108,13 @@ json_t *state_load(const char *bridge)
 	if (!state || !json_is_array(json_object_get(state, "steps")))
 		die(FAILED, "%s: it is damaged: %s; undo what is up by hand and remove the file",
 		    path, state ? "no steps" : error.text);
+	state_renew(json_object_get(state, "config"));
 	return state;
+}
+
+json_t *state_services(const json_t *state)
+{
+	return json_object_get(json_object_get(state, "config"), "services");
 }
 
 const char *state_path(const char *bridge)
@@ -139,6 +166,36 @@ void state_each(void (*each)(const char *, json_t *, void *), void *data)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+struct orders {
+	const char *bridge;
+	int own;			/* -1: none */
+	bool taken[LIFT_SLOTS];		/* by others */
+};
+
+static void order_of(const char *bridge, json_t *state, void *data)
+{
+	json_int_t order = json_get_int(json_object_get(state, "config"), "order");
+	struct orders *orders = data;
+
+	if (!strcmp(bridge, orders->bridge))
+		orders->own = order;
+	else if (order >= 0 && order < LIFT_SLOTS)
+		orders->taken[order] = true;
+}
+
+unsigned int state_order(const char *bridge)
+{
+	struct orders orders = { .bridge = bridge, .own = -1 };
+	unsigned int order = 0;
+
+	state_each(order_of, &orders);
+	if (orders.own >= 0)
+		return orders.own;
+	while (order < LIFT_SLOTS && orders.taken[order])
+		order++;
+	return order;
 }
 
 /* Where the step is in a state, or how many there are */

@@ -25,6 +25,10 @@ int state_open(const char *path);
 /* Waits for others that change the state. The lock goes with the process. */
 void state_lock(void);
 json_t *state_load(const char *bridge);		/* NULL: nothing is up */
+/* Its services as groups_json() makes them, borrowed; NULL stands for no state. */
+json_t *state_services(const json_t *state);
+/* The order of a bridge among those that are up, which stays while it is */
+unsigned int state_order(const char *bridge);
 void state_save(const char *bridge, const json_t *state);
 void state_remove(const char *bridge);
 /* Calls each(bridge, state, data) for every file of this namespace. */

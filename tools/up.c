@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/mackeep.h>
 
@@ -62,15 +63,17 @@ static int undo_all(const char *bridge, json_t *state, bool dry_run)
 
 static json_t *configuration(const struct args *args)
 {
-	json_t *config = json_pack("{s:i, s:i, s:b, s:i, s:i, s:i, s:b, s:b}",
-				   "to", args->to, "vlan", args->vlan, "ipv6",
-				   args->ipv6, "backend", args->backend,
+	json_t *config = json_pack("{s:o, s:i, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:b}",
+				   "services", groups_json(&args->groups),
+				   "vlan", args->vlan,
+				   "ipv4", args->family != AF_INET6,
+				   "ipv6", args->family != AF_INET,
+				   "backend", args->backend,
 				   "fwmark", args->fwmark, "table", args->table,
-				   "strict", args->strict, "last_hop",
-				   args->last_hop);
+				   "order", args->order,
+				   "strict", args->strict,
+				   "last_hop", args->last_hop);
 
-	json_object_set_new(config, "tcp", json_string(ports_text(&args->tcp)));
-	json_object_set_new(config, "udp", json_string(ports_text(&args->udp)));
 	/* Only what is said: the files of older versions have none. */
 	if (args->fail == MACKEEP_FAIL_CLOSED)
 		json_text(config, "fail", "closed");
@@ -81,14 +84,17 @@ static json_t *configuration(const struct args *args)
 	return config;
 }
 
-static void up_check(const struct args *args)
+static void up_check(struct args *args)
 {
 	if (!args->bridge)
 		die(BAD_ARGS, "--bridge: which bridge is it for? give --bridge or the name of one that has a file in /etc/mackeep");
-	if (!args->to)
-		die(BAD_ARGS, "--to: the proxy's port is not given; for instance --to 3129");
-	if (!args->tcp.n && !args->udp.n)
-		die(BAD_ARGS, "--tcp: nothing is to be proxied; give --tcp or --udp with ports");
+	groups_finish(&args->groups);
+	if (args->family != AF_INET && access("/proc/sys/net/ipv6", F_OK) < 0) {
+		if (args->family == AF_INET6)
+			die(FAILED, "-6: this kernel runs without IPv6; boot it without ipv6.disable=1");
+		note("this kernel runs without IPv6: clients that have it go past the proxy; -4 says that this is meant");
+		args->family = AF_INET;
+	}
 	if (args->fail == MACKEEP_FAIL_CLOSED && args->settle > 0)
 		die(BAD_ARGS, "--settle: with --fail closed nothing goes past the proxy meanwhile; leave one of the two out");
 	if (args->backend == BACKEND_NFT && (args->strict || args->last_hop))
@@ -149,8 +155,10 @@ int cmd_up(struct args *args)
 		state_lock();
 
 	plan_check(args);
-	config = configuration(args);
 	state = state_load(args->bridge);
+	groups_mark(&args->groups, args->bridge, state);
+	args->order = state_order(args->bridge);
+	config = configuration(args);
 	if (state && (!json_is_true(json_object_get(state, "complete")) ||
 		      !json_equal(json_object_get(state, "config"), config))) {
 		if (undo_all(args->bridge, state, args->dry_run))

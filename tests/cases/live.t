@@ -23,7 +23,7 @@ V6=1
 need mackeep socat ss
 tools udp frame
 
-UP="--bridge br0 --tcp 443,8443 --udp 443 --to $PROXY_PORT -6"
+UP="--bridge br0 --tcp 443,8443 --udp 443 --to $PROXY_PORT"
 
 up() # [OPTION...]
 {

@@ -14,7 +14,7 @@
 need mackeep
 
 updown_box
-ok "up" up $UP -6
+ok "up" up $UP
 snapshot >"$TMP/up"
 ok "down" down
 is_as bare "down leaves what was there before"
@@ -41,7 +41,7 @@ ln -s ip "$TMP/fake/sysctl"
 
 crash() # KILL [AFTER]
 {
-	KILL=$1 AFTER=${2-} PATH=$TMP/fake:$PATH up $UP -6
+	KILL=$1 AFTER=${2-} PATH=$TMP/fake:$PATH up $UP
 }
 
 while read -r after kill; do
@@ -57,11 +57,11 @@ done <<-'CASES'
 	before ip -6 rule add*
 CASES
 nok "killed after the first table of nft" crash "nft -f*" after
-ok "up after that" up $UP -6
+ok "up after that" up $UP
 is_as up "all is there"
 
 # With other options
-ok "up with other options" up --bridge br0 --tcp 443 --to $PROXY_PORT
+ok "up with other options" up -4 --bridge br0 --tcp 443 --to $PROXY_PORT
 unlike "$(snapshot)" "8000-8010|table ip6 mackeep_br0" "what they do not need is gone"
 # down that is killed
 KILL="ip*rule del*" AFTER='' PATH=$TMP/fake:$PATH down

@@ -150,9 +150,11 @@ is "$(grep -o ':[0-9]* transparent' "$TMP/haproxy.cfg" | tr -dc 0-9)" \
 
 # mackeep(8)
 section mackeep.8 EXAMPLE | sed 's/^ *//' >"$TMP/example"
-ok "mackeep.8: its up works" dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")"
+sed -n 's/^mackeep up //p' "$TMP/example" >"$TMP/ups"
+is "$(grep -c . "$TMP/ups")" 2 "mackeep.8: it has up with one proxy and with two"
+ok "mackeep.8: the first works" dry_line "$(head -n 1 "$TMP/ups")"
 sed -n '/^\.\\" .*br0\.conf/,/^\.EE/{/^\./!p}' "$page" >"$TMP/br0.conf"
-is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(sed -n 's/^mackeep up //p' "$TMP/example")")" \
+is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(tail -n 1 "$TMP/ups")")" \
 	"mackeep.8: and its file says the same"
 ok "mackeep.8: its flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"
 # --- the module ------------------------------------------------------------------------

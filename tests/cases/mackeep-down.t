@@ -15,21 +15,21 @@ updown_box
 
 # --- dry run -----------------------------------------------------------------------
 
-up $UP -6 --dry-run >"$TMP/dry"
+up $UP --dry-run >"$TMP/dry"
 like "$(cat "$TMP/dry")" "ip -4 rule add fwmark .*mackeep services add .*nft -f - <<'END'.*meta ibrname" \
 	"--dry-run prints the commands"
 is_as bare "--dry-run changes nothing"
 
 # --- up, twice ------------------------------------------------------------------------
 
-ok "up" up $UP -6
+ok "up" up $UP
 snapshot >"$TMP/up"
 nok "up did something" cmp -s "$TMP/bare" "$TMP/up"
-ok "up again" up $UP -6
+ok "up again" up $UP
 is_as up "up again changes nothing"
-is "$(up $UP -6 --dry-run)" "" "up again --dry-run: nothing is left to do"
+is "$(up $UP --dry-run)" "" "up again --dry-run: nothing is left to do"
 ok "what went missing" ns box nft delete table bridge mackeep_br0
-ok "is put up again" up $UP -6
+ok "is put up again" up $UP
 is_as up "and all is as it was"
 down --dry-run >"$TMP/dry-down"
 like "$(cat "$TMP/dry-down")" "delete table bridge mackeep_br0.*mackeep services del " \
@@ -43,7 +43,7 @@ is "$(ls /run/mackeep)" lock "no state is left"
 # What was printed is what was done.
 ok "a shell takes what --dry-run printed" ns box sh -e "$TMP/dry"
 is_as up "and it is the same"
-ok "up finds all there" up $UP -6
+ok "up finds all there" up $UP
 ok "down leaves what it did not make" down
 is_as up "all of it"
 ok "a shell takes what down --dry-run printed" ns box sh -e "$TMP/dry-down"
@@ -60,7 +60,7 @@ tcp="tcp to=$PROXY_PORT mark=0x4d4b fail="
 udp="udp to=$PROXY_PORT mark=0x4d4b fail="
 open="${tcp}open"$'\n'"${udp}open"
 
-ok "up" up $UP -6
+ok "up" up $UP
 is "$(services)" "$open" "up makes the services"
 
 # Those of an older version know nothing of them.
@@ -73,44 +73,18 @@ must python3 - "$state" <<-'PY'
 PY
 must ns box mackeep services del --mark 0x4d4b -p tcp
 must ns box mackeep services del --mark 0x4d4b -p udp
-is "$(up $UP -6 --dry-run | grep -c .)" 2 "what an older up left: only the services are missing"
-ok "up" up $UP -6
+is "$(up $UP --dry-run | grep -c .)" 2 "what an older up left: only the services are missing"
+ok "up" up $UP
 is "$(services)" "$open" "which up then makes"
 is_as up "and all is as if it had made all of it"
 is "$(down --dry-run)" "$(cat "$TMP/dry-down")" "down undoes it in the right order"
 
 must ns box mackeep services del --mark 0x4d4b -p udp
-ok "one went missing" up $UP -6
+ok "one went missing" up $UP
 is "$(services)" "$open" "it is put up again"
 
-# A second bridge shares them, or is told. Which of the two servers are behind only
-# the user knows: the second one's route is his.
-must topo_ip box <<-LINES
-	link add br1 type bridge
-	link add port1 type dummy
-	link set port1 master br1
-	link set br1 up
-	route append default dev br1 metric 19788
-LINES
-other="--bridge br1 --tcp 80 --udp 53"
-ok "another bridge" up $other --to $PROXY_PORT --settle 0
-is "$(services)" "$open" "shares the services"
-ok "it goes" ns box mackeep down br1
-is "$(services)" "$open" "and leaves them"
-ok "it comes" up $other --to $PROXY_PORT
-ok "the first goes" down
-is "$(services)" "$open" "and leaves them as well"
-must ip -n mk-box route append default dev br0 metric 19788
-snapshot >"$TMP/shared"
-said=$(up $UP --to 9 2>&1)
-like "$? $said" "^1 .*services add .*--to 9.*File exists: there is a service with this mark" \
-	"another port for one mark is told"
-is_as shared "and nothing is changed"
-ok "the other goes" ns box mackeep down br1
-is "$(services)" "" "with the last one they go"
-must ip -n mk-box route del default dev br0 metric 19788
-must ip -n mk-box link del br1
-must ip -n mk-box link del port1
+ok "down" down
+is "$(services)" "" "down takes them away"
 is_as bare "and nothing is left"
 
 topo_sysctl box net.netfilter.mackeep_lift_mark=5
@@ -143,7 +117,7 @@ cat >/etc/mackeep/br0.conf <<-CONF
 	settle	0
 	ipv6
 CONF
-is "$(up br0 --dry-run)" "$(cat "$TMP/dry")" "/etc/mackeep/br0.conf says the same"
+is "$(up br0 --dry-run)" "$(cat "$TMP/dry")" "/etc/mackeep/br0.conf says the same, ipv6 or not"
 
 # mackeep@br0.service, without the systemd around it
 unit() # Start|Stop

@@ -19,7 +19,7 @@ V6=1
 need mackeep ebtables
 tools udp
 
-UP="--bridge br0 -6 --talk --tcp 443 --udp 443 --to $PROXY_PORT --settle 0"
+UP="--bridge br0 --talk --tcp 443 --udp 443 --to $PROXY_PORT --settle 0"
 
 up() # OPTION...
 {

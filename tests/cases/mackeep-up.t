@@ -100,7 +100,7 @@ is "$(opens)" "$before" "no up: and the proxy does not see it"
 is "$(eapol)" 0 "no up: 802.1X stays where it is"
 
 module_needed
-ok "up" up $UP -6
+ok "up" up $UP
 is "$(eapol)" 3 "up: 802.1X passes the bridge"
 is "$(ns box mackeep services 2>/dev/null | sed 's/ lifted=.*//')" \
 	"tcp to=$PROXY_PORT mark=0x4d4b ipv4=open ipv6=open fail=open
@@ -116,11 +116,11 @@ is "$(opens)" "$before" "down: and the proxy does not see it"
 
 # --- iptables ---------------------------------------------------------------------------
 
-ok "up --backend iptables" up --backend iptables --strict -6 $UP
+ok "up --backend iptables" up --backend iptables --strict $UP
 like "$(ns box iptables -t mangle -S)" "-j MACKEEP --strict" "with an option of the rule"
 kept "iptables"
-ok "up again" up --backend iptables --strict -6 $UP
-is "$(up --backend iptables --strict -6 $UP --dry-run)" "" "nothing is left to do"
+ok "up again" up --backend iptables --strict $UP
+is "$(up --backend iptables --strict $UP --dry-run)" "" "nothing is left to do"
 ok "down" down
 unlike "$(ns box sh -c 'iptables -t mangle -S; ip6tables -t mangle -S; ebtables -t nat -L')" \
 	mackeep "no rule is left"

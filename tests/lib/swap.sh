@@ -7,7 +7,7 @@
 need mackeep iptables-legacy-restore ip6tables-nft-restore
 tools udp
 
-UP="--bridge br0 -6 --tcp 443 --udp 443 --to $PROXY_PORT --settle 0"
+UP="--bridge br0 --tcp 443 --udp 443 --to $PROXY_PORT --settle 0"
 HELD="tcp4 idle4 past4 tcp6 idle6 past6"
 KEPT=20 # legs that live through it: 4 of TCP and one of UDP, twice, by IPv4 and IPv6
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+
+#include "plan-nft.h"
+#include "plan-text.h"
+#include "step.h"
+#include "text.h"
+
+static void plan_table(json_t *plan, const char *family, const char *name,
+		       struct text *text)
+{
+	json_t *one = step_add(plan, WORDS("nft", "-f", "-"),
+			       WORDS("nft", "delete", "table", family, name),
+			       WORDS("nft", "list", "table", family, name));
+
+	text_close(text, one, "do_input");
+}
+
+/* What is for an address of this machine is no traffic of others. */
+static void tproxy(FILE *file, const struct args *args, bool udp)
+{
+	const struct groups *groups = &args->groups;
+	const struct group *group;
+
+	for (group = groups->group; group < groups->group + groups->n; group++)
+		if (group->ports[udp].n)
+			fprintf(file, "\t\tiifname \"%s\" %s dport { %s } fib daddr type != local tproxy to :%u meta mark set 0x%x accept\n",
+				plan_device(args), group_proto[udp].name,
+				ports_text(&group->ports[udp]), group->to,
+				args->fwmark);
+}
+
+/*
+ * UDP goes to the proxy before sockets are asked: a socket that it answers from,
+ * with the server's address, would take what the client sends next.
+ */
+void plan_nft_proxy(json_t *plan, const struct args *args, bool v6)
+{
+	const char *name = plan_name(args->bridge), *device = plan_device(args);
+	const char *family = v6 ? "ip6" : "ip", *proto;
+	struct text text;
+	int i;
+
+	fprintf(text_open(&text), "table %s %s {\n", family, name);
+	for (i = 0; i < 2; i++) {
+		proto = group_proto[i].name;
+		if (groups_have(&args->groups, i))
+			fprintf(text.file, "\tct helper keep-%s { type \"mackeep\" protocol %s; }\n",
+				proto, proto);
+	}
+	fputs("\tchain proxy {\n\t\ttype filter hook prerouting priority mangle; policy accept;\n",
+	      text.file);
+	for (i = 0; i < 2; i++) {
+		proto = group_proto[i].name;
+		if (groups_have(&args->groups, i))
+			fprintf(text.file, "\t\tiifname \"%s\" meta l4proto %s ct helper set \"keep-%s\"\n",
+				device, proto, proto);
+	}
+	tproxy(text.file, args, true);
+	fprintf(text.file, "\t\tiifname \"%s\" meta l4proto { tcp, udp } socket transparent 1 meta mark set 0x%x accept\n",
+		device, args->fwmark);
+	tproxy(text.file, args, false);
+	fputs("\t}\n}\n", text.file);
+	plan_table(plan, family, name, &text);
+}
+
+/* The rules that lift what is for one proxy, of one family */
+static void lift(FILE *file, const struct args *args, const struct group *group,
+		 bool v6)
+{
+	char link[64];
+	int udp;
+
+	if (args->vlan)
+		snprintf(link, sizeof(link), "vlan id %u vlan type %s",
+			 args->vlan, v6 ? "ip6" : "ip");
+	else
+		snprintf(link, sizeof(link), "ether type %s", v6 ? "ip6" : "ip");
+	for (udp = 0; udp < 2; udp++)
+		if (group->ports[udp].n)
+			fprintf(file, "\t\tmeta ibrname \"%s\" %s %s dport { %s } meta mark set 0x%x\n",
+				args->bridge, link, group_proto[udp].name,
+				ports_text(&group->ports[udp]), group->mark);
+}
+
+void plan_nft_lift(json_t *plan, const struct args *args)
+{
+	const struct groups *groups = &args->groups;
+	const char *name = plan_name(args->bridge);
+	const struct group *group;
+	struct text text;
+
+	fprintf(text_open(&text), "table bridge %s {\n\tchain lift {\n\t\ttype filter hook prerouting priority dstnat; policy accept;\n",
+		name);
+	for (group = groups->group; group < groups->group + groups->n; group++) {
+		if (args->family != AF_INET6)
+			lift(text.file, args, group, false);
+		if (args->family != AF_INET)
+			lift(text.file, args, group, true);
+	}
+	fputs("\t}\n}\n", text.file);
+	plan_table(plan, "bridge", name, &text);
+}
