@@ -172,9 +172,10 @@ static void take_marks(const char *bridge, json_t *state, void *data)
 	json_t *service;
 	size_t i;
 
-	if (strcmp(bridge, taken->besides))
-		json_array_foreach(state_services(state), i, service)
-			take(taken, json_get_int(service, "mark"));
+	if (!strcmp(bridge, taken->besides))
+		return;
+	json_array_foreach(state_services(state), i, service)
+		take(taken, json_get_int(service, "mark"));
 }
 
 /* The mark that its proxy has in a state, or 0 */

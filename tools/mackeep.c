@@ -222,17 +222,6 @@ static unsigned int output(const char *text, unsigned int bit)
 	return out;
 }
 
-static int family(const char *value)
-{
-	if (!strcmp(value, "both"))
-		return AF_UNSPEC;
-	if (!strcmp(value, "ipv4"))
-		return AF_INET;
-	if (!strcmp(value, "ipv6"))
-		return AF_INET6;
-	value_bad("family", value, "ipv4, ipv6 or both");
-}
-
 /* One of each family */
 static void set_on_ip(struct args *args, const char *value)
 {
@@ -292,7 +281,12 @@ static void set_option(struct args *args, int key, const char *value,
 		args->family = AF_INET6;
 		break;
 	case OPT_FAMILY:
-		args->family = family(value);
+		if (!strcmp(value, "both"))
+			args->family = AF_UNSPEC;
+		else if (!strcmp(value, "ipv4") || !strcmp(value, "ipv6"))
+			args->family = value[3] == '4' ? AF_INET : AF_INET6;
+		else
+			value_bad("family", value, "ipv4, ipv6 or both");
 		break;
 	case 'p':
 		args->proto = !strcmp(value, "tcp") ? IPPROTO_TCP :
