@@ -174,8 +174,9 @@ static void take_marks(const char *bridge, json_t *state, void *data)
 
 	if (!strcmp(bridge, taken->besides))
 		return;
-	json_array_foreach(state_services(state), i, service)
+	json_array_foreach(state_services(state), i, service) {
 		take(taken, json_get_int(service, "mark"));
+	}
 }
 
 /* The mark that its proxy has in a state, or 0 */

@@ -13,6 +13,8 @@
 # Seen by others: one idle connection holds up a drain to its end, PostHog/duckgres
 # issue 782; flows of UDP go on to a proxy that is not to have them any more,
 # cilium/cilium issue 17459.
+#
+# Its time is long: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

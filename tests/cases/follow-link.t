@@ -16,6 +16,8 @@
 # whoever did it fails half way, sonic-net/sonic-mgmt pull request 5771; downlinks
 # that take minutes to come back, githedgehog/fabric issue 856; a card whose link goes
 # up and down by itself in bypass, ntop/PF_RING issue 293.
+#
+# Its time is long: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 . "$(dirname "$0")/../lib/topo.sh"

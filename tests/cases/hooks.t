@@ -13,6 +13,8 @@
 # hook has started outlives it, agentic-os-org/ANOLISA pull request 1585; zombies,
 # zorun/kea-hook-runscript issue 6; hooks that have the daemon's descriptors and hold
 # it up, christian-moerz/vmstated issue 3.
+#
+# Its time is long: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep socat

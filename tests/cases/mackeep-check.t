@@ -9,6 +9,8 @@
 #  c2 ..:c2 -------+               ..:b0,b1,b2            +-- rt ..:f1 -- srv
 #
 # Controls: before a provocation the finding is not there.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/doctor.sh" || exit 1

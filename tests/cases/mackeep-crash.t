@@ -8,6 +8,8 @@
 #  [ box: br0 with an odd rp_filter and group_fwd_mask ]
 #
 # Control: what was killed left something.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1

@@ -5,6 +5,8 @@
 # which is the table that is parsed, in mackeep(8) and in the completion; those of
 # the iptables plugin in xt_MACKEEP(8), and the module's counters and sysctls. The
 # examples of README and of both pages are accepted as they are.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 need make mackeep man mandoc haproxy nft ebtables

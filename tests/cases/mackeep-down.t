@@ -6,6 +6,8 @@
 # end is in mackeep-crash.t.
 #
 #  [ box: br0 with an odd rp_filter and group_fwd_mask ]
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1

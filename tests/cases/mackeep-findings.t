@@ -10,6 +10,8 @@
 #  c2 ..:c2 -------+               ..:b0,b1,b2            +-- rt ..:f1 -- srv
 #
 # Control: before it is provoked nothing is found.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -3,6 +3,8 @@
 #
 # make install puts the tool, its page, its completion and its units where they
 # are looked for, and make uninstall takes all of it away.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
 need make pkg-config man

@@ -6,6 +6,8 @@
 #  [ box: br0 192.0.2.5, -j MACKEEP ]  <--- records --- ctinfo
 #
 # Control: without the module there is nothing that it lists.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep python3

@@ -8,6 +8,8 @@
 #     ..:c1                        box ..:b0,b1,b2
 #
 # Control: before it is provoked nothing is found.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/doctor.sh" || exit 1

@@ -6,6 +6,8 @@
 #
 #  c1 192.0.2.31 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv
 #     ..:c1                        box ..:b0,b1,b2               ..:f1  203.0.113.73
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep python3

@@ -13,6 +13,8 @@
 # Seen by others: nobody reaches the box itself any more, sshuttle/sshuttle pull
 # request 578; a client's later datagrams end in the socket that answers,
 # DanielLavrushin/b4 pull request 239, SagerNet/sing-box pull request 2097.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

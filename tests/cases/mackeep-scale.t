@@ -9,6 +9,8 @@
 #   MACKEEP_FLOWS	how many (20000)
 #
 # Control: the memory that it takes to list none.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need mackeep

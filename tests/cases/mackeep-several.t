@@ -12,6 +12,8 @@
 # Seen by others: a second port that the rules do not have, yrutschle/sslh issue 305;
 # IPv6 that goes past the proxy, v2ray/v2ray-core issue 2270, and of UDP alone,
 # Openwrt-Passwall/openwrt-passwall issue 1600.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

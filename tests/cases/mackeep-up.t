@@ -9,6 +9,8 @@
 #
 # The same in VLAN 100: c1 198.51.100.31, l1 198.51.100.80. Control: without
 # "up" requests pass the bridge, and the proxy does not see them.
+#
+# It is about the tool: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

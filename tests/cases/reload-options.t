@@ -10,6 +10,8 @@
 #
 # Control: with marks that do not match the box's own MAC is on the wire, and without
 # --strict a flow leaves by a device where it was not learned.
+#
+# Its time is long: it runs on one kernel in turn.
 
 V6=1
 TALK=1

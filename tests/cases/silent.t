@@ -22,6 +22,8 @@
 # although the configuration says no); ntop/ntopng issue 895 (a DHCP client on an
 # inline bridge); KatharaFramework/NetworkPlugin issue 4 (IPv6 solicitations and
 # multicast reports of bridges on which IPv6 is off).
+#
+# Its time is long: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -13,6 +13,8 @@
 # Seen by others: an upgrade leaves the old module loaded, ntop/PF_RING issue 170;
 # who connects while a proxy is loaded again is lost without rules that hold SYNs
 # back, openshift/openshift-docs pull request 1987.
+#
+# Its time is long: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

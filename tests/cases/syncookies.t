@@ -13,6 +13,8 @@
 # Seen by others: the cookie sits in a number that somebody else chose,
 # 0xsirus/tirdad issue 34; SYNPROXY and TPROXY each work, but not both,
 # firehol/firehol issue 454.
+#
+# Its time is long: it runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -5,6 +5,8 @@
 # help. mackeep-docs.t has the manual page.
 #
 # Root in a guest, one namespace; no packet is sent.
+#
+# Its time is long: it runs on one kernel in turn.
 
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit
 . tests/lib/tap.sh
