@@ -5,6 +5,7 @@
 
 #include <linux/mackeep.h>
 
+#include "default.h"
 #include "device.h"
 #include "frag.h"
 #include "guard.h"
@@ -107,6 +108,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);
+	mackeep_default_close(mn);
 	mackeep_net_close(mn);
 	mutex_unlock(&mackeep_net_mutex);
 }

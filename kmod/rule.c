@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a rule holds as long as it is there: the namespace's hooks, a number for its
- * options, and what single options need.
+ * options, and what single options need. The default policy holds the same.
  */
 #include <linux/compiler.h>
 

@@ -94,7 +94,7 @@ static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
 				loff_t *ppos)
 {
 	struct mackeep_net *mn = ctl->data;
-	unsigned int want = READ_ONCE(mn->want_hooks);
+	unsigned int want = READ_ONCE(mn->dflt.wanted);
 	struct ctl_table tmp = {
 		.data	= &want,
 		.maxlen	= sizeof(want),
@@ -108,7 +108,7 @@ static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
 		return err;
 
 	mutex_lock(&mackeep_net_mutex);
-	err = mackeep_net_want_hooks(mn, want);
+	err = mackeep_default_hook(mn, want);
 	mutex_unlock(&mackeep_net_mutex);
 	return err;
 }

@@ -56,7 +56,8 @@ static unsigned int mackeep_tg(struct sk_buff *skb,
 	}
 
 	if (xt_hooknum(par) == NF_INET_PRE_ROUTING)
-		mackeep_learn(mn, skb, ct, ctinfo, xt_in(par), info->policy);
+		mackeep_learn(mn, skb, ct, ctinfo, xt_in(par), info->policy,
+			      true);
 	else if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
 		mackeep_target_adopt(mn, ct, info->policy->id);
 	return XT_CONTINUE;
