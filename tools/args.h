@@ -4,6 +4,7 @@
 #define _TOOLS_ARGS_H
 
 #include "group.h"
+#include "policy.h"
 #include "values.h"
 
 /* -o */
@@ -59,8 +60,7 @@ struct args {
 	enum backend backend;
 	uint32_t fwmark;
 	uint32_t table;
-	bool strict;
-	bool last_hop;
+	struct policy policy;		/* of policy, too */
 	int drain;			/* seconds; -1: not given */
 	bool early;			/* the bridge may have no port yet */
 	bool follow_link;

@@ -10,6 +10,7 @@ int cmd_monitor(struct args *args);
 int cmd_pairs(struct args *args);
 int cmd_flush(struct args *args);		/* pairs.c */
 int cmd_services(struct args *args);
+int cmd_policy(struct args *args);
 int cmd_silence(struct args *args);
 int cmd_stat(struct args *args);
 int cmd_up(struct args *args);

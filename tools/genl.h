@@ -17,6 +17,8 @@ bool genl_module(struct module *module);
 
 /* False: an older module, without services. Of the last genl_open(). */
 bool genl_has_services(void);
+/* Whether the module knows a command. Likewise. */
+bool genl_has(uint8_t cmd);
 
 /* Takes the attributes of a message, but not those that are too short. */
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);

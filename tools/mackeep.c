@@ -35,9 +35,10 @@ enum {
 	FOLLOW	= 1 << 10,
 	SILENCE	= 1 << 11,
 	RELOAD	= 1 << 12,
+	POLICY	= 1 << 13,
 	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 13) - 1,
+	ALL	= (1 << 14) - 1,
 };
 
 static const struct command {
@@ -52,6 +53,7 @@ static const struct command {
 	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
+	{ "policy", POLICY, cmd_policy, "show, set, reset: the options of flows without a rule" },
 	{ "silence", SILENCE, cmd_silence, "list, add, del: what keeps the box's own frames in" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
@@ -71,7 +73,8 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY,
+	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
+	OPT_REPLY_MARK,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -94,7 +97,7 @@ static const struct option_text {
 	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE,
+	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE | POLICY,
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
@@ -120,8 +123,15 @@ static const struct option_text {
 	  "mark for policy routing; " NUMBER_TEXT(FWMARK) " if not given" },
 	{ OPT_TABLE, "table", "TABLE", UP,
 	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
-	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
-	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_KEEP, "keep", "both|src|dst", UP | POLICY, "which of the MACs; both if not given" },
+	{ OPT_REFRESH, "refresh", "last|first", UP | POLICY,
+	  "follow the MACs of later frames, or not; last" },
+	{ OPT_LAST_HOP, "last-hop", NULL, UP | POLICY, "answers need no route" },
+	{ OPT_STRICT, "strict", NULL, UP | POLICY, "drop what cannot be kept" },
+	{ OPT_ORIG_MARK, "orig-mark", "MARK[/M]", UP | POLICY,
+	  "keep only packets with it, client to server" },
+	{ OPT_REPLY_MARK, "reply-mark", "MARK[/M]", UP | POLICY,
+	  "keep only packets with it, server to client" },
 	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
 	{ OPT_FOLLOW_LINK, "follow-link", NULL, UP, "ports go down with each other; by systemd" },
 	{ OPT_HOLD, "hold", "SECONDS", FOLLOW,
@@ -165,6 +175,7 @@ static void usage(const struct command *command)
 	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
 	       command->bit & BRIDGED ? " [BRIDGE]" :
 	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == POLICY ? " [show|set|reset]" :
 	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
@@ -268,11 +279,42 @@ static unsigned int device(const char *name)
 
 static const char *device_name, *config_name;
 
+/* False: the key is that of another option. */
+static bool set_policy(struct policy *policy, int key, const char *value)
+{
+	switch (key) {
+	case OPT_KEEP:
+		policy->keep = policy_keep(value);
+		break;
+	case OPT_REFRESH:
+		policy->refresh = policy_refresh(value);
+		break;
+	case OPT_LAST_HOP:
+		policy->last_hop = true;
+		break;
+	case OPT_STRICT:
+		policy->strict = true;
+		break;
+	case OPT_ORIG_MARK:
+		policy->orig = value_mark("orig-mark", value);
+		break;
+	case OPT_REPLY_MARK:
+		policy->reply = value_mark("reply-mark", value);
+		break;
+	default:
+		return false;
+	}
+	policy->given = true;
+	return true;
+}
+
 static void set_option(struct args *args, int key, const char *value,
 		       unsigned int bit)
 {
 	char *end;
 
+	if (set_policy(&args->policy, key, value))
+		return;
 	switch (key) {
 	case '4':
 		args->family = AF_INET;
@@ -395,12 +437,6 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_TABLE:
 		args->table = value_number("table", value, 1, UINT32_MAX);
-		break;
-	case OPT_STRICT:
-		args->strict = true;
-		break;
-	case OPT_LAST_HOP:
-		args->last_hop = true;
 		break;
 	case OPT_FOLLOW_LINK:
 		args->follow_link = true;
@@ -543,7 +579,7 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
-	if (optind < argc && command->bit & (SERVICES | BYPASS | SILENCE))
+	if (optind < argc && command->bit & (SERVICES | BYPASS | SILENCE | POLICY))
 		args->verb = argv[optind++];
 	if (command->bit == SILENCE) {
 		args->devices = argv + optind;

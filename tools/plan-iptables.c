@@ -26,17 +26,23 @@ static void tproxy(FILE *file, const struct args *args, bool udp)
 void plan_iptables_proxy(json_t *plan, const struct args *args, bool v6)
 {
 	const char *name = plan_name(args->bridge), *device = plan_device(args);
+	json_t *options = policy_options(&args->policy), *word, *one;
 	struct text text;
-	json_t *one;
+	size_t i;
 	int udp;
 
 	fprintf(text_open(&text), "*mangle\n:%s - [0:0]\n", name);
-	for (udp = 0; udp < 2; udp++)
-		if (groups_have(&args->groups, udp))
-			fprintf(text.file, "-A %s -p %s -j MACKEEP%s%s\n", name,
-				group_proto[udp].name,
-				args->strict ? " --strict" : "",
-				args->last_hop ? " --last-hop" : "");
+	for (udp = 0; udp < 2; udp++) {
+		if (!groups_have(&args->groups, udp))
+			continue;
+		fprintf(text.file, "-A %s -p %s -j MACKEEP", name,
+			group_proto[udp].name);
+		json_array_foreach(options, i, word) {
+			fprintf(text.file, " %s", json_string_value(word));
+		}
+		fputc('\n', text.file);
+	}
+	json_decref(options);
 	tproxy(text.file, args, true);
 	fprintf(text.file, "-A %s -m socket --transparent -j MARK --set-mark 0x%x\n"
 		"-A %s -m mark --mark 0x%x -j ACCEPT\n", name, args->fwmark,

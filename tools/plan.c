@@ -18,6 +18,7 @@
 #include "plan-nft.h"
 #include "plan-silence.h"
 #include "plan-text.h"
+#include "policy.h"
 #include "run.h"
 #include "say.h"
 #include "state.h"
@@ -191,6 +192,17 @@ static void plan_services(json_t *plan, const struct args *args)
 				plan_service(plan, args, group, udp, settle);
 }
 
+/* Undone it is as it was: somebody may have set one by hand. */
+static void plan_policy(json_t *plan, const struct args *args)
+{
+	struct policy now = policy_read();
+	json_t *one;
+
+	one = step_add(plan, policy_command(&args->policy), policy_command(&now),
+		       WORDS("mackeep", "policy"));
+	json_text(one, "expect", policy_line(&args->policy));
+}
+
 /* The name of a unit's instance, as systemd-escape(1) has it */
 static const char *escaped(const char *name)
 {
@@ -305,6 +317,8 @@ json_t *plan_make(const struct args *args)
 	if (silent && args->vlan)
 		plan_silence_upper(plan, plan_device(args),
 				   args->family != AF_INET);
+	if (args->backend == BACKEND_NFT && args->policy.given)
+		plan_policy(plan, args);
 	plan_sysctls(plan, args);
 	plan_eapol(plan, args);
 	for (v6 = 0; v6 < 2; v6++)

@@ -63,16 +63,18 @@ static int undo_all(const char *bridge, json_t *state, bool dry_run)
 
 static json_t *configuration(const struct args *args)
 {
-	json_t *config = json_pack("{s:o, s:i, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:b}",
+	json_t *config = json_pack("{s:o, s:i, s:b, s:b, s:i, s:i, s:i, s:i}",
 				   "services", groups_json(&args->groups),
 				   "vlan", args->vlan,
 				   "ipv4", args->family != AF_INET6,
 				   "ipv6", args->family != AF_INET,
 				   "backend", args->backend,
 				   "fwmark", args->fwmark, "table", args->table,
-				   "order", args->order,
-				   "strict", args->strict,
-				   "last_hop", args->last_hop);
+				   "order", args->order);
+	json_t *policy = policy_json(&args->policy);
+
+	json_object_update(config, policy);
+	json_decref(policy);
 
 	/* Only what is said: the files of older versions have none. */
 	if (args->fail == MACKEEP_FAIL_CLOSED)
@@ -97,11 +99,25 @@ static void up_check(struct args *args)
 	}
 	if (args->fail == MACKEEP_FAIL_CLOSED && args->settle > 0)
 		die(BAD_ARGS, "--settle: with --fail closed nothing goes past the proxy meanwhile; leave one of the two out");
-	if (args->backend == BACKEND_NFT && (args->strict || args->last_hop))
-		die(BAD_ARGS, "--%s: nft rules cannot say it; add --backend iptables",
-		    args->strict ? "strict" : "last-hop");
+	policy_check(&args->policy);
 	if (args->backend == BACKEND_IPTABLES && args->vlan)
 		die(BAD_ARGS, "--vlan: ebtables cannot see ports in tagged frames; leave --backend iptables out");
+}
+
+/* A namespace has one default policy, which all its flows without a rule are under. */
+static void check_other(const char *bridge, json_t *state, void *data)
+{
+	const json_t *config = json_object_get(state, "config");
+	struct policy theirs = policy_of_json(config);
+	const struct args *args = data;
+
+	if (!strcmp(bridge, args->bridge) ||
+	    json_get_int(config, "backend") != BACKEND_NFT ||
+	    policy_same(&theirs, &args->policy))
+		return;
+	die(FAILED, "bridge %s: bridge %s is up with other options, and by nft both have one default policy; give both the same, or --backend iptables (%s: %s; %s: %s)",
+	    args->bridge, bridge, args->bridge, policy_line(&args->policy),
+	    bridge, policy_line(&theirs));
 }
 
 static void set_prefix(const struct args *args)
@@ -155,6 +171,8 @@ int cmd_up(struct args *args)
 		state_lock();
 
 	plan_check(args);
+	if (args->backend == BACKEND_NFT)
+		state_each(check_other, args);
 	state = state_load(args->bridge);
 	groups_mark(&args->groups, args->bridge, state);
 	args->order = state_order(args->bridge);

@@ -54,6 +54,29 @@ struct address value_address(const char *option, const char *text, bool net)
 	return addr;
 }
 
+struct mark value_mark(const char *option, const char *text)
+{
+	struct mark mark = { .mask = UINT32_MAX };
+	char value[64];
+	char *slash;
+
+	snprintf(value, sizeof(value), "%s", text);
+	slash = strchr(value, '/');
+	if (slash)
+		*slash++ = '\0';
+	mark.value = value_number(option, value, 0, UINT32_MAX);
+	if (slash)
+		mark.mask = value_number(option, slash, 0, UINT32_MAX);
+	if (!mark.mask)
+		die(BAD_ARGS, "--%s \"%s\": mask 0 compares no bit, every packet would match; leave the option out to mean that",
+		    option, text);
+	if (mark.value & ~mark.mask)
+		die(BAD_ARGS, "--%s \"%s\": the value has bits outside the mask and could never match; give 0x%x/0x%x or 0x%x/0x%x",
+		    option, text, mark.value & mark.mask, mark.mask, mark.value,
+		    mark.value | mark.mask);
+	return mark;
+}
+
 void value_mac(const char *option, const char *text, uint8_t *mac)
 {
 	char rest;

@@ -156,7 +156,6 @@ refused 2 "--tcp: nothing is to be proxied; give" --bridge br0 --to 3129
 refused 2 "--tcp \"80-70\": it is not ports like" --bridge br0 --tcp 80-70 --to 3129
 refused 2 "--vlan \"4095\": it is not a number from 1 to 4094" $UP --vlan 4095
 refused 2 "--bridge \"\.\./x\": it is not a name of" --bridge ../x --tcp 80 --to 3129
-refused 2 "--strict: nft rules cannot say it; add --backend iptables" $UP --strict
 refused 1 "bridge br9: no such device; make it: ip link add" --bridge br9 --tcp 80 --to 1
 refused 1 "bridge port0: it is not a bridge; " --bridge port0 --tcp 80 --to 1
 refused 2 "--to \"0\": it is not a number from 1 to 65535" --bridge br0 --tcp 80 --to 0
