@@ -65,6 +65,7 @@ struct args {
 	bool early;			/* the bridge may have no port yet */
 	bool follow_link;
 	bool talk;
+	bool firewall;
 	bool dry_run;
 
 	/* follow-link, seconds */

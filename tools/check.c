@@ -37,6 +37,7 @@ int cmd_check(struct args *args)
 	check_divert(&probe);
 	check_listeners(&probe);
 	check_policy(&probe);
+	check_firewall(&probe);
 	check_upstream(&probe);
 	check_rp_filter(&probe);
 	check_bridge_nf();

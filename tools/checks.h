@@ -40,6 +40,10 @@ void check_bridge_nf(void);
 void check_eapol(const struct probe *probe);
 void check_noisy(const struct probe *probe);
 
+/* --- check-firewall.c -------------------------------------------------------- */
+
+void check_firewall(const struct probe *probe);
+
 /* --- check-flows.c ----------------------------------------------------------- */
 
 void check_flows(const struct probe *probe);

@@ -71,7 +71,7 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY,
+	OPT_FORCE, OPT_FAMILY, OPT_FIREWALL,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -130,6 +130,7 @@ static const struct option_text {
 	  "that one may take to come; " NUMBER_TEXT(WAIT) " if not given" },
 	{ OPT_PORTS, "ports", "DEVICE,...", UP, "silent from boot on, see mackeep(8)" },
 	{ OPT_TALK, "talk", NULL, UP, "the box may talk with its own MACs" },
+	{ OPT_FIREWALL, "firewall", NULL, UP, "let it pass this machine's firewalls" },
 	{ OPT_GUARD, "guard", NULL, SILENCE, "the guard alone, leave sysctls as they are" },
 	{ OPT_UDEV, "udev", "DEVICE", SILENCE, "what /etc/mackeep says, for udev(7)" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
@@ -416,6 +417,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_TALK:
 		args->talk = true;
+		break;
+	case OPT_FIREWALL:
+		args->firewall = true;
 		break;
 	case OPT_GUARD:
 		args->guard_only = true;

@@ -14,6 +14,7 @@
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
+#include "plan-firewall.h"
 #include "plan-iptables.h"
 #include "plan-nft.h"
 #include "plan-silence.h"
@@ -310,6 +311,7 @@ json_t *plan_make(const struct args *args)
 	for (v6 = 0; v6 < 2; v6++)
 		if (args->family != (v6 ? AF_INET : AF_INET6))
 			plan_family(plan, args, v6);
+	plan_firewall(plan, args);
 	plan_services(plan, args);
 	if (args->backend == BACKEND_NFT)
 		plan_nft_lift(plan, args);

@@ -167,10 +167,15 @@ static void tproxy_of_nft(struct probe *probe, json_t *rule)
 			json_is(tproxy, "family", "ip6") ? AF_INET6 : AF_INET;
 	found->to = json_integer_value(json_object_get(tproxy, "port"));
 	found->proto = IPPROTO_TCP;
+	found->mask = UINT32_MAX;
 	nft_mark(rule, &found->mark);
 	json_array_foreach(json_object_get(rule, "expr"), i, one) {
 		match = json_object_get(one, "match");
-		left = json_object_get(json_object_get(match, "left"), "payload");
+		left = json_object_get(match, "left");
+		if (json_is(json_object_get(left, "meta"), "key", "iifname"))
+			snprintf(found->device, sizeof(found->device), "%s",
+				 json_get_text(match, "right"));
+		left = json_object_get(left, "payload");
 		if (!json_is(left, "field", "dport"))
 			continue;
 		if (json_is(left, "protocol", "udp"))
@@ -180,10 +185,30 @@ static void tproxy_of_nft(struct probe *probe, json_t *rule)
 	probe->tproxies++;
 }
 
+/* The device is that of the rule, or of one that calls its chain. */
+static void device_of_saved(const struct probe *probe, const struct saved *rule,
+			    char *device)
+{
+	const struct saved *call = probe->saved;
+	size_t len = strcspn(rule->text, " ");
+	const char *target;
+
+	snprintf(device, IF_NAMESIZE, "%s", saved_option(rule, "-i"));
+	for (; !*device && call < probe->saved + probe->rules; call++) {
+		target = saved_option(call, "-j");
+		if (!strcmp(call->program, rule->program) &&
+		    !strcmp(call->table, rule->table) && strlen(target) == len &&
+		    !strncmp(target, rule->text, len))
+			snprintf(device, IF_NAMESIZE, "%s",
+				 saved_option(call, "-i"));
+	}
+}
+
 static void tproxy_of_saved(struct probe *probe, const struct saved *rule)
 {
 	struct tproxy *found = &probe->tproxy[probe->tproxies];
 	unsigned int first, last;
+	char *end;
 	int n;
 
 	if (strcmp(saved_option(rule, "-j"), "TPROXY") ||
@@ -197,7 +222,9 @@ static void tproxy_of_saved(struct probe *probe, const struct saved *rule)
 	if (n > 0)
 		ports_add(&found->dports, first, n > 1 ? last : first);
 	found->to = strtoul(saved_option(rule, "--on-port"), NULL, 0);
-	found->mark = strtoul(saved_option(rule, "--tproxy-mark"), NULL, 0);
+	found->mark = strtoul(saved_option(rule, "--tproxy-mark"), &end, 0);
+	found->mask = *end == '/' ? strtoul(end + 1, NULL, 0) : UINT32_MAX;
+	device_of_saved(probe, rule, found->device);
 	probe->tproxies++;
 }
 

@@ -20,6 +20,8 @@ struct tproxy {
 	struct ports dports;		/* none: any */
 	uint16_t to;
 	uint32_t mark;			/* 0: sets none */
+	uint32_t mask;			/* of the mark */
+	char device[IF_NAMESIZE];	/* that packets come in by; "": any */
 };
 
 struct bridge {

@@ -81,6 +81,8 @@ static json_t *configuration(const struct args *args)
 		json_object_set_new(config, "talk", json_true());
 	if (args->follow_link)
 		json_object_set_new(config, "follow_link", json_true());
+	if (args->firewall)
+		json_object_set_new(config, "firewall", json_true());
 	return config;
 }
 
