@@ -31,6 +31,8 @@ int cmd_check(struct args *args)
 	check_version(&module);
 	check_rule(&probe, &module);
 	check_lift(&probe);
+	check_narrow(&probe, &module);
+	check_ports(&probe);
 	check_forward(&probe);
 	check_redirect(&probe);
 	check_tproxy(&probe);
@@ -42,6 +44,7 @@ int cmd_check(struct args *args)
 	check_rp_filter(&probe);
 	check_bridge_nf();
 	check_flowtable(&probe);
+	check_tagged(&probe);
 	check_flows(&probe);
 	check_own(&probe);
 	check_eapol(&probe);

@@ -21,7 +21,6 @@ void check_lift(const struct probe *probe);
 /* --- check-rules.c ----------------------------------------------------------- */
 
 void check_rule(const struct probe *probe, const struct module *module);
-void check_forward(const struct probe *probe);
 void check_redirect(const struct probe *probe);
 void check_flowtable(const struct probe *probe);
 
@@ -39,6 +38,13 @@ void check_rp_filter(const struct probe *probe);
 void check_bridge_nf(void);
 void check_eapol(const struct probe *probe);
 void check_noisy(const struct probe *probe);
+
+/* --- check-forward.c, check-narrow.c, check-ports.c, check-tagged.c ---------- */
+
+void check_forward(const struct probe *probe);
+void check_narrow(const struct probe *probe, const struct module *module);
+void check_ports(const struct probe *probe);
+void check_tagged(const struct probe *probe);
 
 /* --- check-firewall.c -------------------------------------------------------- */
 

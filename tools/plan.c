@@ -23,6 +23,7 @@
 #include "say.h"
 #include "state.h"
 #include "step.h"
+#include "tagged.h"
 #include "text.h"
 
 static void plan_up(json_t *plan, const char *device)
@@ -313,6 +314,7 @@ json_t *plan_make(const struct args *args)
 			plan_family(plan, args, v6);
 	plan_firewall(plan, args);
 	plan_services(plan, args);
+	plan_tagged(plan, args);
 	if (args->backend == BACKEND_NFT)
 		plan_nft_lift(plan, args);
 	else
