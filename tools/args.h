@@ -49,6 +49,7 @@ struct args {
 	const char *udev;
 
 	double interval;		/* -w, seconds; 0: once */
+	bool watch;			/* check */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */
 
 	/* up, down, bypass, check */

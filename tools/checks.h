@@ -9,6 +9,8 @@
 #include "genl.h"
 #include "probe.h"
 
+struct args;
+
 /* --- check-module.c ---------------------------------------------------------- */
 
 void check_not_loaded(void);
@@ -44,5 +46,10 @@ void check_noisy(const struct probe *probe);
 
 void check_flows(const struct probe *probe);
 void check_own(const struct probe *probe);
+
+/* --- check-watch.c ----------------------------------------------------------- */
+
+/* Stays, and has all of the above done again and again. Returns the exit status. */
+int check_watch(const struct args *args, void (*look)(const struct args *));
 
 #endif /* _TOOLS_CHECKS_H */

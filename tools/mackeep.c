@@ -71,7 +71,7 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY,
+	OPT_FORCE, OPT_FAMILY, OPT_WATCH,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -98,6 +98,7 @@ static const struct option_text {
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
+	{ OPT_WATCH, "watch", NULL, CHECK, "stay, and tell of findings that come and go" },
 	{ OPT_BRIDGE, "bridge", "BRIDGE", BRIDGED, "the bridge" },
 	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
@@ -431,6 +432,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_FORCE:
 		args->force = true;
+		break;
+	case OPT_WATCH:
+		args->watch = true;
 		break;
 	case 'n':
 		args->netns = value;
