@@ -18,6 +18,7 @@ enum backend { BACKEND_NFT, BACKEND_IPTABLES };
 
 struct args {
 	const char *netns;
+	char **words;			/* the command line from the command on */
 	unsigned int out;
 
 	/* filters */

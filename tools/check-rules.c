@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "counters.h"
 #include "finding.h"
+#include "mend.h"
 #include "nft.h"
 #include "text.h"
 
@@ -21,19 +22,23 @@ static bool any_seen(void)
 	       counter_value("late");
 }
 
+static char *keep_rule(const struct probe *probe)
+{
+	return mend_by_up(probe, format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP",
+					probe_device(probe)));
+}
+
 void check_rule(const struct probe *probe, const struct module *module)
 {
 	if (!module->rules)
 		found(BROKEN, "rule",
 		      format("there is no MACKEEP rule, nothing is kept"),
-		      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP",
-			     probe_device(probe)));
+		      keep_rule(probe));
 	else if (counter_value("lifted") && !any_seen())
 		found(BROKEN, "unmatched",
 		      format("%llu frames were lifted, but no MACKEEP rule saw one",
 			     (unsigned long long)counter_value("lifted")),
-		      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP",
-			     probe_device(probe)));
+		      keep_rule(probe));
 }
 
 /* True if a rule of the bridge's PREROUTING drops all that this one drops. */

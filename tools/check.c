@@ -36,6 +36,7 @@ static void look(const struct args *args)
 	check_upstream(&probe);
 	check_rp_filter(&probe);
 	check_bridge_nf();
+	check_forwarding(&probe);
 	check_flowtable(&probe);
 	check_flows(&probe);
 	check_own(&probe);

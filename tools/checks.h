@@ -39,6 +39,7 @@ void check_policy(const struct probe *probe);
 void check_upstream(const struct probe *probe);
 void check_rp_filter(const struct probe *probe);
 void check_bridge_nf(void);
+void check_forwarding(const struct probe *probe);
 void check_eapol(const struct probe *probe);
 void check_noisy(const struct probe *probe);
 

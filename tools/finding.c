@@ -39,15 +39,15 @@ json_t *finding_list(void)
 {
 	static const char *const ranks[] = { "broken", "wrong", "doubtful" };
 	json_t *list = json_array();
-	unsigned int i;
+	const struct finding *one;
 
 	qsort(findings, found_count, sizeof(*findings), worse);
-	for (i = 0; i < found_count; i++)
+	for (one = findings; one < findings + found_count; one++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}",
-				      "id", findings[i].id, "rank",
-				      ranks[findings[i].rank], "text",
-				      findings[i].text, "remedy",
-				      findings[i].remedy));
+						      "id", one->id, "rank",
+						      ranks[one->rank], "text",
+						      one->text, "remedy",
+						      one->remedy));
 	return list;
 }
 

@@ -605,6 +605,7 @@ int main(int argc, char **argv)
 		die(BAD_ARGS, "%s: it is no command; see mackeep --help", argv[1]);
 
 	command_name = commands[i].name;
+	args.words = argv + 1;
 	parse_options(&args, &commands[i], argc - 1, argv + 1);
 	if (args.netns)
 		in_namespace(args.netns);

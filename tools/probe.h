@@ -22,6 +22,14 @@ struct tproxy {
 	uint32_t mark;			/* 0: sets none */
 };
 
+/* What a rule of the bridge marks to be lifted */
+struct lift {
+	uint32_t mark;
+	int proto;
+	bool v6;			/* only of IPv6 */
+	struct ports dports;
+};
+
 struct bridge {
 	char name[IF_NAMESIZE];
 	uint32_t group_fwd_mask;
@@ -39,6 +47,8 @@ struct probe {
 	unsigned int tproxies;
 	struct tproxy tproxy[MANY];
 	uint32_t lift_mark, lift_mask;
+	unsigned int lifts;
+	struct lift lift[MANY];
 };
 
 /* bridge: look at this one. NULL: at those that are up, or all with ports. */

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "genl.h"
 #include "run.h"
+#include "say.h"
 #include "step.h"
 #include "text.h"
 
@@ -116,7 +117,7 @@ static void word_print(FILE *file, const char *word)
 	putc('\'', file);
 }
 
-static void command_print(FILE *file, const json_t *argv, const char *input)
+static void words_print(FILE *file, const json_t *argv)
 {
 	const json_t *word;
 	size_t i;
@@ -126,9 +127,27 @@ static void command_print(FILE *file, const json_t *argv, const char *input)
 			putc(' ', file);
 		word_print(file, json_string_value(word));
 	}
+}
+
+static void command_print(FILE *file, const json_t *argv, const char *input)
+{
+	words_print(file, argv);
 	if (input)
 		fprintf(file, " <<'END'\n%sEND", input);
 	putc('\n', file);
+}
+
+char *step_words(const json_t *argv)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		out_of_memory();
+	words_print(file, argv);
+	fclose(file);
+	return text;
 }
 
 /* What the command reads, or NULL */

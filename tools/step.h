@@ -34,6 +34,9 @@ void step_sysctl(json_t *plan, const char *key, const char *value,
 bool step_same(const json_t *one, const json_t *other);
 bool step_done(const json_t *step);
 
+/* A command as a shell takes it, to be freed */
+char *step_words(const json_t *argv);
+
 /* which: "do" or "undo". Both run or print that command. */
 
 /* 0, or it has said what was wrong. */

@@ -104,6 +104,17 @@ static void up_check(struct args *args)
 		die(BAD_ARGS, "--vlan: ebtables cannot see ports in tagged frames; leave --backend iptables out");
 }
 
+/* The command line, for whoever has to tell how to set it up again */
+static json_t *command_line(const struct args *args)
+{
+	json_t *line = WORDS("mackeep");
+	char **word;
+
+	for (word = args->words; *word; word++)
+		json_array_append_new(line, json_string(*word));
+	return line;
+}
+
 static void set_prefix(const struct args *args)
 {
 	static char text[PATH_MAX];
@@ -171,6 +182,8 @@ int cmd_up(struct args *args)
 		state = json_pack("{s:s, s:O, s:b, s:[]}", "version",
 				  MACKEEP_VERSION, "config", config,
 				  "complete", 0, "steps");
+	if (!args->dry_run)
+		json_object_set_new(state, "words", command_line(args));
 
 	plan = plan_make(args);
 	for (i = 0; i < json_array_size(plan); i++) {
