@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Findings in flows and counters: helper, device-gone, own-mac. */
+/* Findings in flows: helper, device-gone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "finding.h"
 #include "flow.h"
 #include "nft.h"
-#include "seen.h"
 #include "text.h"
 
 struct flows {
@@ -98,26 +97,4 @@ void check_flows(const struct probe *probe)
 		      format("%lu records name device %u, which is not there any more",
 			     flows.orphans, flows.gone),
 		      format("mackeep flush -i if%u", flows.gone));
-}
-
-/*
- * A packet leaves with this machine's MAC when nothing is known about it or its
- * next hop is still being resolved, unless a rule with --strict drops it.
- */
-void check_own(const struct probe *probe)
-{
-	uint64_t left = seen_since("unknown") + seen_since("noneigh") +
-			seen_since("own"), dropped = seen_since("strict");
-	uint64_t n = left - (dropped < left ? dropped : left);
-
-	if (!n)
-		return;
-
-	found(WRONG, "own-mac",
-	      format("%llu packets left with this machine's own MAC since the last check",
-		     (unsigned long long)n),
-	      probe_sysctl("net/netfilter/mackeep_neigh") ?
-	      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP --strict",
-		     probe_device(probe)) :
-	      format("sysctl -w net/netfilter/mackeep_neigh=1"));
 }

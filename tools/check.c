@@ -40,6 +40,8 @@ static void look(const struct args *args)
 	check_flowtable(&probe);
 	check_flows(&probe);
 	check_own(&probe);
+	check_pairs();
+	check_conntrack();
 	check_eapol(&probe);
 	check_noisy(&probe);
 }

@@ -46,7 +46,15 @@ void check_noisy(const struct probe *probe);
 /* --- check-flows.c ----------------------------------------------------------- */
 
 void check_flows(const struct probe *probe);
+
+/* --- check-own.c ------------------------------------------------------------- */
+
 void check_own(const struct probe *probe);
+
+/* --- check-tables.c ---------------------------------------------------------- */
+
+void check_pairs(void);
+void check_conntrack(void);
 
 /* --- check-watch.c ----------------------------------------------------------- */
 

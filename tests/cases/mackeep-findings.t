@@ -92,6 +92,7 @@ must ip -n mk-box link del gone
 
 # From an address that no frame came from
 must ns box ip route add $L1 dev br0
+must ip -n mk-box neigh replace $L1 lladdr $MAC_L1 dev br0
 ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
 must ns box ip route del $L1 dev br0
 
