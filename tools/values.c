@@ -127,6 +127,7 @@ const char *ports_text(const struct ports *ports)
 	unsigned int i;
 	int n = 0;
 
+	*text = '\0';
 	for (i = 0; i < ports->n; i++) {
 		n += sprintf(text + n, "%s%u", i ? ", " : "",
 			     ports->range[i].first);
