@@ -223,11 +223,16 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 	}
 }
 
+bool genl_follow(struct mnl_socket *nl)
+{
+	return group_id &&
+	       mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
+				     sizeof(group_id)) >= 0;
+}
+
 void genl_join(struct mnl_socket *nl, const char *group)
 {
-	if (!group_id ||
-	    mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
-				  sizeof(group_id)) < 0)
+	if (!genl_follow(nl))
 		die(FAILED, "generic netlink group %s: %s; is the module as new as this tool?",
 		    group, group_id ? strerror(errno) : "the module has none");
 }

@@ -20,7 +20,9 @@ bool genl_has_services(void);
 
 /* Takes the attributes of a message, but not those that are too short. */
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);
-/* Takes part in the family's multicast group; dies if there is none. */
+/* Takes part in the family's multicast group; false: it has none, or is gone. */
+bool genl_follow(struct mnl_socket *nl);
+/* The same; dies if there is none. */
 void genl_join(struct mnl_socket *nl, const char *group);
 
 /*
