@@ -6,13 +6,15 @@
 #include "step.h"
 #include "text.h"
 
+/* whole: not in a table that somebody has flushed */
 static void plan_table(json_t *plan, const char *family, const char *name,
-		       struct text *text)
+		       const char *whole, struct text *text)
 {
 	json_t *one = step_add(plan, WORDS("nft", "-f", "-"),
 			       WORDS("nft", "delete", "table", family, name),
 			       WORDS("nft", "list", "table", family, name));
 
+	json_text(one, "whole", whole);
 	text_close(text, one, "do_input");
 }
 
@@ -61,7 +63,7 @@ void plan_nft_proxy(json_t *plan, const struct args *args, bool v6)
 		device, args->fwmark);
 	tproxy(text.file, args, false);
 	fputs("\t}\n}\n", text.file);
-	plan_table(plan, family, name, &text);
+	plan_table(plan, family, name, " tproxy to ", &text);
 }
 
 /* The rules that lift what is for one proxy, of one family */
@@ -99,5 +101,5 @@ void plan_nft_lift(json_t *plan, const struct args *args)
 			lift(text.file, args, group, true);
 	}
 	fputs("\t}\n}\n", text.file);
-	plan_table(plan, "bridge", name, &text);
+	plan_table(plan, "bridge", name, " mark set ", &text);
 }

@@ -70,16 +70,18 @@ bool step_same(const json_t *one, const json_t *other)
 	return same(one, other, "do") && same(one, other, "do_input");
 }
 
-bool step_done(const json_t *step)
+static bool done(const json_t *step, bool whole)
 {
 	const json_t *test = json_object_get(step, "test");
 	const char *expect = json_string_value(json_object_get(step, "expect"));
+	const char *rest = whole ?
+		json_string_value(json_object_get(step, "whole")) : NULL;
 	const char *want = json_string_value(json_object_get(step, "value"));
 	const char *file = json_string_value(json_object_get(step, "file"));
 	struct module module;
 	struct result result;
 	char value[128];
-	bool done;
+	bool there;
 
 	if (json_object_get(step, "module"))
 		return genl_module(&module);
@@ -89,10 +91,21 @@ bool step_done(const json_t *step)
 	if (!test)
 		return false;
 	result = run_words(test, NULL);
-	done = !result.status && *result.out &&
-		(!expect || strstr(result.out, expect));
+	there = !result.status && *result.out &&
+		(!expect || strstr(result.out, expect)) &&
+		(!rest || strstr(result.out, rest));
 	run_free(&result);
-	return done;
+	return there;
+}
+
+bool step_done(const json_t *step)
+{
+	return done(step, true);
+}
+
+bool step_begun(const json_t *step)
+{
+	return done(step, false);
 }
 
 static void word_print(FILE *file, const char *word)

@@ -8,6 +8,7 @@
  *   do_input, undo_input  what the command reads, if anything
  *   test		the step is done when this command succeeds and prints
  *			"expect", or anything at all if there is no "expect"
+ *   whole		and also this; without it there is something to undo all the same
  *   file, value	instead of test: it is done when the file reads so
  *   module		instead of test: it is done when the module is loaded
  */
@@ -33,6 +34,8 @@ void step_sysctl(json_t *plan, const char *key, const char *value,
 /* True if both are the same command with the same input. */
 bool step_same(const json_t *one, const json_t *other);
 bool step_done(const json_t *step);
+/* True also if somebody has taken a part away. */
+bool step_begun(const json_t *step);
 
 /* which: "do" or "undo". Both run or print that command. */
 

@@ -30,7 +30,7 @@ static int undo(const char *bridge, const json_t *step, bool dry_run)
 		json_decref(other);
 		return 0;
 	}
-	if (!step_done(step))
+	if (!step_begun(step))
 		return 0;
 	if (!dry_run)
 		return step_run(step, "undo");

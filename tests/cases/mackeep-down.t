@@ -31,6 +31,7 @@ ok "up again" up $UP
 is_as up "up again changes nothing"
 is "$(up $UP --dry-run)" "" "up again --dry-run: nothing is left to do"
 ok "what went missing" ns box nft delete table bridge mackeep_br0
+ok "and the rules of another table" ns box nft flush table ip mackeep_br0
 ok "is put up again" up $UP
 is_as up "and all is as it was"
 down --dry-run >"$TMP/dry-down"
