@@ -66,6 +66,7 @@ struct args {
 	bool follow_link;
 	bool talk;
 	bool dry_run;
+	bool stay;			/* repair */
 
 	/* follow-link, seconds */
 	unsigned int hold;

@@ -18,5 +18,6 @@ int cmd_bypass(struct args *args);
 int cmd_follow_link(struct args *args);
 int cmd_reload(struct args *args);
 int cmd_check(struct args *args);
+int cmd_repair(struct args *args);
 
 #endif /* _TOOLS_COMMANDS_H */

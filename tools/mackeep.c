@@ -35,9 +35,10 @@ enum {
 	FOLLOW	= 1 << 10,
 	SILENCE	= 1 << 11,
 	RELOAD	= 1 << 12,
-	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW,	/* the bridge is an argument */
+	REPAIR	= 1 << 13,
+	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW | REPAIR,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 13) - 1,
+	ALL	= (1 << 14) - 1,
 };
 
 static const struct command {
@@ -55,6 +56,7 @@ static const struct command {
 	{ "silence", SILENCE, cmd_silence, "list, add, del: what keeps the box's own frames in" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "repair", REPAIR, cmd_repair, "put back what others have taken away of it" },
 	{ "bypass", BYPASS, cmd_bypass, "send what is new past the proxy, for maintenance" },
 	{ "follow-link", FOLLOW, cmd_follow_link,
 	  "take ports down when another loses its carrier" },
@@ -71,7 +73,7 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY,
+	OPT_FORCE, OPT_FAMILY, OPT_STAY,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -132,6 +134,7 @@ static const struct option_text {
 	{ OPT_TALK, "talk", NULL, UP, "the box may talk with its own MACs" },
 	{ OPT_GUARD, "guard", NULL, SILENCE, "the guard alone, leave sysctls as they are" },
 	{ OPT_UDEV, "udev", "DEVICE", SILENCE, "what /etc/mackeep says, for udev(7)" },
+	{ OPT_STAY, "stay", NULL, REPAIR, "and do so whenever something is taken away" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRAIN, "drain", "SECONDS", DOWN | BYPASS,
 	  "wait for the connections of the proxy" },
@@ -272,6 +275,7 @@ static void set_option(struct args *args, int key, const char *value,
 		       unsigned int bit)
 {
 	char *end;
+
 
 	switch (key) {
 	case '4':
@@ -431,6 +435,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_FORCE:
 		args->force = true;
+		break;
+	case OPT_STAY:
+		args->stay = true;
 		break;
 	case 'n':
 		args->netns = value;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,9 +73,11 @@ int state_open(const char *path)
 void state_lock(void)
 {
 	static const char path[] = STATE_DIRECTORY "/lock";
+	static bool locked;
 
-	if (flock(state_open(path), LOCK_EX) < 0)
+	if (!locked && flock(state_open(path), LOCK_EX) < 0)
 		die(FAILED, "%s: %s; try again", path, strerror(errno));
+	locked = true;
 }
 
 /* Files of versions before 0.10.0 have one service, and are of the first bridge. */

@@ -22,7 +22,7 @@ const char *state_file(const char *bridge, const char *end);
 /* Opens a file there, which it makes, for reading and writing. */
 int state_open(const char *path);
 
-/* Waits for others that change the state. The lock goes with the process. */
+/* Waits for others that change the state, once. The lock goes with the process. */
 void state_lock(void);
 json_t *state_load(const char *bridge);		/* NULL: nothing is up */
 /* Its services as groups_json() makes them, borrowed; NULL stands for no state. */

@@ -36,8 +36,8 @@ json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test)
 	return step;
 }
 
-void step_sysctl(json_t *plan, const char *key, const char *value,
-		 const char *missing)
+json_t *step_sysctl(json_t *plan, const char *key, const char *value,
+		    const char *missing)
 {
 	char file[128], old[64], set[192], reset[192];
 	json_t *one;
@@ -45,7 +45,7 @@ void step_sysctl(json_t *plan, const char *key, const char *value,
 	snprintf(file, sizeof(file), "/proc/sys/%s", key);
 	if (!file_line(file, old, sizeof(old))) {
 		if (!missing)
-			return;
+			return NULL;
 		snprintf(old, sizeof(old), "%s", missing);
 	}
 	snprintf(set, sizeof(set), "%s=%s", key, value);
@@ -54,6 +54,7 @@ void step_sysctl(json_t *plan, const char *key, const char *value,
 		       WORDS("sysctl", "-q", "-w", reset), NULL);
 	json_text(one, "file", file);
 	json_text(one, "value", value);
+	return one;
 }
 
 /* Both may have none: json_equal() takes two NULLs for different. */

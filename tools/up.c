@@ -10,10 +10,12 @@
 #include "args.h"
 #include "bypass.h"
 #include "commands.h"
+#include "config.h"
 #include "plan.h"
 #include "say.h"
 #include "state.h"
 #include "step.h"
+#include "steps.h"
 #include "text.h"
 
 static const char *prefix = "";		/* of commands that are printed */
@@ -61,29 +63,6 @@ static int undo_all(const char *bridge, json_t *state, bool dry_run)
 	return failed;
 }
 
-static json_t *configuration(const struct args *args)
-{
-	json_t *config = json_pack("{s:o, s:i, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:b}",
-				   "services", groups_json(&args->groups),
-				   "vlan", args->vlan,
-				   "ipv4", args->family != AF_INET6,
-				   "ipv6", args->family != AF_INET,
-				   "backend", args->backend,
-				   "fwmark", args->fwmark, "table", args->table,
-				   "order", args->order,
-				   "strict", args->strict,
-				   "last_hop", args->last_hop);
-
-	/* Only what is said: the files of older versions have none. */
-	if (args->fail == MACKEEP_FAIL_CLOSED)
-		json_text(config, "fail", "closed");
-	if (args->talk)
-		json_object_set_new(config, "talk", json_true());
-	if (args->follow_link)
-		json_object_set_new(config, "follow_link", json_true());
-	return config;
-}
-
 static void up_check(struct args *args)
 {
 	if (!args->bridge)
@@ -114,40 +93,14 @@ static void set_prefix(const struct args *args)
 	prefix = text;
 }
 
-/* Does step i of up, unless it is done; 0, or it has failed */
-static int up_step(const struct args *args, json_t *state, const json_t *plan,
-		   size_t i)
+static void print_do(const json_t *step)
 {
-	json_t *step = json_array_get(plan, i);
-	json_t *known = state_find(state, step), *other;
-	bool there = step_done(step);
-
-	if (there && !known) {
-		/* It was there before; another bridge may have done it. */
-		other = state_shared(args->bridge, step);
-		if (other && !args->dry_run) {
-			state_add(state, other, plan, i);
-			state_save(args->bridge, state);
-		}
-		return 0;
-	}
-	if (there)
-		return 0;
-	if (args->dry_run) {
-		step_print(step, "do", prefix);
-		return 0;
-	}
-	if (!known) {
-		state_add(state, json_incref(step), plan, i);
-		state_save(args->bridge, state);
-	}
-	return step_run(step, "do");
+	step_print(step, "do", prefix);
 }
 
 int cmd_up(struct args *args)
 {
 	json_t *config, *state, *plan;
-	size_t i;
 
 	up_check(args);
 	set_prefix(args);
@@ -158,7 +111,7 @@ int cmd_up(struct args *args)
 	state = state_load(args->bridge);
 	groups_mark(&args->groups, args->bridge, state);
 	args->order = state_order(args->bridge);
-	config = configuration(args);
+	config = config_json(args);
 	if (state && (!json_is_true(json_object_get(state, "complete")) ||
 		      !json_equal(json_object_get(state, "config"), config))) {
 		if (undo_all(args->bridge, state, args->dry_run))
@@ -173,17 +126,15 @@ int cmd_up(struct args *args)
 				  "complete", 0, "steps");
 
 	plan = plan_make(args);
-	for (i = 0; i < json_array_size(plan); i++) {
-		if (!up_step(args, state, plan, i))
-			continue;
+	if (args->dry_run)
+		return steps_do(args->bridge, state, plan, print_do, true);
+	if (steps_do(args->bridge, state, plan, NULL, false)) {
 		undo_all(args->bridge, state, false);
 		die(FAILED, "bridge %s: it is not up, and as it was before; mend what is above, then: mackeep up %s",
 		    args->bridge, args->bridge);
 	}
-	if (!args->dry_run && !json_is_true(json_object_get(state, "complete"))) {
-		json_object_set_new(state, "complete", json_true());
-		state_save(args->bridge, state);
-	}
+	json_object_set_new(state, "complete", json_true());
+	state_save(args->bridge, state);
 	return DONE;
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,6 +14,7 @@
 #include <linux/mackeep.h>
 
 #include "clock.h"
+#include "file.h"
 #include "genl.h"
 #include "say.h"
 #include "signals.h"
@@ -27,8 +30,48 @@ enum { RULES, ROUTES, MODULE, SIGNALS, SOURCES };
 static struct mnl_socket *module;
 static unsigned int asked;		/* sequence number; its answer is no event */
 static int source[SOURCES];		/* descriptors */
+static char who[SOURCES][48];		/* has changed something last; "": unknown */
 
 /* --- what messages are about --------------------------------------------------- */
+
+/* The process, which nft tells at the end of what it has changed at once */
+static void rules_by(const struct nlmsghdr *nlh)
+{
+	const char *name = "";
+	uint32_t process = 0;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_PID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			process = ntohl(mnl_attr_get_u32(attr));
+		if (mnl_attr_get_type(attr) == NFTA_GEN_PROC_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			name = mnl_attr_get_str(attr);
+	}
+	*who[RULES] = '\0';
+	if (*name)
+		snprintf(who[RULES], sizeof(who[RULES]), "%s, process %u,", name,
+			 process);
+}
+
+/* A program's first socket has the number of its process. */
+static void routes_by(const struct nlmsghdr *nlh)
+{
+	char path[32], name[24];
+
+	*who[ROUTES] = '\0';
+	snprintf(path, sizeof(path), "/proc/%u/comm", nlh->nlmsg_pid);
+	if (nlh->nlmsg_pid && file_line(path, name, sizeof(name)))
+		snprintf(who[ROUTES], sizeof(who[ROUTES]), "%s, process %u,",
+			 name, nlh->nlmsg_pid);
+}
+
+const char *watch_who(unsigned int what)
+{
+	return what & WATCH_RULES ? who[RULES] :
+	       what & (WATCH_LINKS | WATCH_ROUTES) ? who[ROUTES] : "";
+}
 
 /* Sets get and lose elements all the time, as traffic goes. */
 static unsigned int on_rules(const struct nlmsghdr *nlh)
@@ -36,9 +79,11 @@ static unsigned int on_rules(const struct nlmsghdr *nlh)
 	if (NFNL_SUBSYS_ID(nlh->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
 		return 0;
 	switch (NFNL_MSG_TYPE(nlh->nlmsg_type)) {
+	case NFT_MSG_NEWGEN:
+		rules_by(nlh);
+		return 0;
 	case NFT_MSG_NEWSETELEM:
 	case NFT_MSG_DELSETELEM:
-	case NFT_MSG_NEWGEN:
 		return 0;
 	}
 	return WATCH_RULES;
@@ -60,17 +105,21 @@ static unsigned int on_neighbour(const struct nlmsghdr *nlh)
 static unsigned int on_routes(const struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type) {
-	case RTM_NEWLINK:
 	case RTM_DELLINK:
+		routes_by(nlh);
+		return WATCH_LINKS;
+	case RTM_NEWLINK:
 	case RTM_NEWNETCONF:
 	case RTM_DELNETCONF:
 		return WATCH_LINKS;
-	case RTM_NEWADDR:
 	case RTM_DELADDR:
-	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-	case RTM_NEWRULE:
 	case RTM_DELRULE:
+		routes_by(nlh);
+		return WATCH_ROUTES;
+	case RTM_NEWADDR:
+	case RTM_NEWROUTE:
+	case RTM_NEWRULE:
 		return WATCH_ROUTES;
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:

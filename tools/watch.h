@@ -31,4 +31,10 @@ int watch_open(void);
  */
 unsigned int watch_wait(int fd, int timeout_ms);
 
+/*
+ * Who has changed rules last, or has taken routes or devices away: "nft, process 7,";
+ * "" if that is not known. Such a process may be gone already.
+ */
+const char *watch_who(unsigned int what);
+
 #endif /* _TOOLS_WATCH_H */

@@ -22,7 +22,7 @@ completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
 commands=$(mackeep --help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 13 "--help has thirteen commands"
+is "$(echo $commands | wc -w)" 14 "--help has fourteen commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do
