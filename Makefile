@@ -36,7 +36,8 @@ bindir	= $(DESTDIR)$(PREFIX)/sbin
 incdir	= $(DESTDIR)$(PREFIX)/include/linux
 mandir	= $(DESTDIR)$(PREFIX)/share/man/man8
 compdir	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-units	= mackeep@.service mackeep-link@.service mackeep-hooks.service
+units	= mackeep@.service mackeep-repair@.service mackeep-link@.service \
+	  mackeep-hooks.service
 ruledir	= $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 unitdir	= $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir	= $(DESTDIR)/etc/mackeep
