@@ -14,6 +14,7 @@
 #include "move.h"
 #include "net.h"
 #include "netlink.h"
+#include "onlink.h"
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
@@ -37,7 +38,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_policy_net_init(mn);
 	mackeep_service_net_init(mn);
 	mackeep_service_netlink_net_init(mn);
-	mackeep_lasthop_net_init(mn);
+	mackeep_onlink_net_init(mn);
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
 	mackeep_device_net_init(mn);
@@ -157,9 +158,13 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_pernet;
 
-	err = mackeep_ownport_init();
+	err = mackeep_onlink_init();
 	if (err)
 		goto err_device;
+
+	err = mackeep_ownport_init();
+	if (err)
+		goto err_onlink;
 
 	err = mackeep_record_init();
 	if (err)
@@ -169,13 +174,9 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_record;
 
-	err = mackeep_lasthop_init();
-	if (err)
-		goto err_use;
-
 	err = mackeep_guard_init();
 	if (err)
-		goto err_lasthop;
+		goto err_use;
 
 	err = mackeep_netlink_init();
 	if (err)
@@ -191,14 +192,14 @@ err_netlink:
 	mackeep_netlink_exit();
 err_guard:
 	mackeep_guard_exit();
-err_lasthop:
-	mackeep_lasthop_exit();
 err_use:
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 err_record:
 	mackeep_record_exit();
 err_ownport:
 	mackeep_ownport_exit();
+err_onlink:
+	mackeep_onlink_exit();
 err_device:
 	mackeep_device_exit();
 err_pernet:
@@ -214,10 +215,10 @@ static void __exit mackeep_exit(void)
 	mackeep_target_exit();
 	mackeep_netlink_exit();
 	mackeep_guard_exit();
-	mackeep_lasthop_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
 	mackeep_ownport_exit();
+	mackeep_onlink_exit();
 	mackeep_device_exit();
 	unregister_pernet_subsys(&mackeep_net_ops);
 	mackeep_pair_module_exit();

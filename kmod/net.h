@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "lasthop.h"
 #include "move.h"
+#include "onlink.h"
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
@@ -55,6 +56,7 @@ struct mackeep_net {
 	struct mackeep_moves moves;
 	struct mackeep_devices devices;
 	struct mackeep_stp stp;
+	struct mackeep_onlink onlink;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
