@@ -24,6 +24,7 @@
 #include "sock.h"
 #include "stat.h"
 #include "station.h"
+#include "steer.h"
 #include "stp.h"
 #include "sysctl.h"
 #include "target.h"
@@ -108,6 +109,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);
+	mackeep_steer_set(mn, false);
 	mackeep_net_close(mn);
 	mutex_unlock(&mackeep_net_mutex);
 }

@@ -22,6 +22,7 @@
 #include "service.h"
 #include "stat.h"
 #include "station.h"
+#include "steer.h"
 #include "stp.h"
 
 #define MACKEEP_HOOKS		8
@@ -58,6 +59,7 @@ struct mackeep_net {
 	struct mackeep_stp stp;
 	struct mackeep_onlink onlink;
 	struct mackeep_lasthop lasthop;
+	struct mackeep_steer steer;
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */

@@ -40,7 +40,7 @@ struct mackeep_onlink_route {
 /* --- what came in ------------------------------------------------------------ */
 
 static int mackeep_onlink_finish(struct net *net, struct sock *sk,
-				  struct sk_buff *skb)
+				 struct sk_buff *skb)
 {
 	skb_clear_tstamp(skb);
 	return dst_output(net, sk, skb);
@@ -256,7 +256,6 @@ err_nomem:
 	MACKEEP_STAT_INC(mn, nomem);
 	return NULL;
 }
-
 
 /*
  * Under rcu_read_lock(). The route by that device, or by the one that has its
