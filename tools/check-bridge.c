@@ -32,7 +32,11 @@ void check_rp_filter(const struct probe *probe)
 	}
 }
 
-/* The kernel takes the first default route with the least metric. */
+/*
+ * The kernel takes the first default route with the least metric. With steering any
+ * will do: a connection needs one before it is opened. A new one is behind all that
+ * there may be, and never takes the place of one that leads to the admin.
+ */
 static void check_upstream_of(const struct probe *probe, int family)
 {
 	json_t *routes = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
@@ -57,23 +61,20 @@ static void check_upstream_of(const struct probe *probe, int family)
 			goto out;
 		}
 	}
-	if (taken && probe_is_ours(probe, taken))
+	if (taken && (probe_is_ours(probe, taken) ||
+		      probe_sysctl("net/netfilter/mackeep_steer") == 1))
 		goto out;
 	if (taken)
 		found(BROKEN, "upstream",
 		      format("what the proxy sends to %s servers leaves by %s, not by the bridge",
 			     family == AF_INET6 ? "IPv6" : "IPv4", taken),
-		      family == AF_INET6 ?
-		      format("ip -6 route add default dev %s metric 1",
-			     probe_device(probe)) :
-		      format("ip route prepend default dev %s",
-			     probe_device(probe)));
+		      format("sysctl -w net.netfilter.mackeep_steer=1"));
 	else
 		found(BROKEN, "upstream",
 		      format("there is no %s route for what the proxy sends",
 			     family == AF_INET6 ? "IPv6" : "IPv4"),
-		      format("%s route add default dev %s", ip,
-			     probe_device(probe)));
+		      format("%s route add default dev %s metric %d", ip,
+			     probe_device(probe), METRIC));
 out:
 	json_decref(routes);
 }

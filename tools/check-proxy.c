@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Findings on the way from TPROXY to the proxy: tproxy, divert, listener, bypass,
- * policy.
+ * Findings on the way from TPROXY to the proxy: tproxy, divert, listener, bypass.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,60 +13,9 @@
 #include "listener.h"
 #include "nft.h"
 #include "numbers.h"
-#include "run.h"
+#include "rule.h"
 #include "services.h"
 #include "text.h"
-
-static const char *ip_of(int family)
-{
-	return family == AF_INET6 ? "ip -6" : "ip";
-}
-
-/*
- * The table that packets with a mark are looked up in, or ""; mark 0 stands for any.
- * *of becomes the mark of the rule.
- */
-static const char *mark_table(int family, uint32_t mark, uint32_t *of)
-{
-	json_t *rules = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
-				 "rule", "show"), *one;
-	static char table[32];
-	const char *text;
-	uint32_t want, mask;
-	size_t i;
-
-	*table = '\0';
-	json_array_foreach(rules, i, one) {
-		text = json_string_value(json_object_get(one, "fwmark"));
-		if (!text)
-			continue;
-		want = strtoul(text, NULL, 0);
-		text = json_string_value(json_object_get(one, "fwmask"));
-		mask = text ? strtoul(text, NULL, 0) : UINT32_MAX;
-		text = json_string_value(json_object_get(one, "table"));
-		if (!text || (mark && (mark & mask) != want))
-			continue;
-		snprintf(table, sizeof(table), "%s", text);
-		*of = want;
-		break;
-	}
-	json_decref(rules);
-	return table;
-}
-
-static bool table_local(int family, const char *table)
-{
-	json_t *routes = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
-				  "route", "show", "table", table), *one;
-	bool there = false;
-	size_t i;
-
-	json_array_foreach(routes, i, one)
-		there = there || (json_is(one, "type", "local") &&
-				  json_is(one, "dst", "default"));
-	json_decref(routes);
-	return there;
-}
 
 void check_tproxy(const struct probe *probe)
 {
@@ -77,7 +25,7 @@ void check_tproxy(const struct probe *probe)
 	if (probe->tproxies)
 		return;
 	port = listener_any();
-	mark_table(AF_INET, 0, &mark);
+	rule_table(AF_INET, 0, &mark);
 	found(BROKEN, "tproxy",
 	      format("no TPROXY rule hands lifted packets to a proxy"),
 	      format("iptables -t mangle -A PREROUTING -i %s -p tcp --dport 443 -j TPROXY --on-port %u --tproxy-mark 0x%x",
@@ -133,17 +81,16 @@ void check_divert(const struct probe *probe)
 		}
 }
 
-/* True if an earlier rule has the same mark, or else the same port of the proxy. */
-static bool again(const struct probe *probe, unsigned int i, bool mark)
+/* True if an earlier rule has the same port of the proxy. */
+static bool again(const struct probe *probe, unsigned int i)
 {
 	const struct tproxy *one = &probe->tproxy[i], *other;
 	unsigned int j;
 
 	for (j = 0; j < i; j++) {
 		other = &probe->tproxy[j];
-		if (other->family == one->family &&
-		    (mark ? other->mark == one->mark :
-			    other->to == one->to && other->proto == one->proto))
+		if (other->family == one->family && other->to == one->to &&
+		    other->proto == one->proto)
 			return true;
 	}
 	return false;
@@ -219,7 +166,7 @@ void check_listeners(const struct probe *probe)
 
 	for (i = 0; i < probe->tproxies; i++) {
 		one = &probe->tproxy[i];
-		if (!one->to || again(probe, i, false))
+		if (!one->to || again(probe, i))
 			continue;
 		there = listener_find(one->family, one->proto, one->to);
 		if (there != LISTENER_TRANSPARENT)
@@ -228,32 +175,4 @@ void check_listeners(const struct probe *probe)
 	}
 	check_bypass(services);
 	json_decref(services);
-}
-
-void check_policy(const struct probe *probe)
-{
-	const struct tproxy *one;
-	const char *table, *ip;
-	uint32_t of;
-	unsigned int i;
-
-	for (i = 0; i < probe->tproxies; i++) {
-		one = &probe->tproxy[i];
-		if (!one->mark || again(probe, i, true))
-			continue;
-		ip = ip_of(one->family);
-		table = mark_table(one->family, one->mark, &of);
-		if (!*table)
-			found(BROKEN, "policy",
-			      format("packets with TPROXY's mark 0x%x are not routed to this machine",
-				     one->mark),
-			      format("%s rule add fwmark 0x%x lookup %u && %s route replace local default dev lo table %u",
-				     ip, one->mark, TABLE, ip, TABLE));
-		else if (!table_local(one->family, table))
-			found(BROKEN, "policy",
-			      format("table %s, for TPROXY's mark 0x%x, has no local route",
-				     table, one->mark),
-			      format("%s route add local default dev lo table %s",
-				     ip, table));
-	}
 }

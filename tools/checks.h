@@ -30,6 +30,9 @@ void check_flowtable(const struct probe *probe);
 void check_tproxy(const struct probe *probe);
 void check_divert(const struct probe *probe);
 void check_listeners(const struct probe *probe);
+
+/* --- check-policy.c ---------------------------------------------------------- */
+
 void check_policy(const struct probe *probe);
 
 /* --- check-bridge.c ---------------------------------------------------------- */

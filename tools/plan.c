@@ -84,6 +84,7 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	if (many_marks(&args->groups))
 		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
 			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
+	step_sysctl(plan, "net/netfilter/mackeep_steer", "1", "0");
 }
 
 /* Lets 802.1X frames pass between the ports; other groups stay as they are. */
@@ -121,7 +122,9 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 	char expect[32];
 	json_t *one;
 
-	step_add(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table),
+	/* systemd-networkd leaves rules of the kernel alone, and no others. */
+	step_add(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table,
+			     "protocol", "kernel"),
 		 WORDS("ip", ip, "rule", "del", "fwmark", mark, "lookup", table),
 		 WORDS("ip", ip, "rule", "show", "fwmark", mark, "lookup", table));
 	one = step_add(plan, WORDS("ip", ip, "route", "add", "local", "default",
