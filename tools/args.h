@@ -72,6 +72,11 @@ struct args {
 	unsigned int wait;
 
 	bool force;			/* reload */
+
+	struct exempt {			/* as it is written */
+		const char *src, *dst, *mac, *comment;
+		const char *file;	/* "-": standard input */
+	} exempt;
 };
 
 #endif /* _TOOLS_ARGS_H */

@@ -17,6 +17,7 @@ int cmd_down(struct args *args);		/* up.c */
 int cmd_bypass(struct args *args);
 int cmd_follow_link(struct args *args);
 int cmd_reload(struct args *args);
+int cmd_exempt(struct args *args);
 int cmd_check(struct args *args);
 
 #endif /* _TOOLS_COMMANDS_H */

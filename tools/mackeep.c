@@ -35,9 +35,10 @@ enum {
 	FOLLOW	= 1 << 10,
 	SILENCE	= 1 << 11,
 	RELOAD	= 1 << 12,
+	EXEMPT	= 1 << 13,
 	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 13) - 1,
+	ALL	= (1 << 14) - 1,
 };
 
 static const struct command {
@@ -56,6 +57,7 @@ static const struct command {
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
 	{ "bypass", BYPASS, cmd_bypass, "send what is new past the proxy, for maintenance" },
+	{ "exempt", EXEMPT, cmd_exempt, "add, del, list, load: who goes past the proxy" },
 	{ "follow-link", FOLLOW, cmd_follow_link,
 	  "take ports down when another loses its carrier" },
 	{ "reload", RELOAD, cmd_reload, "swap the kernel module under traffic" },
@@ -72,6 +74,7 @@ enum {
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
 	OPT_FORCE, OPT_FAMILY,
+	OPT_COMMENT,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -88,13 +91,17 @@ static const struct option_text {
 	{ OPT_FAMILY, "family", "ipv4|ipv6|both", UP, "both if not given" },
 	{ 'p', "proto", "PROTOCOL", LIST | MONITOR | SERVICES,
 	  "only tcp, udp or a number" },
-	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
-	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR, "only to this server or network" },
+	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR | EXEMPT,
+	  "only from this client or network" },
+	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR | EXEMPT,
+	  "only to this server or network" },
 	{ 'a', "addr", "ADDRESS", PAIRS | FLUSH, "only with this address, of either end" },
-	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
+	{ 'm', "mac", "MAC", FILTERED | EXEMPT,
+	  "only with this MAC, of either end; exempt: from it" },
+	{ OPT_COMMENT, "comment", "TEXT", EXEMPT, "why, for who reads the list" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE,
+	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE | EXEMPT,
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
@@ -165,6 +172,7 @@ static void usage(const struct command *command)
 	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
 	       command->bit & BRIDGED ? " [BRIDGE]" :
 	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == EXEMPT ? " add|del|list|load BRIDGE [FILE]" :
 	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
@@ -294,17 +302,26 @@ static void set_option(struct args *args, int key, const char *value,
 			      (int)value_number("proto", value, 1, 255);
 		break;
 	case 's':
-		args->src = value_address("src", value, true);
+		args->exempt.src = value;
+		if (bit != EXEMPT)
+			args->src = value_address("src", value, true);
 		break;
 	case 'd':
-		args->dst = value_address("dst", value, true);
+		args->exempt.dst = value;
+		if (bit != EXEMPT)
+			args->dst = value_address("dst", value, true);
 		break;
 	case 'a':
 		args->addr = value_address("addr", value, false);
 		break;
 	case 'm':
-		value_mac("mac", value, args->mac);
+		args->exempt.mac = value;
+		if (bit != EXEMPT)
+			value_mac("mac", value, args->mac);
 		args->by_mac = true;
+		break;
+	case OPT_COMMENT:
+		args->exempt.comment = value;
 		break;
 	case 'i':
 		device_name = value;
@@ -543,8 +560,12 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
-	if (optind < argc && command->bit & (SERVICES | BYPASS | SILENCE))
+	if (optind < argc && command->bit & (SERVICES | BYPASS | SILENCE | EXEMPT))
 		args->verb = argv[optind++];
+	if (optind < argc && command->bit == EXEMPT)
+		args->bridge = value_bridge(argv[optind++]);
+	if (optind < argc && command->bit == EXEMPT)
+		args->exempt.file = argv[optind++];
 	if (command->bit == SILENCE) {
 		args->devices = argv + optind;
 		optind = argc;

@@ -11,6 +11,7 @@
 
 #include <linux/mackeep.h>
 
+#include "exempt-nft.h"
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
@@ -84,6 +85,30 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	if (many_marks(&args->groups))
 		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
 			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
+}
+
+/*
+ * In front of the rules that lift, so that nobody who is exempt is lifted. Without
+ * nft the rules of iptables work, but nobody can be exempt.
+ */
+static void plan_exempt(json_t *plan, const struct args *args)
+{
+	const char *table = exempt_table(args->bridge);
+	struct result nft = RUN("nft", "list", "tables", "bridge");
+	char expect[80];
+	json_t *one;
+
+	if (args->backend == BACKEND_NFT || !nft.status) {
+		one = step_add(plan, WORDS("mackeep", "exempt", "load", args->bridge),
+			       WORDS("nft", "delete", "table", "bridge", table),
+			       WORDS("nft", "list", "tables", "bridge"));
+		snprintf(expect, sizeof(expect), "table bridge %s\n", table);
+		json_text(one, "expect", expect);
+	} else if (!access(exemptions_path(args->bridge), F_OK)) {
+		note("%s: nobody is exempt, nft does not work here; install nftables, then: mackeep up %s",
+		     exemptions_path(args->bridge), args->bridge);
+	}
+	run_free(&nft);
 }
 
 /* Lets 802.1X frames pass between the ports; other groups stay as they are. */
@@ -311,6 +336,7 @@ json_t *plan_make(const struct args *args)
 		if (args->family != (v6 ? AF_INET : AF_INET6))
 			plan_family(plan, args, v6);
 	plan_services(plan, args);
+	plan_exempt(plan, args);
 	if (args->backend == BACKEND_NFT)
 		plan_nft_lift(plan, args);
 	else

@@ -54,15 +54,24 @@ struct address value_address(const char *option, const char *text, bool net)
 	return addr;
 }
 
-void value_mac(const char *option, const char *text, uint8_t *mac)
+const char *mac_read(const char *text, uint8_t *mac)
 {
 	char rest;
 
 	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0],
 		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) != 6)
-		value_bad(option, text, "a MAC address like 02:00:00:00:00:01");
+		return "a MAC address like 02:00:00:00:00:01";
 	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", 6))
-		value_bad(option, text, "the address of one station");
+		return "the address of one station";
+	return NULL;
+}
+
+void value_mac(const char *option, const char *text, uint8_t *mac)
+{
+	const char *want = mac_read(text, mac);
+
+	if (want)
+		value_bad(option, text, want);
 }
 
 struct ports value_ports(const char *option, const char *text)

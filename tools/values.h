@@ -35,6 +35,8 @@ unsigned long value_number(const char *option, const char *text,
 /* net: ADDRESS/N is allowed. */
 struct address value_address(const char *option, const char *text, bool net);
 void value_mac(const char *option, const char *text, uint8_t *mac);
+/* NULL, or what the text should have been */
+const char *mac_read(const char *text, uint8_t *mac);
 struct ports value_ports(const char *option, const char *text);
 /* "eth0,eth1": dies unless these are names of devices. */
 void value_devices(const char *option, const char *text);

@@ -22,7 +22,7 @@ completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
 commands=$(mackeep --help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 13 "--help has thirteen commands"
+is "$(echo $commands | wc -w)" 14 "--help has fourteen commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do
@@ -158,6 +158,10 @@ ok "mackeep.8: the first works" dry_line "$(head -n 1 "$TMP/ups")"
 sed -n '/^\.\\" .*br0\.conf/,/^\.EE/{/^\./!p}' "$page" >"$TMP/br0.conf"
 is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(tail -n 1 "$TMP/ups")")" \
 	"mackeep.8: and its file says the same"
+sed -n '/^\.\\" exempt/,/^\.EE/{/^\./!p}' "$page" >"$TMP/exempt"
+ok "mackeep.8: its exemptions are some" mackeep exempt load docs "$TMP/exempt"
+is "$(mackeep exempt list docs 2>&1 | tail -n 1 | grep -o ': .*')" ": 3 exemptions have been shown." "three"
+rm -f /etc/mackeep/docs.exempt
 ok "mackeep.8: its flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"
 # --- the module ------------------------------------------------------------------------
 

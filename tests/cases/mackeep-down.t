@@ -70,7 +70,7 @@ state=$(ls /run/mackeep/br0*.json)
 must python3 - "$state" <<-'PY'
 	import json, sys
 	state = json.load(open(sys.argv[1]))
-	state["steps"] = [s for s in state["steps"] if s["do"][0] != "mackeep"]
+	state["steps"] = [s for s in state["steps"] if s["do"][:2] != ["mackeep", "services"]]
 	json.dump(state, open(sys.argv[1], "w"))
 PY
 must ns box mackeep services del --mark 0x4d4b -p tcp

@@ -212,6 +212,7 @@ only6()
 ok "up -4" up -4 $one
 each_family only4
 is "$(ns box nft list tables | grep mackeep | sort)" "table bridge mackeep_br0
+table bridge mackeep_br0/exempt
 table ip mackeep_br0" "-4: has no tables for IPv6"
 ok "up -6" up -6 $one
 each_family only6
