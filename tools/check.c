@@ -35,6 +35,7 @@ int cmd_check(struct args *args)
 	check_redirect(&probe);
 	check_tproxy(&probe);
 	check_divert(&probe);
+	check_exempt(&probe);
 	check_listeners(&probe);
 	check_policy(&probe);
 	check_upstream(&probe);

@@ -32,6 +32,10 @@ void check_divert(const struct probe *probe);
 void check_listeners(const struct probe *probe);
 void check_policy(const struct probe *probe);
 
+/* --- check-exempt.c ---------------------------------------------------------- */
+
+void check_exempt(const struct probe *probe);
+
 /* --- check-bridge.c ---------------------------------------------------------- */
 
 void check_upstream(const struct probe *probe);

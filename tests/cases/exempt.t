@@ -10,6 +10,9 @@
 #                        +-- west -- [ port0 br0 port1 ] -- east
 #  c2 192.0.2.32 ..:c2 --+                3129                 +-- rt -- srv 203.0.113.73
 #
+# An exemption behind the lift, in the rules that hand packets to the proxy, cuts the
+# client off: mackeep check names it, and its remedy makes it one that works.
+#
 # Control: before it is exempt, and while another is, a client is proxied.
 #
 # It runs on one kernel in turn.
@@ -17,11 +20,13 @@
 # Seen by others: a list that is loaded address by address takes minutes, SSHGuard/sshguard
 # issue 18; an address in a listed network makes loading fail, firewalld/firewalld
 # issue 1344, or cannot be taken out again, projectcalico/calico pull request 13274;
-# adding what is there is an error, pymumu/smartdns issue 2025.
+# adding what is there is an error, pymumu/smartdns issue 2025; the rules of Squid's wiki,
+# "Transparent Proxy Selective Bypass", which are for a router.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/service.sh" || exit 1
+. "$(dirname "$0")/../lib/doctor.sh" || exit 1
 need mackeep ebtables python3
 
 UP="--bridge br0 --tcp 443 --to $PROXY_PORT --settle 0"
@@ -167,6 +172,60 @@ ok "mac and src" exempt load br0 - <<<"mac $MAC_C1 src $C2"
 went "mac, and src of another" c1 2
 is "$(exempt list -o json br0 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin))')" \
 	"[{'src': '$C2', 'mac': '$MAC_C1'}]" "list -o json"
+
+# --- the trap ----------------------------------------------------------------------------
+
+mended() # TITLE RULE
+{
+	nok "$1: the client is cut off" ns c1 load get -t 3 $S1
+	look
+	finds exempt
+	like "$(grep ^exempt: "$TMP/found")" "mackeep exempt add br0 --.* && .* -D |mackeep exempt add br0 --.* && nft delete rule" \
+		"$1: with an exemption, and without the rule"
+	grep ^exempt: "$TMP/found" >"$TMP/one" && mv "$TMP/one" "$TMP/found"
+	mend
+	look
+	finds_not exempt
+	went "$1, mended" c1 0
+	ok "$1: nobody" exempt load br0 /dev/null
+}
+
+mangle() # RULE of iptables
+{
+	must ns box iptables -t mangle "$@"
+}
+
+ok "nobody" exempt load br0 /dev/null
+must ns box nft insert rule ip mackeep_br0 proxy ip saddr $C1 tcp dport 443 accept
+mended "nft"
+must ns box nft -f - <<-RULES
+	add set ip mackeep_br0 friends { type ipv4_addr; flags interval; elements = { 192.0.2.0/27, 198.51.100.1 }; }
+	insert rule ip mackeep_br0 proxy ip saddr @friends ip daddr $S1 return
+RULES
+mended "nft, a set"
+ok "down" ns box mackeep down br0
+ok "iptables: up" ns box mackeep up --backend iptables $UP
+mangle -I PREROUTING -s $C1 -j ACCEPT
+mended "iptables"
+mangle -I mackeep_br0 -s 192.0.2.0/27 -p tcp -m tcp --dport 443 -j RETURN
+mended "iptables, a network"
+mangle -N BYPASS
+mangle -A BYPASS -d $S1 -j ACCEPT
+mangle -I PREROUTING -p tcp -j BYPASS
+mended "iptables, a chain"
+mangle -A BYPASS -d $S1 -j RETURN
+mangle -A BYPASS -d 192.0.2.0/24 -p tcp --dport 22 -j ACCEPT
+mangle -A BYPASS -s $C1 -m mark --mark 7 -j ACCEPT
+mangle -A BYPASS -d 127.0.0.0/8 -j ACCEPT
+mangle -I PREROUTING -i lo -s $C1 -j ACCEPT
+look
+finds_not exempt
+mangle -F BYPASS
+mangle -D PREROUTING -p tcp -j BYPASS
+mangle -X BYPASS
+mangle -D PREROUTING -i lo -s $C1 -j ACCEPT
+ok "iptables: down" ns box mackeep down br0
+ok "up" ns box mackeep up $UP
 
 # --- down and up ---------------------------------------------------------------------
 
