@@ -34,9 +34,10 @@ man	= $(BUILD)/xt_MACKEEP.8
 
 bindir	= $(DESTDIR)$(PREFIX)/sbin
 incdir	= $(DESTDIR)$(PREFIX)/include/linux
-mandir	= $(DESTDIR)$(PREFIX)/share/man/man8
+mandir	= $(DESTDIR)$(PREFIX)/share/man
 compdir	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-units	= mackeep@.service mackeep-link@.service mackeep-hooks.service
+units	= mackeep@.service mackeep-repair@.service mackeep-link@.service \
+	  mackeep-hooks.service
 ruledir	= $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 unitdir	= $(DESTDIR)$(PREFIX)/lib/systemd/system
 confdir	= $(DESTDIR)/etc/mackeep
@@ -132,7 +133,8 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(bindir) $(BUILD)/mackeep
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir)/netfilter include/linux/netfilter/xt_MACKEEP.h
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir) include/linux/mackeep.h
-	$(Q)$(INSTALL) -D -m 644 -t $(mandir) $(man) tools/mackeep.8
+	$(Q)$(INSTALL) -D -m 644 -t $(mandir)/man8 $(man) tools/mackeep.8
+	$(Q)$(INSTALL) -D -m 644 -t $(mandir)/man7 tools/mackeep-recipes.7
 	$(Q)$(INSTALL) -D -m 644 tools/mackeep.bash-completion $(compdir)/mackeep
 	$(Q)for unit in $(units); do \
 		sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/$$unit | \
@@ -146,7 +148,8 @@ install-user: user
 uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
 		$(bindir)/mackeep $(incdir)/netfilter/xt_MACKEEP.h $(incdir)/mackeep.h \
-		$(mandir)/xt_MACKEEP.8 $(mandir)/mackeep.8 $(compdir)/mackeep \
+		$(mandir)/man8/xt_MACKEEP.8 $(mandir)/man8/mackeep.8 \
+		$(mandir)/man7/mackeep-recipes.7 $(compdir)/mackeep \
 		$(units:%=$(unitdir)/%) $(ruledir)/90-mackeep.rules $(modconf)/mackeep.conf
 	! cmp -s tools/br0.conf $(confdir)/br0.conf || rm $(confdir)/br0.conf
 	for dir in $(confdir)/hooks.d $(confdir); do \

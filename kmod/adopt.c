@@ -28,7 +28,7 @@
  */
 bool mackeep_adopt_foreign(const struct sk_buff *skb, struct net *net, bool v6)
 {
-	const struct net_device *dev = skb->dev;
+	const struct net_device *dev = skb_dst(skb)->dev;
 	const struct in6_addr *saddr;
 
 	if (mackeep_adopt_forwarded(skb))

@@ -73,7 +73,8 @@ static bool mackeep_learn_same(const struct mackeep_macs *a,
 	return a->flags == b->flags && a->ifindex == b->ifindex &&
 	       ether_addr_equal(a->src, b->src) &&
 	       ether_addr_equal(a->dst, b->dst) &&
-	       a->policy == b->policy && a->vlan == b->vlan;
+	       a->policy == b->policy && a->ruled == b->ruled &&
+	       a->vlan == b->vlan;
 }
 
 /*
@@ -162,7 +163,7 @@ static void mackeep_learn_late(struct mackeep_net *mn, const struct nf_conn *ct,
 static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct sk_buff *skb, struct nf_conn *ct,
 				bool proven, const struct net_device *in,
-				const struct mackeep_policy *policy)
+				const struct mackeep_policy *policy, bool ruled)
 {
 	bool fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST;
 	u32 genid = mackeep_genid(mn);
@@ -197,7 +198,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 		rec = NULL;
 	}
 
-	now.ruled = false;
+	now.ruled = ruled;
 
 	if (rec) {
 		stamp = mackeep_learn_stamp(proven);
@@ -205,6 +206,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 		if (fixed && old.flags && old.via == MACKEEP_VIA_LEARNED) {
 			now = old;
 			now.policy = policy->id;
+			now.ruled = ruled;
 		} else if (now.flags & MACKEEP_INFO_DST &&
 			   !ether_addr_equal(now.dst, old.dst)) {
 			mackeep_learn_late(mn, ct, &now);
@@ -272,9 +274,12 @@ unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 
 	/* A MACKEEP rule may be there as well, and its options stay. */
 	mackeep_record_read(ct, rec, &macs);
-	policy = mackeep_policy_find(&mn->policies, macs.policy) ?:
-		 &mn->policies.none;
-	mackeep_learn(mn, skb, ct, ctinfo, state->in, policy);
+	if (macs.ruled)
+		policy = mackeep_policy_find(&mn->policies, macs.policy) ?:
+			 &mn->policies.none;
+	else
+		policy = mackeep_policy_unruled(&mn->policies);
+	mackeep_learn(mn, skb, ct, ctinfo, state->in, policy, macs.ruled);
 	return NF_ACCEPT;
 }
 
@@ -282,7 +287,7 @@ unsigned int mackeep_learn_hook(void *priv, struct sk_buff *skb,
 void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 		   struct nf_conn *ct, enum ip_conntrack_info ctinfo,
 		   const struct net_device *in,
-		   const struct mackeep_policy *policy)
+		   const struct mackeep_policy *policy, bool ruled)
 {
 	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_ORIGINAL)
 		return;
@@ -290,7 +295,7 @@ void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 	if (ctinfo == IP_CT_RELATED && nf_ct_is_confirmed(ct))
 		return;
 	mackeep_learn_frame(mn, skb, ct, ctinfo == IP_CT_ESTABLISHED, in,
-			    policy);
+			    policy, ruled);
 }
 
 static bool mackeep_learn_ports(const struct sk_buff *skb, bool v6)
@@ -400,7 +405,7 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 	ether_addr_copy(macs.src, eth->h_source);
 	ether_addr_copy(macs.dst, eth->h_dest);
 	macs.vlan = tag;
-	macs.policy = 0;
+	macs.policy = mackeep_policy_unruled(&mn->policies)->id;
 	macs.flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 	mackeep_pair_learn(mn, &key, &macs, &proof);
 }

@@ -14,7 +14,7 @@ struct mackeep_policy;
 void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 		   struct nf_conn *ct, enum ip_conntrack_info ctinfo,
 		   const struct net_device *in,
-		   const struct mackeep_policy *policy);
+		   const struct mackeep_policy *policy, bool ruled);
 void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 			     const struct net_device *in, bool v6,
 			     const struct mackeep_policy *policy);

@@ -18,7 +18,7 @@ struct mackeep_macs {
 	u32 ifindex;			/* L3 device, 0 for any */
 	u16 vlan;
 	u8 policy;			/* number, see policy.h */
-	bool ruled;			/* by a rule in OUTPUT: no pair changes that */
+	bool ruled;			/* by a rule: neither pair nor default changes that */
 	u32 checked;			/* genid they were found valid at; see net.h */
 	u8 flags;			/* MACKEEP_INFO_SRC, MACKEEP_INFO_DST */
 	u8 via;				/* MACKEEP_VIA_* */

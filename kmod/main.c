@@ -5,6 +5,7 @@
 
 #include <linux/mackeep.h>
 
+#include "default.h"
 #include "device.h"
 #include "frag.h"
 #include "guard.h"
@@ -14,6 +15,7 @@
 #include "move.h"
 #include "net.h"
 #include "netlink.h"
+#include "onlink.h"
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
@@ -23,6 +25,7 @@
 #include "sock.h"
 #include "stat.h"
 #include "station.h"
+#include "steer.h"
 #include "stp.h"
 #include "sysctl.h"
 #include "target.h"
@@ -37,7 +40,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_policy_net_init(mn);
 	mackeep_service_net_init(mn);
 	mackeep_service_netlink_net_init(mn);
-	mackeep_lasthop_net_init(mn);
+	mackeep_onlink_net_init(mn);
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
 	mackeep_device_net_init(mn);
@@ -107,6 +110,8 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);
+	mackeep_steer_set(mn, false);
+	mackeep_default_close(mn);
 	mackeep_net_close(mn);
 	mutex_unlock(&mackeep_net_mutex);
 }
@@ -157,9 +162,13 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_pernet;
 
-	err = mackeep_ownport_init();
+	err = mackeep_onlink_init();
 	if (err)
 		goto err_device;
+
+	err = mackeep_ownport_init();
+	if (err)
+		goto err_onlink;
 
 	err = mackeep_record_init();
 	if (err)
@@ -169,13 +178,9 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_record;
 
-	err = mackeep_lasthop_init();
-	if (err)
-		goto err_use;
-
 	err = mackeep_guard_init();
 	if (err)
-		goto err_lasthop;
+		goto err_use;
 
 	err = mackeep_netlink_init();
 	if (err)
@@ -191,14 +196,14 @@ err_netlink:
 	mackeep_netlink_exit();
 err_guard:
 	mackeep_guard_exit();
-err_lasthop:
-	mackeep_lasthop_exit();
 err_use:
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 err_record:
 	mackeep_record_exit();
 err_ownport:
 	mackeep_ownport_exit();
+err_onlink:
+	mackeep_onlink_exit();
 err_device:
 	mackeep_device_exit();
 err_pernet:
@@ -214,10 +219,10 @@ static void __exit mackeep_exit(void)
 	mackeep_target_exit();
 	mackeep_netlink_exit();
 	mackeep_guard_exit();
-	mackeep_lasthop_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);
 	mackeep_record_exit();
 	mackeep_ownport_exit();
+	mackeep_onlink_exit();
 	mackeep_device_exit();
 	unregister_pernet_subsys(&mackeep_net_ops);
 	mackeep_pair_module_exit();

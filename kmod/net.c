@@ -14,7 +14,6 @@
 
 #include "announce.h"
 #include "fast.h"
-#include "learn.h"
 #include "lift.h"
 #include "net.h"
 
@@ -75,22 +74,6 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 	},
 	{
 		.hook		= mackeep_announce_ndisc,
-		.pf		= NFPROTO_IPV6,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP6_PRI_LAST,
-	},
-};
-
-/* Behind every chain, so that the rule may stand in any of them. */
-static const struct nf_hook_ops mackeep_learn_hooks[MACKEEP_LEARN_HOOKS] = {
-	{
-		.hook		= mackeep_learn_hook,
-		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP_PRI_LAST,
-	},
-	{
-		.hook		= mackeep_learn_hook,
 		.pf		= NFPROTO_IPV6,
 		.hooknum	= NF_INET_PRE_ROUTING,
 		.priority	= NF_IP6_PRI_LAST,
@@ -203,56 +186,11 @@ void mackeep_net_put(struct mackeep_net *mn)
 	mackeep_net_stop(mn);
 }
 
-static void mackeep_net_unlearn(struct mackeep_net *mn)
-{
-	nf_unregister_net_hooks(mn->net, mn->learn_hooks, MACKEEP_LEARN_HOOKS);
-	mn->learning = false;
-}
-
-/*
- * What a rule brings with it, for systems that have none of iptables: the
- * sysctl is a user like a rule, and has frames learned from for every flow
- * that has the helper.
- */
-int mackeep_net_want_hooks(struct mackeep_net *mn, bool want)
-{
-	int err;
-
-	lockdep_assert_held(&mackeep_net_mutex);
-
-	if (want == mn->want_hooks)
-		return 0;
-	if (!want) {
-		if (mn->learning)
-			mackeep_net_unlearn(mn);
-		WRITE_ONCE(mn->want_hooks, false);
-		mackeep_genid_bump(mn);
-		mackeep_net_put(mn);
-		return 0;
-	}
-
-	err = mackeep_net_get(mn);
-	if (err)
-		return err;
-	err = mackeep_net_hook(mn, mn->learn_hooks, mackeep_learn_hooks,
-			       MACKEEP_LEARN_HOOKS);
-	if (err) {
-		mackeep_net_put(mn);
-		return err;
-	}
-	mn->learning = true;
-	WRITE_ONCE(mn->want_hooks, true);
-	mackeep_genid_bump(mn);
-	return 0;
-}
-
 /* The namespace is on its way out; RCU is waited for before mackeep_net_stop(). */
 void mackeep_net_close(struct mackeep_net *mn)
 {
 	lockdep_assert_held(&mackeep_net_mutex);
 
-	if (mn->learning)
-		mackeep_net_unlearn(mn);
 	if (mn->hooked)
 		mackeep_net_unhook(mn);
 }

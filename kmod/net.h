@@ -11,20 +11,22 @@
 #include <net/netns/generic.h>
 
 #include "compat.h"
+#include "default.h"
 #include "device.h"
 #include "guard.h"
 #include "lasthop.h"
 #include "move.h"
+#include "onlink.h"
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
 #include "service.h"
 #include "stat.h"
 #include "station.h"
+#include "steer.h"
 #include "stp.h"
 
 #define MACKEEP_HOOKS		8
-#define MACKEEP_LEARN_HOOKS	2
 
 /*
  * Answers that are remembered for a moment. Each slot holds a hash of the
@@ -55,7 +57,9 @@ struct mackeep_net {
 	struct mackeep_moves moves;
 	struct mackeep_devices devices;
 	struct mackeep_stp stp;
+	struct mackeep_onlink onlink;
 	struct mackeep_lasthop lasthop;
+	struct mackeep_steer steer;
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */
@@ -74,9 +78,7 @@ struct mackeep_net {
 	bool started;			/* the pair cache is there; likewise */
 	bool hooked;			/* the hooks are; likewise */
 	struct nf_hook_ops hooks[MACKEEP_HOOKS];
-	unsigned int want_hooks;	/* sysctl: hooks without a rule; likewise */
-	bool learning;			/* the learning hooks are; likewise */
-	struct nf_hook_ops learn_hooks[MACKEEP_LEARN_HOOKS];
+	struct mackeep_default dflt;	/* under mackeep_net_mutex */
 };
 
 extern unsigned int mackeep_net_id;
@@ -92,7 +94,6 @@ static inline struct mackeep_net *mackeep_net(const struct net *net)
 /* All of these may sleep and need mackeep_net_mutex. */
 int mackeep_net_get(struct mackeep_net *mn);
 void mackeep_net_put(struct mackeep_net *mn);
-int mackeep_net_want_hooks(struct mackeep_net *mn, bool want);
 int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 		     const struct nf_hook_ops *from, unsigned int n);
 void mackeep_net_close(struct mackeep_net *mn);

@@ -24,6 +24,7 @@
 #include "net.h"
 #include "netlink.h"
 #include "pair.h"
+#include "policy-netlink.h"
 #include "record.h"
 #include "restore.h"
 #include "service-netlink.h"
@@ -56,6 +57,22 @@ static int mackeep_netlink_get(struct sk_buff *skb, struct genl_info *info)
 	    nla_put_u32(msg, MACKEEP_A_RULES, READ_ONCE(mn->users)) ||
 	    nla_put_u32(msg, MACKEEP_A_PAIRS, READ_ONCE(mn->pairs.count)) ||
 	    nla_put_u32(msg, MACKEEP_A_PAIR_MAX, READ_ONCE(mn->pair_max))) {
+		nlmsg_free(msg);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+static int mackeep_netlink_policy(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = mackeep_netlink_reply(info, &hdr);
+	if (!msg)
+		return -ENOMEM;
+	if (mackeep_policy_netlink_put(msg, genl_info_net(info))) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
@@ -334,6 +351,18 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 		.cmd		= MACKEEP_CMD_RECORD_NEW,
 		.doit		= mackeep_restore_record,
 		.policy		= mackeep_restore_policy,
+		.maxattr	= MACKEEP_A_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_POLICY,
+		.doit		= mackeep_netlink_policy,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_POLICY_SET,
+		.doit		= mackeep_policy_netlink_set,
+		.policy		= mackeep_policy_netlink_policy,
 		.maxattr	= MACKEEP_A_MAX,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},

@@ -224,18 +224,6 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 	return NF_DROP;
 }
 
-/*
- * Broadcast or multicast. The stack sends one copy and loops another one back;
- * both pass here.
- */
-static __always_inline bool mackeep_output_many(const struct sk_buff *skb,
-						bool v6)
-{
-	if (v6)
-		return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
-	return skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST);
-}
-
 static __always_inline unsigned int
 mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	       const struct nf_hook_state *state, bool v6)

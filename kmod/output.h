@@ -31,6 +31,18 @@ mackeep_output_count(struct mackeep_net *mn, const struct sk_buff *skb,
 		IP_UPD_PO_STATS(mn->net, IPSTATS_MIB_OUT, len);
 }
 
+/*
+ * Broadcast or multicast. The stack sends one copy and loops another one back;
+ * both pass here.
+ */
+static __always_inline bool mackeep_output_many(const struct sk_buff *skb,
+						bool v6)
+{
+	if (v6)
+		return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+	return skb_rtable(skb)->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST);
+}
+
 static __always_inline struct inet6_dev *
 mackeep_output_idev(const struct sk_buff *skb, bool v6)
 {

@@ -196,6 +196,42 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 	mackeep_genid_bump(mn);
 }
 
+/*
+ * Under lock and rcu_read_lock(). Remembers the device; one that is gone by now
+ * gives way. Its pairs time out.
+ */
+static void mackeep_pair_on(struct mackeep_net *mn, u32 ifindex)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	unsigned int i;
+
+	for (i = 0; i < pairs->devices; i++)
+		if (pairs->device[i] == ifindex)
+			return;
+	for (i = 0; i < pairs->devices; i++)
+		if (!dev_get_by_index_rcu(mn->net, pairs->device[i]))
+			break;
+	if (i == ARRAY_SIZE(pairs->device)) {
+		MACKEEP_STAT_INC(mn, steer_full);
+		return;
+	}
+	WRITE_ONCE(pairs->device[i], ifindex);
+	if (i == pairs->devices) /* the ifindex before its place counts */
+		smp_store_release(&pairs->devices, i + 1);
+}
+
+/* How many devices pairs were learned on, and the ifindex of each */
+unsigned int mackeep_pair_devices(const struct mackeep_net *mn)
+{
+	/* pairs with mackeep_pair_on() */
+	return smp_load_acquire(&mn->pairs.devices);
+}
+
+u32 mackeep_pair_device(const struct mackeep_net *mn, unsigned int i)
+{
+	return READ_ONCE(mn->pairs.device[i]);
+}
+
 /* Under lock and rcu_read_lock(). The new entry is in no list yet. */
 static struct mackeep_pair *
 mackeep_pair_insert(struct mackeep_net *mn, const struct mackeep_pair_key *key,
@@ -216,6 +252,7 @@ mackeep_pair_insert(struct mackeep_net *mn, const struct mackeep_pair_key *key,
 		return NULL;
 	}
 	WRITE_ONCE(pairs->count, pairs->count + 1);
+	mackeep_pair_on(mn, key->ifindex);
 	return pair;
 }
 

@@ -15,6 +15,8 @@
 
 struct mackeep_net;
 
+#define MACKEEP_PAIR_DEVICES	64
+
 struct mackeep_pairs {
 	struct rhashtable table;
 	spinlock_t lock;		/* writers: lists, count, replacing */
@@ -23,6 +25,8 @@ struct mackeep_pairs {
 	unsigned int count;
 	unsigned int changes;		/* of MACs; read without */
 	bool moved;			/* some client announced a new MAC */
+	unsigned int devices;		/* of which: */
+	u32 device[MACKEEP_PAIR_DEVICES]; /* pairs were learned on; read without */
 	struct delayed_work gc;
 };
 
@@ -107,6 +111,8 @@ mackeep_pair_answered(struct mackeep_net *mn,
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was);
+unsigned int mackeep_pair_devices(const struct mackeep_net *mn);
+u32 mackeep_pair_device(const struct mackeep_net *mn, unsigned int i);
 void mackeep_pair_move(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key, const u8 *mac);
 bool mackeep_pair_follow(struct mackeep_net *mn,

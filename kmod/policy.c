@@ -4,7 +4,8 @@
  * number, and so are those of rules that went: they are *dormant* then. A firewall
  * that is loaded again brings the same options back, and they have the number
  * that live flows know them by. Until then, or until a frame of a flow passes
- * another rule, the flow is under the options of the rule that was added last.
+ * another rule, the flow is under the options of the rule that was added last. The
+ * default policy, default.c, is like a rule in all of this.
  *
  * There are as many numbers as fit into a record. When all are taken, the options
  * that went longest ago are retired, and their number is used again. By then no
@@ -15,7 +16,7 @@
  * packet waits in user space all the while; their flow's next frame that passes a
  * rule puts that right.
  *
- * Packets read newest and rules without a lock. A change of either bumps the
+ * Packets read newest, unruled and rules without a lock. A change of any bumps the
  * genid, so that every flow is looked at again.
  */
 #include <linux/netfilter/xt_MACKEEP.h>
@@ -49,14 +50,14 @@ const struct mackeep_policy *
 mackeep_policy_instead(const struct mackeep_policies *policies,
 		       const struct mackeep_policy *policy)
 {
-	const struct mackeep_net *mn = policies->none.mn;
-	const struct mackeep_policy *newest;
+	const struct mackeep_policy *other = NULL;
 
 	/* nft gives flows the helper, and no rule */
-	if (policy == &policies->none && READ_ONCE(mn->want_hooks))
-		return policy;
-	newest = rcu_dereference(policies->newest);
-	return newest ?: &policies->none;
+	if (policy == &policies->none)
+		other = rcu_dereference(policies->unruled);
+	if (!other)
+		other = rcu_dereference(policies->newest);
+	return other ?: &policies->none;
 }
 
 /* Of those that have a rule, the one whose rule came last */

@@ -32,6 +32,7 @@ struct mackeep_policy {
 struct mackeep_policies {
 	struct mackeep_policy __rcu *slot[MACKEEP_POLICY_SLOTS];
 	struct mackeep_policy __rcu *newest;	/* NULL: no rule */
+	struct mackeep_policy __rcu *unruled;	/* the default; NULL: see default.c */
 	struct mackeep_policy none;		/* number 0 */
 	u64 turn;
 	bool gone;				/* the namespace is on its way out */
@@ -60,6 +61,13 @@ mackeep_policy_find(const struct mackeep_policies *policies, u8 id)
 	if (likely(!id))
 		return &policies->none;
 	return rcu_dereference(policies->slot[id]);
+}
+
+/* Likewise. The options of flows that no rule has seen. */
+static inline const struct mackeep_policy *
+mackeep_policy_unruled(const struct mackeep_policies *policies)
+{
+	return rcu_dereference(policies->unruled) ?: &policies->none;
 }
 
 /* Likewise. The options that a flow with that number is under now. */

@@ -25,6 +25,7 @@ MACKEEP_STAT(reply)		/* rewritten, reply direction */
 MACKEEP_STAT(slow)		/* of both, those that took the slow path */
 MACKEEP_STAT(rule)		/* kept under another rule: theirs is gone */
 MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
+MACKEEP_STAT(steered)		/* sent by their flow's device, not by the route's */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
 MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
@@ -36,6 +37,7 @@ MACKEEP_STAT(guarded)		/* frames with a MAC of the box that a guard dropped */
 MACKEEP_STAT(mark)		/* nfmark does not match the rule's */
 MACKEEP_STAT(device)		/* leaves by another device than learned on */
 MACKEEP_STAT(nohop)		/* --last-hop: device down, no IPv6, or no forwarding */
+MACKEEP_STAT(nosteer)		/* dropped: the device of their flow is down */
 MACKEEP_STAT(routed)		/* answers that this box routes, as a router */
 MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
@@ -57,6 +59,7 @@ MACKEEP_STAT(nolift)		/* frames that the bridge had no way to pass up */
 MACKEEP_STAT(pair_evicted)	/* pairs pushed out by newer ones */
 MACKEEP_STAT(pair_full)		/* pairs not learned: all in use */
 MACKEEP_STAT(pair_refused)	/* MACs not believed: frames with others live */
+MACKEEP_STAT(steer_full)	/* pairs that steering misses: on too many devices */
 MACKEEP_STAT(badinfo)		/* malformed records refused from ctnetlink */
 MACKEEP_STAT(nomem)		/* allocations that failed */
 MACKEEP_STAT(dropped)		/* packets lost for want of memory */

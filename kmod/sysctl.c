@@ -89,12 +89,13 @@ static int mackeep_sysctl_lift_mark(MACKEEP_CTL_CONST struct ctl_table *ctl,
 	return 0;
 }
 
-static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
-				int write, void *buffer, size_t *lenp,
-				loff_t *ppos)
+/* Of those two that have hooks of their own, 0 or 1 */
+static int mackeep_sysctl_switch(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				 int write, void *buffer, size_t *lenp,
+				 loff_t *ppos, unsigned int now,
+				 int (*set)(struct mackeep_net *mn, bool on))
 {
-	struct mackeep_net *mn = ctl->data;
-	unsigned int want = READ_ONCE(mn->want_hooks);
+	unsigned int want = now;
 	struct ctl_table tmp = {
 		.data	= &want,
 		.maxlen	= sizeof(want),
@@ -108,9 +109,31 @@ static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
 		return err;
 
 	mutex_lock(&mackeep_net_mutex);
-	err = mackeep_net_want_hooks(mn, want);
+	err = set(ctl->data, want);
 	mutex_unlock(&mackeep_net_mutex);
 	return err;
+}
+
+static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				int write, void *buffer, size_t *lenp,
+				loff_t *ppos)
+{
+	const struct mackeep_net *mn = ctl->data;
+
+	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
+				     READ_ONCE(mn->dflt.wanted),
+				     mackeep_default_hook);
+}
+
+static int mackeep_sysctl_steer(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				int write, void *buffer, size_t *lenp,
+				loff_t *ppos)
+{
+	const struct mackeep_net *mn = ctl->data;
+
+	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
+				     READ_ONCE(mn->steer.on),
+				     mackeep_steer_set);
 }
 
 /* The last, empty slot ends the table for kernels that look for an end. */
@@ -149,6 +172,11 @@ static const struct ctl_table mackeep_sysctls[] = {
 		.mode		= 0644,
 		.proc_handler	= mackeep_sysctl_hooks,
 	},
+	{
+		.procname	= "mackeep_steer",
+		.mode		= 0644,
+		.proc_handler	= mackeep_sysctl_steer,
+	},
 	{}
 };
 
@@ -171,6 +199,7 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	table[2].data = &mn->pair_timeout;
 	table[3].data = &mn->neigh;
 	table[4].data = mn;
+	table[5].data = mn;
 	/* Memory of the whole machine is not for an unprivileged user to give. */
 	if (mn->net->user_ns != &init_user_ns) {
 		table[1].mode = 0444;

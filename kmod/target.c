@@ -5,12 +5,11 @@
 #include <linux/module.h>
 #include <linux/netfilter/x_tables.h>
 
-#include "lasthop.h"
 #include "learn.h"
 #include "net.h"
-#include "pair.h"
 #include "policy.h"
 #include "record.h"
+#include "rule.h"
 #include "target.h"
 
 /* OUTPUT: have the flow adopted at POST_ROUTING, with this rule's marks. */
@@ -57,48 +56,22 @@ static unsigned int mackeep_tg(struct sk_buff *skb,
 	}
 
 	if (xt_hooknum(par) == NF_INET_PRE_ROUTING)
-		mackeep_learn(mn, skb, ct, ctinfo, xt_in(par), info->policy);
+		mackeep_learn(mn, skb, ct, ctinfo, xt_in(par), info->policy,
+			      true);
 	else if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
 		mackeep_target_adopt(mn, ct, info->policy->id);
 	return XT_CONTINUE;
 }
 
-/*
- * The options of a rule. When all numbers are taken, the options that went longest
- * ago lose theirs, which then must lead nowhere before it is given away.
- */
-static struct mackeep_policy *
-mackeep_target_policy(struct mackeep_net *mn,
-		      const struct xt_mackeep_tginfo *info)
-{
-	struct mackeep_policy *policy = mackeep_policy_get(mn, info);
-	u8 id;
-
-	if (policy != ERR_PTR(-ENOSPC))
-		return policy;
-	id = mackeep_policy_retire(mn);
-	if (!id)
-		return policy;
-	mackeep_record_forget(mn->net, id);
-	mackeep_pair_forget(mn, id);
-	return mackeep_policy_get(mn, info);
-}
-
 static int mackeep_tg_check(const struct xt_tgchk_param *par)
 {
 	struct xt_mackeep_tginfo *info = par->targinfo;
-	struct mackeep_net *mn = mackeep_net(par->net);
 	struct mackeep_policy *policy;
-	int err;
+	const char *why;
 
 	if (info->flags & ~XT_MACKEEP_ALL_FLAGS || info->reserved) {
 		pr_info_ratelimited("unknown options 0x%x: the iptables plugin is newer than the module, update the module\n",
 				    info->flags);
-		return -EINVAL;
-	}
-	if (info->orig_mark & ~info->orig_mask ||
-	    info->reply_mark & ~info->reply_mask) {
-		pr_info_ratelimited("--orig-mark or --reply-mark has bits outside its mask and could never match: widen the mask\n");
 		return -EINVAL;
 	}
 	if ((!(info->flags & XT_MACKEEP_ORIG_MARK) && info->orig_mask) ||
@@ -106,65 +79,33 @@ static int mackeep_tg_check(const struct xt_tgchk_param *par)
 		pr_info_ratelimited("a mark without its option: the rule does not come from the iptables plugin\n");
 		return -EINVAL;
 	}
-
-	if (info->flags & XT_MACKEEP_KEEP_SRC &&
-	    info->flags & XT_MACKEEP_KEEP_DST) {
-		pr_info_ratelimited("--keep src and --keep dst in one rule: leave --keep out to keep both\n");
-		return -EINVAL;
-	}
-	if (info->flags & XT_MACKEEP_KEEP_SRC &&
-	    info->flags & XT_MACKEEP_LAST_HOP) {
-		pr_info_ratelimited("--last-hop sends to the MAC that --keep src says to take from the route: leave one of them out\n");
+	why = mackeep_rule_check(info);
+	if (why) {
+		pr_info_ratelimited("%s\n", why);
 		return -EINVAL;
 	}
 
 	mutex_lock(&mackeep_net_mutex);
-	err = mackeep_net_get(mn);
-	if (err) {
-		pr_info_ratelimited("cannot set up the namespace's hooks and pair cache: error %d\n",
-				    err);
-		goto err_unlock;
-	}
-	policy = mackeep_target_policy(mn, info);
-	if (IS_ERR(policy)) {
-		err = PTR_ERR(policy);
-		if (err == -ENOSPC)
-			pr_info_ratelimited("more than %u rules with different options: use fewer\n",
-					    MACKEEP_POLICY_SLOTS - 1);
-		goto err_net;
-	}
-	if (policy->flags & XT_MACKEEP_LAST_HOP) {
-		err = mackeep_lasthop_get(mn);
-		if (err)
-			goto err_policy;
-	}
+	policy = mackeep_rule_get(mackeep_net(par->net), info);
+	mutex_unlock(&mackeep_net_mutex);
+	if (policy == ERR_PTR(-ENOSPC))
+		pr_info_ratelimited("more than %u rules with different options: use fewer\n",
+				    MACKEEP_POLICY_SLOTS - 1);
+	else if (IS_ERR(policy))
+		pr_info_ratelimited("cannot set up the namespace's hooks and pair cache: error %ld\n",
+				    PTR_ERR(policy));
+	if (IS_ERR(policy))
+		return PTR_ERR(policy);
 	info->policy = policy;
-	if (policy->flags & XT_MACKEEP_STRICT)
-		WRITE_ONCE(mn->strict, mn->strict + 1);
-	mutex_unlock(&mackeep_net_mutex);
 	return 0;
-
-err_policy:
-	mackeep_policy_put(policy);
-err_net:
-	mackeep_net_put(mn);
-err_unlock:
-	mutex_unlock(&mackeep_net_mutex);
-	return err;
 }
 
 static void mackeep_tg_destroy(const struct xt_tgdtor_param *par)
 {
-	struct xt_mackeep_tginfo *info = par->targinfo;
-	struct mackeep_net *mn = info->policy->mn;
+	const struct xt_mackeep_tginfo *info = par->targinfo;
 
 	mutex_lock(&mackeep_net_mutex);
-	if (info->policy->flags & XT_MACKEEP_STRICT)
-		WRITE_ONCE(mn->strict, mn->strict - 1);
-	if (info->policy->flags & XT_MACKEEP_LAST_HOP)
-		mackeep_lasthop_put(mn);
-	mackeep_policy_put(info->policy);
-	mackeep_net_put(mn);
+	mackeep_rule_put(info->policy);
 	mutex_unlock(&mackeep_net_mutex);
 }
 

@@ -4,6 +4,7 @@
 #define _TOOLS_ARGS_H
 
 #include "group.h"
+#include "policy.h"
 #include "values.h"
 
 /* -o */
@@ -18,6 +19,7 @@ enum backend { BACKEND_NFT, BACKEND_IPTABLES };
 
 struct args {
 	const char *netns;
+	char **words;			/* the command line from the command on */
 	unsigned int out;
 
 	/* filters */
@@ -49,6 +51,7 @@ struct args {
 	const char *udev;
 
 	double interval;		/* -w, seconds; 0: once */
+	bool watch;			/* check */
 	unsigned int buffer;		/* -b, bytes; 0: the system's */
 
 	/* up, down, bypass, check */
@@ -59,19 +62,25 @@ struct args {
 	enum backend backend;
 	uint32_t fwmark;
 	uint32_t table;
-	bool strict;
-	bool last_hop;
+	struct policy policy;		/* of policy, too */
 	int drain;			/* seconds; -1: not given */
 	bool early;			/* the bridge may have no port yet */
 	bool follow_link;
 	bool talk;
+	bool firewall;
 	bool dry_run;
+	bool stay;			/* repair */
 
 	/* follow-link, seconds */
 	unsigned int hold;
 	unsigned int wait;
 
 	bool force;			/* reload */
+
+	struct exempt {			/* as it is written */
+		const char *src, *dst, *mac, *comment;
+		const char *file;	/* "-": standard input */
+	} exempt;
 };
 
 #endif /* _TOOLS_ARGS_H */

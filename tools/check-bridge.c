@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Findings about the bridge, its routes and sysctls: upstream, rp_filter,
- * bridge-nf, bridge-nf6, eapol, noisy.
+ * bridge-nf, bridge-nf6, forwarding, eapol, noisy.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "checks.h"
 #include "finding.h"
 #include "guards.h"
+#include "mend.h"
 #include "numbers.h"
 #include "plan-silence.h"
 #include "run.h"
+#include "seen.h"
 #include "state.h"
 #include "text.h"
 
@@ -32,7 +35,11 @@ void check_rp_filter(const struct probe *probe)
 	}
 }
 
-/* The kernel takes the first default route with the least metric. */
+/*
+ * The kernel takes the first default route with the least metric. With steering any
+ * will do: a connection needs one before it is opened. A new one is behind all that
+ * there may be, and never takes the place of one that leads to the admin.
+ */
 static void check_upstream_of(const struct probe *probe, int family)
 {
 	json_t *routes = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
@@ -40,6 +47,7 @@ static void check_upstream_of(const struct probe *probe, int family)
 	const char *ip = family == AF_INET6 ? "ip -6" : "ip";
 	const char *taken = NULL, *device;
 	json_int_t metric, least = 0;
+	bool some = false;
 	size_t i;
 
 	json_array_foreach(routes, i, one) {
@@ -54,26 +62,24 @@ static void check_upstream_of(const struct probe *probe, int family)
 				least = metric;
 			}
 		} else if (probe_is_ours(probe, device)) {
-			goto out;
+			some = true;
 		}
 	}
-	if (taken && probe_is_ours(probe, taken))
+	if (taken && (some || probe_is_ours(probe, taken) ||
+		      probe_sysctl("net/netfilter/mackeep_steer") == 1))
 		goto out;
 	if (taken)
 		found(BROKEN, "upstream",
 		      format("what the proxy sends to %s servers leaves by %s, not by the bridge",
 			     family == AF_INET6 ? "IPv6" : "IPv4", taken),
-		      family == AF_INET6 ?
-		      format("ip -6 route add default dev %s metric 1",
-			     probe_device(probe)) :
-		      format("ip route prepend default dev %s",
-			     probe_device(probe)));
+		      mend_by_up(probe, format("sysctl -w net.netfilter.mackeep_steer=1")));
 	else
-		found(BROKEN, "upstream",
-		      format("there is no %s route for what the proxy sends",
-			     family == AF_INET6 ? "IPv6" : "IPv4"),
-		      format("%s route add default dev %s", ip,
-			     probe_device(probe)));
+		found(some ? DOUBTFUL : BROKEN, "upstream",
+		      format("there is no %s route for what the proxy sends%s",
+			     family == AF_INET6 ? "IPv6" : "IPv4",
+			     some ? " to other servers than some" : ""),
+		      mend_by_up(probe, format("%s route add default dev %s metric %d",
+					       ip, probe_device(probe), METRIC)));
 out:
 	json_decref(routes);
 }
@@ -104,6 +110,62 @@ void check_bridge_nf(void)
 		found(WRONG, "bridge-nf6",
 		      format("bridged packets go through ip6tables a second time"),
 		      format("sysctl -w net/bridge/bridge-nf-call-ip6tables=0"));
+}
+
+/* A machine that forwards IPv6 takes no more routes from routers, unless told to. */
+static char *forward_ipv6(const struct probe *probe)
+{
+	char *text = format("sysctl -w"), *more;
+	const char *name;
+	json_t *link;
+	size_t i;
+
+	json_array_foreach(probe->links, i, link) {
+		name = json_get_text(link, "ifname");
+		if (probe_is_ours(probe, name) ||
+		    probe_sysctl("net/ipv6/conf/%s/disable_ipv6", name) ||
+		    probe_sysctl("net/ipv6/conf/%s/accept_ra", name) != 1)
+			continue;
+		more = format("%s net/ipv6/conf/%s/accept_ra=2", text, name);
+		free(text);
+		text = more;
+	}
+	more = format("%s net/ipv6/conf/all/forwarding=1", text);
+	free(text);
+	return more;
+}
+
+/*
+ * --last-hop sends back what is forwarded, into a tunnel say. A proxy's answers are
+ * not: where there is one, it takes a packet that was in want of it.
+ */
+static void check_forwarding_of(const struct probe *probe, bool v6)
+{
+	int family = v6 ? AF_INET6 : AF_INET;
+	bool wanted = seen_since("nohop");
+	unsigned int i;
+
+	for (i = 0; i < probe->tproxies && !wanted; i++)
+		if (probe->tproxy[i].family == family)
+			return;
+	for (i = 0; i < probe->rules; i++)
+		if (!strncmp(probe->saved[i].program, v6 ? "ip6" : "iptables", 3) &&
+		    strstr(probe->saved[i].text, " --last-hop"))
+			break;
+	if (i == probe->rules)
+		return;
+	found(WRONG, "forwarding",
+	      format("a rule has --last-hop, but this machine does not forward %s",
+		     v6 ? "IPv6" : "IPv4"),
+	      v6 ? forward_ipv6(probe) : format("sysctl -w net/ipv4/ip_forward=1"));
+}
+
+void check_forwarding(const struct probe *probe)
+{
+	if (!probe_sysctl("net/ipv4/ip_forward"))
+		check_forwarding_of(probe, false);
+	if (!probe_sysctl("net/ipv6/conf/all/forwarding"))
+		check_forwarding_of(probe, true);
 }
 
 void check_eapol(const struct probe *probe)

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Findings in flows and counters: helper, device-gone, own-mac. */
+/* Findings in flows: helper, device-gone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "checks.h"
-#include "counters.h"
 #include "finding.h"
 #include "flow.h"
 #include "nft.h"
-#include "state.h"
 #include "text.h"
 
 struct flows {
@@ -100,40 +97,4 @@ void check_flows(const struct probe *probe)
 		      format("%lu records name device %u, which is not there any more",
 			     flows.orphans, flows.gone),
 		      format("mackeep flush -i if%u", flows.gone));
-}
-
-/*
- * A packet leaves with this machine's MAC when nothing is known about it or its
- * next hop is still being resolved, unless a rule with --strict drops it. Counters
- * only grow, so a finding is what was counted since the last check. A new module
- * begins at 0.
- */
-void check_own(const struct probe *probe)
-{
-	const char *path = STATE_DIRECTORY "/counters.seen";
-	const char *name = namespace_suffix();
-	uint64_t left = counter_value("unknown") + counter_value("noneigh") +
-			counter_value("own"), dropped = counter_value("strict");
-	json_t *seen = json_load_file(path, 0, NULL);
-	uint64_t before, n;
-
-	left -= dropped < left ? dropped : left;
-	if (!seen)
-		seen = json_object();
-	before = json_integer_value(json_object_get(seen, name));
-	n = left >= before ? left - before : left;
-	json_object_set_new(seen, name, json_integer(left));
-	mkdir(STATE_DIRECTORY, 0755);
-	json_dump_file(seen, path, 0);
-	json_decref(seen);
-	if (!n)
-		return;
-
-	found(WRONG, "own-mac",
-	      format("%llu packets left with this machine's own MAC since the last check",
-		     (unsigned long long)n),
-	      probe_sysctl("net/netfilter/mackeep_neigh") ?
-	      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP --strict",
-		     probe_device(probe)) :
-	      format("sysctl -w net/netfilter/mackeep_neigh=1"));
 }

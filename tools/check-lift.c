@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "finding.h"
+#include "mend.h"
 #include "nft.h"
 #include "say.h"
 #include "text.h"
@@ -213,5 +214,5 @@ void check_lift(const struct probe *probe)
 		return;
 	found(BROKEN, "mark",
 	      format("no rule in the bridge's PREROUTING marks frames with 0x%x, so none is lifted",
-		     probe->lift_mark), mark_rules(probe));
+		     probe->lift_mark), mend_by_up(probe, mark_rules(probe)));
 }

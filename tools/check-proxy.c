@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Findings on the way from TPROXY to the proxy: tproxy, divert, listener, bypass,
- * policy.
+ * Findings on the way from TPROXY to the proxy: tproxy, divert, listener, port-taken,
+ * bypass.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,76 +12,75 @@
 #include "checks.h"
 #include "finding.h"
 #include "listener.h"
+#include "mend.h"
 #include "nft.h"
 #include "numbers.h"
-#include "run.h"
+#include "program.h"
+#include "rule.h"
 #include "services.h"
 #include "text.h"
 
-static const char *ip_of(int family)
+/* The port of the proxy for what has this mark; services know it. */
+static uint16_t port_of(const json_t *services, int proto, uint32_t mark)
 {
-	return family == AF_INET6 ? "ip -6" : "ip";
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(services, i, one)
+		if (json_get_int(one, "proto") == proto &&
+		    json_get_int(one, "mark") == mark)
+			return json_get_int(one, "port");
+	return listener_any() ?: 3129;
 }
 
 /*
- * The table that packets with a mark are looked up in, or ""; mark 0 stands for any.
- * *of becomes the mark of the rule.
+ * One of the commands for missing rules, behind those before, which it takes. What is
+ * for this machine, as an admin's ssh, is left to it.
  */
-static const char *mark_table(int family, uint32_t mark, uint32_t *of)
+static char *tproxy_rule(const struct probe *probe, char *before, bool v6,
+			 int proto, unsigned int first, unsigned int last,
+			 uint16_t to, uint32_t mark)
 {
-	json_t *rules = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
-				 "rule", "show"), *one;
-	static char table[32];
-	const char *text;
-	uint32_t want, mask;
-	size_t i;
+	char *text;
 
-	*table = '\0';
-	json_array_foreach(rules, i, one) {
-		text = json_string_value(json_object_get(one, "fwmark"));
-		if (!text)
-			continue;
-		want = strtoul(text, NULL, 0);
-		text = json_string_value(json_object_get(one, "fwmask"));
-		mask = text ? strtoul(text, NULL, 0) : UINT32_MAX;
-		text = json_string_value(json_object_get(one, "table"));
-		if (!text || (mark && (mark & mask) != want))
-			continue;
-		snprintf(table, sizeof(table), "%s", text);
-		*of = want;
-		break;
-	}
-	json_decref(rules);
-	return table;
+	text = format("%s%s%s -t mangle -A PREROUTING -i %s -p %s --dport %u:%u -m addrtype ! --dst-type LOCAL -j TPROXY --on-port %u --tproxy-mark 0x%x",
+		      before ?: "", before ? " && " : "",
+		      v6 ? "ip6tables" : "iptables", probe_device(probe),
+		      proto == IPPROTO_UDP ? "udp" : "tcp", first, last, to, mark);
+	free(before);
+	return text;
 }
 
-static bool table_local(int family, const char *table)
-{
-	json_t *routes = RUN_JSON("ip", family == AF_INET6 ? "-6" : "-4", "-j",
-				  "route", "show", "table", table), *one;
-	bool there = false;
-	size_t i;
-
-	json_array_foreach(routes, i, one)
-		there = there || (json_is(one, "type", "local") &&
-				  json_is(one, "dst", "default"));
-	json_decref(routes);
-	return there;
-}
-
+/* For the ports of the frames that are marked; if there are none, for HTTPS */
 void check_tproxy(const struct probe *probe)
 {
+	json_t *services;
 	uint32_t mark = FWMARK;
-	uint16_t port;
+	char *remedy = NULL;
+	unsigned int i, j;
 
 	if (probe->tproxies)
 		return;
-	port = listener_any();
-	mark_table(AF_INET, 0, &mark);
+	services = services_read();
+	rule_table(AF_INET, 0, &mark);
+	for (i = 0; i < probe->lifts; i++) {
+		const struct lift *one = &probe->lift[i];
+
+		for (j = 0; j < one->dports.n; j++)
+			remedy = tproxy_rule(probe, remedy, one->v6, one->proto,
+					     one->dports.range[j].first,
+					     one->dports.range[j].last,
+					     port_of(services, one->proto,
+						     one->mark), mark);
+	}
+	if (!remedy)
+		remedy = tproxy_rule(probe, NULL, false, IPPROTO_TCP, 443, 443,
+				     port_of(services, IPPROTO_TCP,
+					     probe->lift_mark), mark);
+	json_decref(services);
 	found(BROKEN, "tproxy",
 	      format("no TPROXY rule hands lifted packets to a proxy"),
-	      format("iptables -t mangle -A PREROUTING -i %s -p tcp --dport 443 -j TPROXY --on-port %u --tproxy-mark 0x%x",
-		     probe_device(probe), port ?: 3129, mark));
+	      mend_by_up(probe, remedy));
 }
 
 static bool diverts(const struct probe *probe, int family)
@@ -109,12 +108,61 @@ static bool diverts(const struct probe *probe, int family)
 	return false;
 }
 
-static void divert_missing(bool v6, uint32_t mark)
+/* What multiport takes; a range counts for two. */
+#define MULTIPORT	15
+
+/* The ports of the family's TPROXY rules for UDP as multiport has them; "": all */
+static char *udp_ports(const struct probe *probe, int family, bool *any)
 {
+	char *text = format("%s", ""), *more;
+	unsigned int i, j, n = 0;
+
+	for (i = 0; i < probe->tproxies; i++) {
+		const struct tproxy *one = &probe->tproxy[i];
+
+		if (one->family != family || one->proto != IPPROTO_UDP)
+			continue;
+		*any = true;
+		if (!one->dports.n)
+			n = MULTIPORT + 1;
+		for (j = 0; j < one->dports.n; j++, n += 2) {
+			more = format(one->dports.range[j].first ==
+				      one->dports.range[j].last ?
+				      "%s%s%u" : "%s%s%u:%u", text,
+				      *text ? "," : "",
+				      one->dports.range[j].first,
+				      one->dports.range[j].last);
+			free(text);
+			text = more;
+		}
+	}
+	if (n > MULTIPORT)
+		*text = '\0';
+	return text;
+}
+
+/*
+ * What clients send by UDP to a port of the proxy is left to TPROXY: a socket that
+ * the proxy answers from, with the server's address, would take it.
+ */
+static void divert_missing(const struct probe *probe, int family, uint32_t mark)
+{
+	const char *program = family == AF_INET6 ? "ip6tables" : "iptables";
+	bool udp = false;
+	char *ports = udp_ports(probe, family, &udp), *remedy, *more;
+
+	remedy = format("%s -t mangle -I PREROUTING %s-m socket --transparent -j MARK --set-mark 0x%x",
+			program, udp ? "-p tcp " : "", mark);
+	if (*ports) {
+		more = format("%s && %s -t mangle -I PREROUTING -p udp -m multiport ! --dports %s -m socket --transparent -j MARK --set-mark 0x%x",
+			      remedy, program, ports, mark);
+		free(remedy);
+		remedy = more;
+	}
+	free(ports);
 	found(BROKEN, "divert",
 	      format("no rule marks what servers send to the proxy's own connections"),
-	      format("%s -t mangle -I PREROUTING -m socket --transparent -j MARK --set-mark 0x%x",
-		     v6 ? "ip6tables" : "iptables", mark));
+	      mend_by_up(probe, remedy));
 }
 
 /* Packets from servers to the proxy have no port that a TPROXY rule names. */
@@ -128,22 +176,22 @@ void check_divert(const struct probe *probe)
 			if (probe->tproxy[i].family != family[j])
 				continue;
 			if (!diverts(probe, family[j]))
-				divert_missing(j, probe->tproxy[i].mark ?: FWMARK);
+				divert_missing(probe, family[j],
+					       probe->tproxy[i].mark ?: FWMARK);
 			break;
 		}
 }
 
-/* True if an earlier rule has the same mark, or else the same port of the proxy. */
-static bool again(const struct probe *probe, unsigned int i, bool mark)
+/* True if an earlier rule has the same port of the proxy. */
+static bool again(const struct probe *probe, unsigned int i)
 {
 	const struct tproxy *one = &probe->tproxy[i], *other;
 	unsigned int j;
 
 	for (j = 0; j < i; j++) {
 		other = &probe->tproxy[j];
-		if (other->family == one->family &&
-		    (mark ? other->mark == one->mark :
-			    other->to == one->to && other->proto == one->proto))
+		if (other->family == one->family && other->to == one->to &&
+		    other->proto == one->proto)
 			return true;
 	}
 	return false;
@@ -165,20 +213,45 @@ static json_t *service_of(const struct probe *probe, const json_t *services,
 	return NULL;
 }
 
-/* Without a service all is lost; one that fails open has it go past the proxy. */
-static void listener_missing(const struct tproxy *rule, enum listener there,
-			     const json_t *service)
+/* How the program, or any, gets a transparent listener on the rule's port */
+static char *start_proxy(const struct tproxy *rule, const struct program *program)
+{
+	const char *host = rule->family == AF_INET6 ? "[::]" : "";
+
+	if (!strcmp(program->name, "squid"))
+		return format("in squid.conf: http_port %s%s%u tproxy", host,
+			      *host ? ":" : "", rule->to);
+	if (program->pid && strcmp(program->name, "haproxy"))
+		return format("stop %s (pid %d) and start the proxy, in haproxy.cfg: bind %s:%u transparent; or have it set IP_TRANSPARENT, if it is the proxy",
+			      program->name, program->pid, host, rule->to);
+	return format("start the proxy; in haproxy.cfg: bind %s:%u transparent",
+		      host, rule->to);
+}
+
+static char *listener_text(const struct tproxy *rule, const struct listeners *there,
+			   const struct program *program)
 {
 	const char *proto = rule->proto == IPPROTO_UDP ? "UDP" : "TCP";
-	char *text, *remedy;
+	const char *family = rule->family == AF_INET6 ? "IPv6" : "IPv4";
 
-	text = there ?
-		format("who listens on %s port %u has not set IP_TRANSPARENT",
-		       proto, rule->to) :
-		format("nobody listens on %s port %u, where TPROXY sends packets",
-		       proto, rule->to);
-	remedy = format("start the proxy; in haproxy.cfg: bind %s:%u transparent",
-			rule->family == AF_INET6 ? "[::]" : "", rule->to);
+	if (!there->best)
+		return format("nobody listens on %s port %u for %s, where TPROXY sends packets",
+			      proto, rule->to, family);
+	if (!program->pid)
+		return format("who listens on %s port %u has not set IP_TRANSPARENT",
+			      proto, rule->to);
+	return format("%s (pid %d), which listens on %s port %u, has not set IP_TRANSPARENT",
+		      program->name, program->pid, proto, rule->to);
+}
+
+/* Without a service all is lost; one that fails open has it go past the proxy. */
+static void listener_missing(const struct tproxy *rule,
+			     const struct listeners *there, const json_t *service)
+{
+	struct program program = program_of(there->opaque);
+	char *text = listener_text(rule, there, &program);
+	char *remedy = start_proxy(rule, &program);
+
 	if (!service)
 		found(BROKEN, "listener", text, remedy);
 	else if (json_get_int(service, "fail") == MACKEEP_FAIL_CLOSED)
@@ -188,6 +261,20 @@ static void listener_missing(const struct tproxy *rule, enum listener there,
 		found(WRONG, "listener",
 		      format("%s, so new connections are bridged past it", text),
 		      remedy);
+}
+
+/* The kernel shares connections out among those that listen side by side. */
+static void port_taken(const struct tproxy *rule, uint32_t inode)
+{
+	const char *proto = rule->proto == IPPROTO_UDP ? "UDP" : "TCP";
+	struct program program = program_of(inode);
+
+	found(BROKEN, "port-taken",
+	      format("%s (pid %d) listens on %s port %u beside the proxy and has not set IP_TRANSPARENT: what it gets is lost",
+		     program.pid ? program.name : "a program", program.pid, proto,
+		     rule->to),
+	      format("stop %s (pid %d), or give one of the two another port",
+		     program.pid ? program.name : "it", program.pid));
 }
 
 static void check_bypass(const json_t *services)
@@ -201,9 +288,10 @@ static void check_bypass(const json_t *services)
 			continue;
 		udp = json_get_int(one, "proto") == IPPROTO_UDP;
 		found(DOUBTFUL, "bypass",
-		      format("new %s connections go past the proxy on port %d: its service is in bypass",
+		      format("new %s connections go past the proxy on port %d: its service is in bypass, %llu frames went by",
 			     udp ? "UDP" : "TCP",
-			     (int)json_get_int(one, "port")),
+			     (int)json_get_int(one, "port"),
+			     (unsigned long long)json_get_int(one, "past")),
 		      format("mackeep services set --mark 0x%x --proto %s --bypass off",
 			     (unsigned int)json_get_int(one, "mark"),
 			     udp ? "udp" : "tcp"));
@@ -215,45 +303,19 @@ void check_listeners(const struct probe *probe)
 	json_t *services = services_read();
 	const struct tproxy *one;
 	unsigned int i;
-	enum listener there;
+	struct listeners there;
 
 	for (i = 0; i < probe->tproxies; i++) {
 		one = &probe->tproxy[i];
-		if (!one->to || again(probe, i, false))
+		if (!one->to || again(probe, i))
 			continue;
-		there = listener_find(one->family, one->proto, one->to);
-		if (there != LISTENER_TRANSPARENT)
-			listener_missing(one, there,
+		there = listeners_find(one->family, one->proto, one->to);
+		if (there.best != LISTENER_TRANSPARENT)
+			listener_missing(one, &there,
 					 service_of(probe, services, one));
+		else if (there.beside)
+			port_taken(one, there.beside);
 	}
 	check_bypass(services);
 	json_decref(services);
-}
-
-void check_policy(const struct probe *probe)
-{
-	const struct tproxy *one;
-	const char *table, *ip;
-	uint32_t of;
-	unsigned int i;
-
-	for (i = 0; i < probe->tproxies; i++) {
-		one = &probe->tproxy[i];
-		if (!one->mark || again(probe, i, true))
-			continue;
-		ip = ip_of(one->family);
-		table = mark_table(one->family, one->mark, &of);
-		if (!*table)
-			found(BROKEN, "policy",
-			      format("packets with TPROXY's mark 0x%x are not routed to this machine",
-				     one->mark),
-			      format("%s rule add fwmark 0x%x lookup %u && %s route replace local default dev lo table %u",
-				     ip, one->mark, TABLE, ip, TABLE));
-		else if (!table_local(one->family, table))
-			found(BROKEN, "policy",
-			      format("table %s, for TPROXY's mark 0x%x, has no local route",
-				     table, one->mark),
-			      format("%s route add local default dev lo table %s",
-				     ip, table));
-	}
 }

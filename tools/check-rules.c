@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Findings about the module's own rule and about rules that are in its way: rule,
- * unmatched, forward, redirect, flowtable.
+ * unmatched, redirect, flowtable.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "checks.h"
 #include "counters.h"
 #include "finding.h"
+#include "mend.h"
 #include "nft.h"
 #include "text.h"
 
@@ -21,58 +22,23 @@ static bool any_seen(void)
 	       counter_value("late");
 }
 
+static char *keep_rule(const struct probe *probe)
+{
+	return mend_by_up(probe, format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP",
+					probe_device(probe)));
+}
+
 void check_rule(const struct probe *probe, const struct module *module)
 {
 	if (!module->rules)
 		found(BROKEN, "rule",
 		      format("there is no MACKEEP rule, nothing is kept"),
-		      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP",
-			     probe_device(probe)));
+		      keep_rule(probe));
 	else if (counter_value("lifted") && !any_seen())
 		found(BROKEN, "unmatched",
 		      format("%llu frames were lifted, but no MACKEEP rule saw one",
 			     (unsigned long long)counter_value("lifted")),
-		      format("iptables -t mangle -I PREROUTING -i %s -j MACKEEP",
-			     probe_device(probe)));
-}
-
-/* True if a rule of the bridge's PREROUTING drops all that this one drops. */
-static bool dropped_before(const struct probe *probe, json_t *rule)
-{
-	json_t *one, *other;
-	size_t i;
-
-	json_array_foreach(probe->nft, i, one) {
-		other = nft_rule(one);
-		if (other && json_is(other, "family", "bridge") && nft_drops(other) &&
-		    nft_is_hook(nft_chain(probe->nft, other), "prerouting") &&
-		    nft_covers(other, rule))
-			return true;
-	}
-	return false;
-}
-
-/* Lifted frames do not pass the bridge's FORWARD. */
-void check_forward(const struct probe *probe)
-{
-	json_t *one, *rule;
-	const char *table, *chain;
-	size_t i;
-
-	json_array_foreach(probe->nft, i, one) {
-		rule = nft_rule(one);
-		if (!rule || !json_is(rule, "family", "bridge") || !nft_drops(rule) ||
-		    !nft_is_hook(nft_chain(probe->nft, rule), "forward") ||
-		    dropped_before(probe, rule))
-			continue;
-		table = json_get_text(rule, "table");
-		chain = json_get_text(rule, "chain");
-		found(DOUBTFUL, "forward",
-		      format("a rule in bridge table %s, chain %s, drops frames that are forwarded, not those that are lifted",
-			     table, chain),
-		      format("nft list chain bridge %s %s | sed 's/chain %s {/chain %s_lifted {/; s/hook forward/hook prerouting/' | nft -f -",
-			     table, chain, chain, chain));
-	}
+		      keep_rule(probe));
 }
 
 void check_redirect(const struct probe *probe)

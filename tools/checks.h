@@ -9,6 +9,8 @@
 #include "genl.h"
 #include "probe.h"
 
+struct args;
+
 /* --- check-module.c ---------------------------------------------------------- */
 
 void check_not_loaded(void);
@@ -21,7 +23,6 @@ void check_lift(const struct probe *probe);
 /* --- check-rules.c ----------------------------------------------------------- */
 
 void check_rule(const struct probe *probe, const struct module *module);
-void check_forward(const struct probe *probe);
 void check_redirect(const struct probe *probe);
 void check_flowtable(const struct probe *probe);
 
@@ -30,19 +31,51 @@ void check_flowtable(const struct probe *probe);
 void check_tproxy(const struct probe *probe);
 void check_divert(const struct probe *probe);
 void check_listeners(const struct probe *probe);
+
+/* --- check-policy.c ---------------------------------------------------------- */
+
 void check_policy(const struct probe *probe);
+
+/* --- check-exempt.c ---------------------------------------------------------- */
+
+void check_exempt(const struct probe *probe);
 
 /* --- check-bridge.c ---------------------------------------------------------- */
 
 void check_upstream(const struct probe *probe);
 void check_rp_filter(const struct probe *probe);
 void check_bridge_nf(void);
+void check_forwarding(const struct probe *probe);
 void check_eapol(const struct probe *probe);
 void check_noisy(const struct probe *probe);
+
+/* --- check-forward.c, check-narrow.c, check-ports.c, check-tagged.c ---------- */
+
+void check_forward(const struct probe *probe);
+void check_narrow(const struct probe *probe, const struct module *module);
+void check_ports(const struct probe *probe);
+void check_tagged(const struct probe *probe);
+
+/* --- check-firewall.c -------------------------------------------------------- */
+
+void check_firewall(const struct probe *probe);
 
 /* --- check-flows.c ----------------------------------------------------------- */
 
 void check_flows(const struct probe *probe);
+
+/* --- check-own.c ------------------------------------------------------------- */
+
 void check_own(const struct probe *probe);
+
+/* --- check-tables.c ---------------------------------------------------------- */
+
+void check_pairs(void);
+void check_conntrack(void);
+
+/* --- check-watch.c ----------------------------------------------------------- */
+
+/* Stays, and has all of the above done again and again. Returns the exit status. */
+int check_watch(const struct args *args, void (*look)(const struct args *));
 
 #endif /* _TOOLS_CHECKS_H */

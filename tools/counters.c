@@ -44,13 +44,19 @@ int counters_find(const struct counters *counters, const char *name)
 	return -1;
 }
 
-uint64_t counter_value(const char *name)
+const struct counters *counters_now(void)
 {
 	static struct counters counters;
-	int i;
 
 	if (!counters.n)
 		counters_read(&counters);
-	i = counters_find(&counters, name);
-	return i < 0 ? 0 : counters.value[i];
+	return &counters;
+}
+
+uint64_t counter_value(const char *name)
+{
+	const struct counters *counters = counters_now();
+	int i = counters_find(counters, name);
+
+	return i < 0 ? 0 : counters->value[i];
 }

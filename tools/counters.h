@@ -17,7 +17,9 @@ struct counters {
 int counters_read(struct counters *counters);
 /* The index of a counter, or -1 */
 int counters_find(const struct counters *counters, const char *name);
-/* A counter as it was at the first call; 0 when there is none of that name */
+/* The counters as they were at the first call; none without the module */
+const struct counters *counters_now(void);
+/* One of these; 0 when there is none of that name */
 uint64_t counter_value(const char *name);
 
 #endif /* _TOOLS_COUNTERS_H */

@@ -35,30 +35,48 @@ static int worse(const void *a, const void *b)
 					  (int)one->order - (int)other->order;
 }
 
-int finding_report(unsigned int out)
+json_t *finding_list(void)
 {
-	static const char *const rank[] = { "broken", "wrong", "doubtful" };
-	const char *const colour[] = { red, yellow, cyan };
-	unsigned int i;
+	static const char *const ranks[] = { "broken", "wrong", "doubtful" };
+	json_t *list = json_array();
+	const struct finding *one;
 
 	qsort(findings, found_count, sizeof(*findings), worse);
+	for (one = findings; one < findings + found_count; one++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}",
+						      "id", one->id, "rank",
+						      ranks[one->rank], "text",
+						      one->text, "remedy",
+						      one->remedy));
+	return list;
+}
+
+void finding_print(const json_t *finding)
+{
+	const char *colour = json_is(finding, "rank", "broken") ? red :
+			     json_is(finding, "rank", "wrong") ? yellow : cyan;
+
+	printf("%s%s%s: %s; mend: %s%s%s\n", colour, json_get_text(finding, "id"),
+	       plain, json_get_text(finding, "text"), bold,
+	       json_get_text(finding, "remedy"), plain);
+}
+
+int finding_report(unsigned int out)
+{
+	json_t *list = finding_list(), *one;
+	size_t i;
+
 	if (out & OUT_JSON)
 		json_begin();
-	for (i = 0; i < found_count; i++) {
-		const struct finding *one = &findings[i];
-
+	json_array_foreach(list, i, one) {
 		if (out & OUT_JSON)
-			json_print(json_pack("{s:s, s:s, s:s, s:s}", "id",
-					     one->id, "rank", rank[one->rank],
-					     "text", one->text, "remedy",
-					     one->remedy));
+			json_print(json_incref(one));
 		else
-			printf("%s%s%s: %s; mend: %s%s%s\n", colour[one->rank],
-			       one->id, plain, one->text, bold, one->remedy,
-			       plain);
+			finding_print(one);
 	}
 	if (out & OUT_JSON)
 		json_end();
+	json_decref(list);
 	note("%u findings.", found_count);
 	return found_count ? FAILED : DONE;
 }

@@ -3,12 +3,18 @@
 #ifndef _TOOLS_FINDING_H
 #define _TOOLS_FINDING_H
 
+#include <jansson.h>
+
 /* Worst first */
 enum rank { BROKEN, WRONG, DOUBTFUL };
 
 /* Takes text and remedy, the command that mends it. */
 void found(enum rank rank, const char *id, char *text, char *remedy);
 
+/* What was found, the worst first: objects with id, rank, text and remedy */
+json_t *finding_list(void);
+/* Prints one of these as a line. */
+void finding_print(const json_t *finding);
 /* Prints what was found, with OUT_JSON in out as JSON; returns the exit status. */
 int finding_report(unsigned int out);
 

@@ -14,6 +14,7 @@
 #include "say.h"
 
 static uint16_t family_id;
+static uint64_t commands;		/* that it has, a bit each */
 static uint32_t group_id;		/* of the one group; 0: an older module */
 
 static int on_group_attr(const struct nlattr *attr, void *data)
@@ -29,6 +30,24 @@ static int on_group(const struct nlattr *group, void *data)
 	return mnl_attr_parse_nested(group, on_group_attr, data);
 }
 
+static int on_command_attr(const struct nlattr *attr, void *data)
+{
+	uint32_t cmd;
+
+	if (mnl_attr_get_type(attr) != CTRL_ATTR_OP_ID ||
+	    mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
+		return MNL_CB_OK;
+	cmd = mnl_attr_get_u32(attr);
+	if (cmd < 64)
+		*(uint64_t *)data |= 1ULL << cmd;
+	return MNL_CB_OK;
+}
+
+static int on_command(const struct nlattr *command, void *data)
+{
+	return mnl_attr_parse_nested(command, on_command_attr, data);
+}
+
 static int on_family(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attr;
@@ -40,6 +59,8 @@ static int on_family(const struct nlmsghdr *nlh, void *data)
 			*id = mnl_attr_get_u16(attr);
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
 			mnl_attr_parse_nested(attr, on_group, &group_id);
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_OPS)
+			mnl_attr_parse_nested(attr, on_command, &commands);
 	}
 	return MNL_CB_OK;
 }
@@ -101,6 +122,7 @@ static struct mnl_socket *open_family(void)
 
 	genl_ask_family(nl);
 	family_id = 0;
+	commands = 0;
 	do {
 		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 		if (len < 0)
@@ -137,6 +159,11 @@ void genl_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb,
 bool genl_has_services(void)
 {
 	return group_id;
+}
+
+bool genl_has(uint8_t cmd)
+{
+	return commands >> cmd & 1;
 }
 
 #define BATCH	16384			/* bytes that are sent at a time */
@@ -210,6 +237,9 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
 		[MACKEEP_A_SETTLE] = 2,
 		[MACKEEP_A_ON4] = 4, [MACKEEP_A_ON6] = 16,
+		[MACKEEP_A_KEEP] = 1, [MACKEEP_A_REFRESH] = 1,
+		[MACKEEP_A_ORIG_MARK] = 4, [MACKEEP_A_ORIG_MASK] = 4,
+		[MACKEEP_A_REPLY_MARK] = 4, [MACKEEP_A_REPLY_MASK] = 4,
 	};
 	const struct nlattr *attr;
 	unsigned int type;
@@ -223,11 +253,16 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 	}
 }
 
+bool genl_follow(struct mnl_socket *nl)
+{
+	return group_id &&
+	       mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
+				     sizeof(group_id)) >= 0;
+}
+
 void genl_join(struct mnl_socket *nl, const char *group)
 {
-	if (!group_id ||
-	    mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
-				  sizeof(group_id)) < 0)
+	if (!genl_follow(nl))
 		die(FAILED, "generic netlink group %s: %s; is the module as new as this tool?",
 		    group, group_id ? strerror(errno) : "the module has none");
 }

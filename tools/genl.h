@@ -17,10 +17,14 @@ bool genl_module(struct module *module);
 
 /* False: an older module, without services. Of the last genl_open(). */
 bool genl_has_services(void);
+/* Whether the module knows a command. Likewise. */
+bool genl_has(uint8_t cmd);
 
 /* Takes the attributes of a message, but not those that are too short. */
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);
-/* Takes part in the family's multicast group; dies if there is none. */
+/* Takes part in the family's multicast group; false: it has none, or is gone. */
+bool genl_follow(struct mnl_socket *nl);
+/* The same; dies if there is none. */
 void genl_join(struct mnl_socket *nl, const char *group);
 
 /*

@@ -35,9 +35,12 @@ enum {
 	FOLLOW	= 1 << 10,
 	SILENCE	= 1 << 11,
 	RELOAD	= 1 << 12,
-	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW,	/* the bridge is an argument */
+	POLICY	= 1 << 13,
+	REPAIR	= 1 << 14,
+	EXEMPT	= 1 << 15,
+	BRIDGED	= UP | DOWN | BYPASS | CHECK | FOLLOW | REPAIR,	/* the bridge is an argument */
 	FILTERED = LIST | MONITOR | PAIRS | FLUSH,
-	ALL	= (1 << 13) - 1,
+	ALL	= (1 << 16) - 1,
 };
 
 static const struct command {
@@ -52,10 +55,13 @@ static const struct command {
 	{ "flush", FLUSH, cmd_flush, "forget MACs: of a station, a device, or all" },
 	{ "stat", STAT, cmd_stat, "show the counters and what each means" },
 	{ "services", SERVICES, cmd_services, "list, add, set, del: which proxy takes what" },
+	{ "policy", POLICY, cmd_policy, "show, set, reset: the options of flows without a rule" },
 	{ "silence", SILENCE, cmd_silence, "list, add, del: what keeps the box's own frames in" },
 	{ "up", UP, cmd_up, "set up a bridge for a transparent proxy" },
 	{ "down", DOWN, cmd_down, "take that away again" },
+	{ "repair", REPAIR, cmd_repair, "put back what others have taken away of it" },
 	{ "bypass", BYPASS, cmd_bypass, "send what is new past the proxy, for maintenance" },
+	{ "exempt", EXEMPT, cmd_exempt, "add, del, list, load: who goes past the proxy" },
 	{ "follow-link", FOLLOW, cmd_follow_link,
 	  "take ports down when another loses its carrier" },
 	{ "reload", RELOAD, cmd_reload, "swap the kernel module under traffic" },
@@ -71,7 +77,8 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY,
+	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
+	OPT_REPLY_MARK, OPT_FIREWALL, OPT_WATCH, OPT_STAY, OPT_COMMENT,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -88,16 +95,22 @@ static const struct option_text {
 	{ OPT_FAMILY, "family", "ipv4|ipv6|both", UP, "both if not given" },
 	{ 'p', "proto", "PROTOCOL", LIST | MONITOR | SERVICES,
 	  "only tcp, udp or a number" },
-	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR, "only from this client or network" },
-	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR, "only to this server or network" },
+	{ 's', "src", "ADDRESS[/N]", LIST | MONITOR | EXEMPT,
+	  "only from this client or network" },
+	{ 'd', "dst", "ADDRESS[/N]", LIST | MONITOR | EXEMPT,
+	  "only to this server or network" },
 	{ 'a', "addr", "ADDRESS", PAIRS | FLUSH, "only with this address, of either end" },
-	{ 'm', "mac", "MAC", FILTERED, "only with this MAC address, of either end" },
+	{ 'm', "mac", "MAC", FILTERED | EXEMPT,
+	  "only with this MAC, of either end; exempt: from it" },
+	{ OPT_COMMENT, "comment", "TEXT", EXEMPT, "why, for who reads the list" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
-	{ 'o', "output", "FORMAT,...", FILTERED | STAT | CHECK | SERVICES | SILENCE,
+	{ 'o', "output", "FORMAT,...",
+	  FILTERED | STAT | CHECK | SERVICES | SILENCE | POLICY | EXEMPT,
 	  "json, extended, id, timestamp" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
+	{ OPT_WATCH, "watch", NULL, CHECK, "stay, and tell of findings that come and go" },
 	{ OPT_BRIDGE, "bridge", "BRIDGE", BRIDGED, "the bridge" },
 	{ OPT_TCP, "tcp", "PORTS", UP, "proxy these ports: 80,443,8000-8010" },
 	{ OPT_UDP, "udp", "PORTS", UP, "the same for UDP" },
@@ -120,8 +133,15 @@ static const struct option_text {
 	  "mark for policy routing; " NUMBER_TEXT(FWMARK) " if not given" },
 	{ OPT_TABLE, "table", "TABLE", UP,
 	  "routing table for it; " NUMBER_TEXT(TABLE) " if not given" },
-	{ OPT_STRICT, "strict", NULL, UP, "drop what cannot be kept; iptables only" },
-	{ OPT_LAST_HOP, "last-hop", NULL, UP, "answers need no route; iptables only" },
+	{ OPT_KEEP, "keep", "both|src|dst", UP | POLICY, "which of the MACs; both if not given" },
+	{ OPT_REFRESH, "refresh", "last|first", UP | POLICY,
+	  "follow the MACs of later frames, or not; last" },
+	{ OPT_LAST_HOP, "last-hop", NULL, UP | POLICY, "answers need no route" },
+	{ OPT_STRICT, "strict", NULL, UP | POLICY, "drop what cannot be kept" },
+	{ OPT_ORIG_MARK, "orig-mark", "MARK[/M]", UP | POLICY,
+	  "keep only packets with it, client to server" },
+	{ OPT_REPLY_MARK, "reply-mark", "MARK[/M]", UP | POLICY,
+	  "keep only packets with it, server to client" },
 	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
 	{ OPT_FOLLOW_LINK, "follow-link", NULL, UP, "ports go down with each other; by systemd" },
 	{ OPT_HOLD, "hold", "SECONDS", FOLLOW,
@@ -130,8 +150,10 @@ static const struct option_text {
 	  "that one may take to come; " NUMBER_TEXT(WAIT) " if not given" },
 	{ OPT_PORTS, "ports", "DEVICE,...", UP, "silent from boot on, see mackeep(8)" },
 	{ OPT_TALK, "talk", NULL, UP, "the box may talk with its own MACs" },
+	{ OPT_FIREWALL, "firewall", NULL, UP, "let it pass this machine's firewalls" },
 	{ OPT_GUARD, "guard", NULL, SILENCE, "the guard alone, leave sysctls as they are" },
 	{ OPT_UDEV, "udev", "DEVICE", SILENCE, "what /etc/mackeep says, for udev(7)" },
+	{ OPT_STAY, "stay", NULL, REPAIR, "and do so whenever something is taken away" },
 	{ OPT_CONFIG, "config", "FILE", UP, "read options from FILE" },
 	{ OPT_DRAIN, "drain", "SECONDS", DOWN | BYPASS,
 	  "wait for the connections of the proxy" },
@@ -165,6 +187,8 @@ static void usage(const struct command *command)
 	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
 	       command->bit & BRIDGED ? " [BRIDGE]" :
 	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == POLICY ? " [show|set|reset]" :
+	       command->bit == EXEMPT ? " add|del|list|load BRIDGE [FILE]" :
 	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
 	       toupper(command->help[0]), command->help + 1);
 	for (i = 0; i < OPTIONS; i++) {
@@ -268,11 +292,42 @@ static unsigned int device(const char *name)
 
 static const char *device_name, *config_name;
 
+/* False: the key is that of another option. */
+static bool set_policy(struct policy *policy, int key, const char *value)
+{
+	switch (key) {
+	case OPT_KEEP:
+		policy->keep = policy_keep(value);
+		break;
+	case OPT_REFRESH:
+		policy->refresh = policy_refresh(value);
+		break;
+	case OPT_LAST_HOP:
+		policy->last_hop = true;
+		break;
+	case OPT_STRICT:
+		policy->strict = true;
+		break;
+	case OPT_ORIG_MARK:
+		policy->orig = value_mark("orig-mark", value);
+		break;
+	case OPT_REPLY_MARK:
+		policy->reply = value_mark("reply-mark", value);
+		break;
+	default:
+		return false;
+	}
+	policy->given = true;
+	return true;
+}
+
 static void set_option(struct args *args, int key, const char *value,
 		       unsigned int bit)
 {
 	char *end;
 
+	if (set_policy(&args->policy, key, value))
+		return;
 	switch (key) {
 	case '4':
 		args->family = AF_INET;
@@ -294,17 +349,26 @@ static void set_option(struct args *args, int key, const char *value,
 			      (int)value_number("proto", value, 1, 255);
 		break;
 	case 's':
-		args->src = value_address("src", value, true);
+		args->exempt.src = value;
+		if (bit != EXEMPT)
+			args->src = value_address("src", value, true);
 		break;
 	case 'd':
-		args->dst = value_address("dst", value, true);
+		args->exempt.dst = value;
+		if (bit != EXEMPT)
+			args->dst = value_address("dst", value, true);
 		break;
 	case 'a':
 		args->addr = value_address("addr", value, false);
 		break;
 	case 'm':
-		value_mac("mac", value, args->mac);
+		args->exempt.mac = value;
+		if (bit != EXEMPT)
+			value_mac("mac", value, args->mac);
 		args->by_mac = true;
+		break;
+	case OPT_COMMENT:
+		args->exempt.comment = value;
 		break;
 	case 'i':
 		device_name = value;
@@ -396,12 +460,6 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_TABLE:
 		args->table = value_number("table", value, 1, UINT32_MAX);
 		break;
-	case OPT_STRICT:
-		args->strict = true;
-		break;
-	case OPT_LAST_HOP:
-		args->last_hop = true;
-		break;
 	case OPT_FOLLOW_LINK:
 		args->follow_link = true;
 		break;
@@ -417,6 +475,9 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_TALK:
 		args->talk = true;
 		break;
+	case OPT_FIREWALL:
+		args->firewall = true;
+		break;
 	case OPT_GUARD:
 		args->guard_only = true;
 		break;
@@ -431,6 +492,12 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_FORCE:
 		args->force = true;
+		break;
+	case OPT_WATCH:
+		args->watch = true;
+		break;
+	case OPT_STAY:
+		args->stay = true;
 		break;
 	case 'n':
 		args->netns = value;
@@ -543,8 +610,13 @@ static void parse_options(struct args *args, const struct command *command,
 			out_of_memory();
 		optind++;
 	}
-	if (optind < argc && command->bit & (SERVICES | BYPASS | SILENCE))
+	if (optind < argc &&
+	    command->bit & (SERVICES | BYPASS | SILENCE | POLICY | EXEMPT))
 		args->verb = argv[optind++];
+	if (optind < argc && command->bit == EXEMPT)
+		args->bridge = value_bridge(argv[optind++]);
+	if (optind < argc && command->bit == EXEMPT)
+		args->exempt.file = argv[optind++];
 	if (command->bit == SILENCE) {
 		args->devices = argv + optind;
 		optind = argc;
@@ -601,6 +673,7 @@ int main(int argc, char **argv)
 		die(BAD_ARGS, "%s: it is no command; see mackeep --help", argv[1]);
 
 	command_name = commands[i].name;
+	args.words = argv + 1;
 	parse_options(&args, &commands[i], argc - 1, argv + 1);
 	if (args.netns)
 		in_namespace(args.netns);

@@ -18,6 +18,7 @@
 #include "genl.h"
 #include "guards.h"
 #include "memory.h"
+#include "policy.h"
 #include "say.h"
 #include "services.h"
 #include "text.h"
@@ -34,7 +35,7 @@
 
 /* hooks comes last: with it packets are looked at. */
 static const char *const sysctls[] = {
-	"lift_mark", "pair_max", "pair_timeout", "neigh", "hooks",
+	"lift_mark", "pair_max", "pair_timeout", "neigh", "steer", "hooks",
 };
 
 static void on_guard(const struct guard *guard, void *data)
@@ -55,6 +56,7 @@ static json_t *guards_read(void)
 json_t *memory_settings(void)
 {
 	json_t *settings = json_object(), *values = json_object();
+	struct policy policy = policy_read();
 	char path[64], value[64];
 	unsigned int i;
 
@@ -66,6 +68,7 @@ json_t *memory_settings(void)
 	json_object_set_new(settings, "sysctls", values);
 	json_object_set_new(settings, "services", services_read());
 	json_object_set_new(settings, "guards", guards_read());
+	json_object_set_new(settings, "policy", policy_json(&policy));
 	return settings;
 }
 
@@ -87,7 +90,24 @@ static void sysctl_write(const json_t *settings, const char *name)
 		fclose(file);
 }
 
-/* Guards come first, so that nothing else makes the box talk. */
+static void policy_back(const json_t *settings)
+{
+	struct policy policy = policy_of_json(json_object_get(settings, "policy"));
+	struct policy now = policy_read();
+
+	if (policy_same(&policy, &now))
+		return;
+	if (genl_has(MACKEEP_CMD_POLICY))
+		policy_write(&policy);
+	else
+		complain("default policy: the module that is loaded knows none; flows without a rule are kept without these options: %s",
+			 policy_line(&policy));
+}
+
+/*
+ * Guards come first, so that nothing else makes the box talk; the policy before
+ * the sysctl that has flows under it.
+ */
 void memory_settings_back(const json_t *settings)
 {
 	const json_t *one;
@@ -104,6 +124,7 @@ void memory_settings_back(const json_t *settings)
 	json_array_foreach(json_object_get(settings, "services"), i, one) {
 		services_write(one, SETTLE);
 	}
+	policy_back(settings);
 	sysctl_write(settings, "hooks");
 }
 

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Guards, sysctls and services, as an object */
+/* Guards, sysctls, services and the default policy, as an object */
 json_t *memory_settings(void);
 /* Back: what has to be there before the first rule, services in bypass */
 void memory_settings_back(const json_t *settings);

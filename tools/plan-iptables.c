@@ -26,34 +26,49 @@ static void tproxy(FILE *file, const struct args *args, bool udp)
 void plan_iptables_proxy(json_t *plan, const struct args *args, bool v6)
 {
 	const char *name = plan_name(args->bridge), *device = plan_device(args);
+	json_t *options = policy_options(&args->policy), *word, *one;
+	const char *iptables = v6 ? "ip6tables" : "iptables";
 	struct text text;
-	json_t *one;
+	size_t i;
 	int udp;
 
 	fprintf(text_open(&text), "*mangle\n:%s - [0:0]\n", name);
-	for (udp = 0; udp < 2; udp++)
-		if (groups_have(&args->groups, udp))
-			fprintf(text.file, "-A %s -p %s -j MACKEEP%s%s\n", name,
-				group_proto[udp].name,
-				args->strict ? " --strict" : "",
-				args->last_hop ? " --last-hop" : "");
+	for (udp = 0; udp < 2; udp++) {
+		if (!groups_have(&args->groups, udp))
+			continue;
+		fprintf(text.file, "-A %s -p %s -j MACKEEP", name,
+			group_proto[udp].name);
+		json_array_foreach(options, i, word) {
+			fprintf(text.file, " %s", json_string_value(word));
+		}
+		fputc('\n', text.file);
+	}
+	json_decref(options);
 	tproxy(text.file, args, true);
 	fprintf(text.file, "-A %s -m socket --transparent -j MARK --set-mark 0x%x\n"
 		"-A %s -m mark --mark 0x%x -j ACCEPT\n", name, args->fwmark,
 		name, args->fwmark);
 	tproxy(text.file, args, false);
-	fprintf(text.file, "-A PREROUTING -i %s -j %s\nCOMMIT\n", device, name);
+	fputs("COMMIT\n", text.file);
 	one = step_add(plan, WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
 				   "--noflush"),
 		       WORDS(v6 ? "ip6tables-restore" : "iptables-restore",
 			     "--noflush"),
-		       WORDS(v6 ? "ip6tables" : "iptables", "-t", "mangle", "-S",
-			     name));
+		       WORDS(iptables, "-t", "mangle", "-S", name));
+	json_text(one, "whole", "-j TPROXY ");
 	text_close(&text, one, "do_input");
 
-	fprintf(text_open(&text), "*mangle\n-D PREROUTING -i %s -j %s\n-F %s\n-X %s\nCOMMIT\n",
-		device, name, name, name);
+	fprintf(text_open(&text), "*mangle\n-F %s\n-X %s\nCOMMIT\n", name, name);
 	text_close(&text, one, "undo_input");
+
+	/* Apart from the chain: somebody may flush one of the two. */
+	one = step_add(plan, WORDS(iptables, "-t", "mangle", "-A", "PREROUTING",
+				   "-i", device, "-j", name),
+		       WORDS(iptables, "-t", "mangle", "-D", "PREROUTING", "-i",
+			     device, "-j", name),
+		       WORDS(iptables, "-t", "mangle", "-S", "PREROUTING"));
+	json_object_set_new(one, "expect",
+			    json_sprintf("-i %s -j %s\n", device, name));
 }
 
 /* One rule: what of a protocol is for a range of ports */

@@ -4,15 +4,18 @@
 #include "plan-nft.h"
 #include "plan-text.h"
 #include "step.h"
+#include "tagged.h"
 #include "text.h"
 
+/* whole: not in a table that somebody has flushed */
 static void plan_table(json_t *plan, const char *family, const char *name,
-		       struct text *text)
+		       const char *whole, struct text *text)
 {
 	json_t *one = step_add(plan, WORDS("nft", "-f", "-"),
 			       WORDS("nft", "delete", "table", family, name),
 			       WORDS("nft", "list", "table", family, name));
 
+	json_text(one, "whole", whole);
 	text_close(text, one, "do_input");
 }
 
@@ -61,7 +64,7 @@ void plan_nft_proxy(json_t *plan, const struct args *args, bool v6)
 		device, args->fwmark);
 	tproxy(text.file, args, false);
 	fputs("\t}\n}\n", text.file);
-	plan_table(plan, family, name, &text);
+	plan_table(plan, family, name, " tproxy to ", &text);
 }
 
 /* The rules that lift what is for one proxy, of one family */
@@ -90,14 +93,17 @@ void plan_nft_lift(json_t *plan, const struct args *args)
 	const struct group *group;
 	struct text text;
 
-	fprintf(text_open(&text), "table bridge %s {\n\tchain lift {\n\t\ttype filter hook prerouting priority dstnat; policy accept;\n",
-		name);
+	fprintf(text_open(&text), "table bridge %s {\n", name);
+	tagged_chain(text.file, args);
+	fputs("\tchain lift {\n\t\ttype filter hook prerouting priority dstnat; policy accept;\n",
+	      text.file);
 	for (group = groups->group; group < groups->group + groups->n; group++) {
 		if (args->family != AF_INET6)
 			lift(text.file, args, group, false);
 		if (args->family != AF_INET)
 			lift(text.file, args, group, true);
 	}
-	fputs("\t}\n}\n", text.file);
-	plan_table(plan, "bridge", name, &text);
+	fprintf(text.file, "\t\tmeta ibrname \"%s\" ether type vlan jump passing\n\t}\n}\n",
+		args->bridge);
+	plan_table(plan, "bridge", name, " mark set ", &text);
 }

@@ -83,18 +83,21 @@ static void plan_guard(json_t *plan, const char *device)
 		 WORDS("mackeep", "silence", "list", device));
 }
 
-static void plan_ipv6(json_t *plan, const char *device, const char *key,
-		      const char *value, const char *missing)
+static json_t *plan_ipv6(json_t *plan, const char *device, const char *key,
+			 const char *value, const char *missing)
 {
 	char name[128];
 
 	snprintf(name, sizeof(name), "net/ipv6/conf/%s/%s", device, key);
-	step_sysctl(plan, name, value, missing);
+	return step_sysctl(plan, name, value, missing);
 }
 
 void plan_silence_port(json_t *plan, const char *port)
 {
-	plan_ipv6(plan, port, "disable_ipv6", "1", NULL);
+	json_t *one = plan_ipv6(plan, port, "disable_ipv6", "1", NULL);
+
+	if (one)
+		json_int(one, "ifindex", if_nametoindex(port));
 }
 
 /* With IPv6, but without any address */

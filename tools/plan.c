@@ -11,13 +11,16 @@
 
 #include <linux/mackeep.h>
 
+#include "exempt-nft.h"
 #include "file.h"
 #include "numbers.h"
 #include "plan.h"
+#include "plan-firewall.h"
 #include "plan-iptables.h"
 #include "plan-nft.h"
 #include "plan-silence.h"
 #include "plan-text.h"
+#include "policy.h"
 #include "run.h"
 #include "say.h"
 #include "state.h"
@@ -84,6 +87,31 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	if (many_marks(&args->groups))
 		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
 			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
+	step_sysctl(plan, "net/netfilter/mackeep_steer", "1", "0");
+}
+
+/*
+ * In front of the rules that lift, so that nobody who is exempt is lifted. Without
+ * nft the rules of iptables work, but nobody can be exempt.
+ */
+static void plan_exempt(json_t *plan, const struct args *args)
+{
+	const char *table = exempt_table(args->bridge);
+	struct result nft = RUN("nft", "list", "tables", "bridge");
+	char expect[80];
+	json_t *one;
+
+	if (args->backend == BACKEND_NFT || !nft.status) {
+		one = step_add(plan, WORDS("mackeep", "exempt", "load", args->bridge),
+			       WORDS("nft", "delete", "table", "bridge", table),
+			       WORDS("nft", "list", "tables", "bridge"));
+		snprintf(expect, sizeof(expect), "table bridge %s\n", table);
+		json_text(one, "expect", expect);
+	} else if (!access(exemptions_path(args->bridge), F_OK)) {
+		note("%s: nobody is exempt, nft does not work here; install nftables, then: mackeep up %s",
+		     exemptions_path(args->bridge), args->bridge);
+	}
+	run_free(&nft);
 }
 
 /* Lets 802.1X frames pass between the ports; other groups stay as they are. */
@@ -121,7 +149,9 @@ static void plan_routes(json_t *plan, const struct args *args, const char *ip)
 	char expect[32];
 	json_t *one;
 
-	step_add(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table),
+	/* systemd-networkd leaves rules of the kernel alone, and no others. */
+	step_add(plan, WORDS("ip", ip, "rule", "add", "fwmark", mark, "lookup", table,
+			     "protocol", "kernel"),
 		 WORDS("ip", ip, "rule", "del", "fwmark", mark, "lookup", table),
 		 WORDS("ip", ip, "rule", "show", "fwmark", mark, "lookup", table));
 	one = step_add(plan, WORDS("ip", ip, "route", "add", "local", "default",
@@ -189,6 +219,17 @@ static void plan_services(json_t *plan, const struct args *args)
 		for (udp = 0; udp < 2; udp++)
 			if (group->ports[udp].n)
 				plan_service(plan, args, group, udp, settle);
+}
+
+/* Undone it is as it was: somebody may have set one by hand. */
+static void plan_policy(json_t *plan, const struct args *args)
+{
+	struct policy now = policy_read();
+	json_t *one;
+
+	one = step_add(plan, policy_command(&args->policy), policy_command(&now),
+		       WORDS("mackeep", "policy"));
+	json_text(one, "expect", policy_line(&args->policy));
 }
 
 /* The name of a unit's instance, as systemd-escape(1) has it */
@@ -305,12 +346,16 @@ json_t *plan_make(const struct args *args)
 	if (silent && args->vlan)
 		plan_silence_upper(plan, plan_device(args),
 				   args->family != AF_INET);
+	if (args->backend == BACKEND_NFT && args->policy.given)
+		plan_policy(plan, args);
 	plan_sysctls(plan, args);
 	plan_eapol(plan, args);
 	for (v6 = 0; v6 < 2; v6++)
 		if (args->family != (v6 ? AF_INET : AF_INET6))
 			plan_family(plan, args, v6);
+	plan_firewall(plan, args);
 	plan_services(plan, args);
+	plan_exempt(plan, args);
 	if (args->backend == BACKEND_NFT)
 		plan_nft_lift(plan, args);
 	else

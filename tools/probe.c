@@ -167,10 +167,15 @@ static void tproxy_of_nft(struct probe *probe, json_t *rule)
 			json_is(tproxy, "family", "ip6") ? AF_INET6 : AF_INET;
 	found->to = json_integer_value(json_object_get(tproxy, "port"));
 	found->proto = IPPROTO_TCP;
+	found->mask = UINT32_MAX;
 	nft_mark(rule, &found->mark);
 	json_array_foreach(json_object_get(rule, "expr"), i, one) {
 		match = json_object_get(one, "match");
-		left = json_object_get(json_object_get(match, "left"), "payload");
+		left = json_object_get(match, "left");
+		if (json_is(json_object_get(left, "meta"), "key", "iifname"))
+			snprintf(found->device, sizeof(found->device), "%s",
+				 json_get_text(match, "right"));
+		left = json_object_get(left, "payload");
 		if (!json_is(left, "field", "dport"))
 			continue;
 		if (json_is(left, "protocol", "udp"))
@@ -180,10 +185,30 @@ static void tproxy_of_nft(struct probe *probe, json_t *rule)
 	probe->tproxies++;
 }
 
+/* The device is that of the rule, or of one that calls its chain. */
+static void device_of_saved(const struct probe *probe, const struct saved *rule,
+			    char *device)
+{
+	const struct saved *call = probe->saved;
+	size_t len = strcspn(rule->text, " ");
+	const char *target;
+
+	snprintf(device, IF_NAMESIZE, "%s", saved_option(rule, "-i"));
+	for (; !*device && call < probe->saved + probe->rules; call++) {
+		target = saved_option(call, "-j");
+		if (!strcmp(call->program, rule->program) &&
+		    !strcmp(call->table, rule->table) && strlen(target) == len &&
+		    !strncmp(target, rule->text, len))
+			snprintf(device, IF_NAMESIZE, "%s",
+				 saved_option(call, "-i"));
+	}
+}
+
 static void tproxy_of_saved(struct probe *probe, const struct saved *rule)
 {
 	struct tproxy *found = &probe->tproxy[probe->tproxies];
 	unsigned int first, last;
+	char *end;
 	int n;
 
 	if (strcmp(saved_option(rule, "-j"), "TPROXY") ||
@@ -197,8 +222,75 @@ static void tproxy_of_saved(struct probe *probe, const struct saved *rule)
 	if (n > 0)
 		ports_add(&found->dports, first, n > 1 ? last : first);
 	found->to = strtoul(saved_option(rule, "--on-port"), NULL, 0);
-	found->mark = strtoul(saved_option(rule, "--tproxy-mark"), NULL, 0);
+	found->mark = strtoul(saved_option(rule, "--tproxy-mark"), &end, 0);
+	found->mask = *end == '/' ? strtoul(end + 1, NULL, 0) : UINT32_MAX;
+	device_of_saved(probe, rule, found->device);
 	probe->tproxies++;
+}
+
+static void lift_add(struct probe *probe, uint32_t mark, int proto, bool v6,
+		     const struct ports *dports)
+{
+	if (dports->n && probe->lifts < MANY)
+		probe->lift[probe->lifts++] =
+			(struct lift){ mark, proto, v6, *dports };
+}
+
+static bool is_lift_mark(const struct probe *probe, uint32_t mark)
+{
+	return (mark & probe->lift_mask) == probe->lift_mark;
+}
+
+/* th stands for both. */
+static void lift_of_nft(struct probe *probe, json_t *rule)
+{
+	struct ports tcp = { 0 }, udp = { 0 };
+	json_t *one, *match, *left, *right;
+	bool v6 = false;
+	uint32_t mark;
+	size_t i;
+
+	if (!json_is(rule, "family", "bridge") || !nft_mark(rule, &mark) ||
+	    !is_lift_mark(probe, mark))
+		return;
+	json_array_foreach(json_object_get(rule, "expr"), i, one) {
+		match = json_object_get(one, "match");
+		left = json_object_get(json_object_get(match, "left"), "payload");
+		right = json_object_get(match, "right");
+		v6 = v6 || (json_is_string(right) &&
+			    !strcmp(json_string_value(right), "ip6"));
+		if (!json_is(left, "field", "dport"))
+			continue;
+		if (!json_is(left, "protocol", "udp"))
+			ports_of_nft(right, &tcp);
+		if (!json_is(left, "protocol", "tcp"))
+			ports_of_nft(right, &udp);
+	}
+	lift_add(probe, mark, IPPROTO_TCP, v6, &tcp);
+	lift_add(probe, mark, IPPROTO_UDP, v6, &udp);
+}
+
+static void lift_of_saved(struct probe *probe, const struct saved *rule)
+{
+	bool v6 = *saved_option(rule, "--ip6-dport");
+	struct ports dports = { 0 };
+	unsigned int first, last;
+	uint32_t mark;
+	bool udp;
+	int n;
+
+	if (strncmp(rule->program, "ebtables", 8) ||
+	    strcmp(saved_option(rule, "-j"), "mark"))
+		return;
+	mark = strtoul(saved_option(rule, "--mark-set"), NULL, 0);
+	if (!is_lift_mark(probe, mark))
+		return;
+	n = sscanf(saved_option(rule, v6 ? "--ip6-dport" : "--ip-dport"), "%u:%u",
+		   &first, &last);
+	if (n > 0)
+		ports_add(&dports, first, n > 1 ? last : first);
+	udp = !strcmp(saved_option(rule, v6 ? "--ip6-proto" : "--ip-proto"), "udp");
+	lift_add(probe, mark, udp ? IPPROTO_UDP : IPPROTO_TCP, v6, &dports);
 }
 
 bool probe_is_proxied(const struct probe *probe, int proto, uint16_t port)
@@ -228,10 +320,14 @@ static void probe_rules(struct probe *probe)
 	json_decref(all);
 	probe->rules = saved_load(&probe->saved);
 
-	for (i = 0; i < json_array_size(probe->nft); i++)
+	for (i = 0; i < json_array_size(probe->nft); i++) {
 		tproxy_of_nft(probe, nft_rule(json_array_get(probe->nft, i)));
-	for (j = 0; j < probe->rules; j++)
+		lift_of_nft(probe, nft_rule(json_array_get(probe->nft, i)));
+	}
+	for (j = 0; j < probe->rules; j++) {
 		tproxy_of_saved(probe, &probe->saved[j]);
+		lift_of_saved(probe, &probe->saved[j]);
+	}
 }
 
 static void probe_lift(struct probe *probe)
@@ -251,6 +347,6 @@ void probe_make(struct probe *probe, const char *bridge)
 {
 	memset(probe, 0, sizeof(*probe));
 	probe_links(probe, bridge);
-	probe_rules(probe);
 	probe_lift(probe);
+	probe_rules(probe);
 }

@@ -20,6 +20,16 @@ struct tproxy {
 	struct ports dports;		/* none: any */
 	uint16_t to;
 	uint32_t mark;			/* 0: sets none */
+	uint32_t mask;			/* of the mark */
+	char device[IF_NAMESIZE];	/* that packets come in by; "": any */
+};
+
+/* What a rule of the bridge marks to be lifted */
+struct lift {
+	uint32_t mark;
+	int proto;
+	bool v6;			/* only of IPv6 */
+	struct ports dports;
 };
 
 struct bridge {
@@ -39,6 +49,8 @@ struct probe {
 	unsigned int tproxies;
 	struct tproxy tproxy[MANY];
 	uint32_t lift_mark, lift_mask;
+	unsigned int lifts;
+	struct lift lift[MANY];
 };
 
 /* bridge: look at this one. NULL: at those that are up, or all with ports. */

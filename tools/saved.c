@@ -32,6 +32,45 @@ char *saved_delete(const struct saved *rule)
 	return format("%s -t %s -D %s", rule->program, rule->table, rule->text);
 }
 
+/* --- chains ------------------------------------------------------------------ */
+
+static struct chain {
+	const char *program;
+	char table[16];
+	char name[40];
+	char policy[16];
+} *chains;
+static unsigned int chain_count;
+
+const char *saved_policy(const char *program, const char *table,
+			 const char *chain)
+{
+	const struct chain *one;
+
+	for (one = chains; one < chains + chain_count; one++)
+		if (!strcmp(one->program, program) &&
+		    !strcmp(one->table, table) && !strcmp(one->name, chain))
+			return one->policy;
+	return NULL;
+}
+
+/* ":CHAIN POLICY [0:0]" */
+static void add_chain(const char *program, const char *table, const char *line)
+{
+	struct chain *one;
+
+	chains = realloc(chains, (chain_count + 1) * sizeof(*chains));
+	if (!chains)
+		out_of_memory();
+	one = &chains[chain_count];
+	one->program = program;
+	snprintf(one->table, sizeof(one->table), "%s", table);
+	if (sscanf(line, ":%39s %15s", one->name, one->policy) == 2)
+		chain_count++;
+}
+
+/* --- rules ------------------------------------------------------------------- */
+
 struct list {
 	unsigned int n;
 	struct saved *rules;
@@ -51,7 +90,7 @@ static void add(struct list *list, const char *program, const char *table,
 	one->text = format("%s", text);
 }
 
-/* "*TABLE" and "-A CHAIN ..." lines */
+/* "*TABLE", ":CHAIN POLICY" and "-A CHAIN ..." lines */
 static void load(struct list *list, const char *save, const char *program)
 {
 	struct result result = RUN(save);
@@ -61,6 +100,8 @@ static void load(struct list *list, const char *save, const char *program)
 	     line = strtok_r(NULL, "\n", &rest)) {
 		if (*line == '*')
 			snprintf(table, sizeof(table), "%s", line + 1);
+		else if (*line == ':')
+			add_chain(program, table, line);
 		else if (!strncmp(line, "-A ", 3))
 			add(list, program, table, line + 3);
 	}
@@ -104,6 +145,7 @@ unsigned int saved_load(struct saved **rules)
 	load(&list, "iptables-legacy-save", "iptables-legacy");
 	load(&list, "ip6tables-legacy-save", "ip6tables-legacy");
 	load(&list, "ebtables-nft-save", "ebtables-nft");
+	load_ebtables_legacy(&list, "filter", "ebtable_filter");
 	load_ebtables_legacy(&list, "nat", "ebtable_nat");
 	load_ebtables_legacy(&list, "broute", "ebtable_broute");
 	*rules = list.rules;

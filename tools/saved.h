@@ -13,6 +13,12 @@ struct saved {
 unsigned int saved_load(struct saved **rules);
 /* What follows an option in the text; "" when it is not there */
 const char *saved_option(const struct saved *rule, const char *option);
+/*
+ * The policy of a built-in chain of iptables, "-" of another one. NULL: there is no
+ * such chain, or saved_load() has not been called.
+ */
+const char *saved_policy(const char *program, const char *table,
+			 const char *chain);
 /* The command that deletes a rule */
 char *saved_delete(const struct saved *rule);
 

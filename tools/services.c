@@ -223,6 +223,7 @@ static void read_on(json_t *service, const char *key, const struct nlattr *attr,
 
 static int on_read(const struct nlmsghdr *nlh, void *data)
 {
+	uint64_t counts[MACKEEP_SERVICE_MAX + 1];
 	const struct nlattr *attrs[MACKEEP_A_MAX + 1];
 	json_t *services = data, *service;
 	struct service one;
@@ -237,6 +238,11 @@ static int on_read(const struct nlmsghdr *nlh, void *data)
 	json_int(service, "fail", one.fail);
 	json_int(service, "bypass", mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]));
 	json_int(service, "synproxy", !!attrs[MACKEEP_A_SYNPROXY]);
+	if (attrs[MACKEEP_A_COUNTS]) {
+		memcpy(counts, mnl_attr_get_payload(attrs[MACKEEP_A_COUNTS]),
+		       sizeof(counts));
+		json_int(service, "past", counts[MACKEEP_SERVICE_BYPASS]);
+	}
 	read_on(service, "on4", attrs[MACKEEP_A_ON4], AF_INET);
 	read_on(service, "on6", attrs[MACKEEP_A_ON6], AF_INET6);
 	json_text(service, "ipv4", state_text(attrs[MACKEEP_A_STATE4]));

@@ -52,3 +52,14 @@ bool socket_transparent(const struct nlmsghdr *nlh)
 	}
 	return false;
 }
+
+bool socket_v6only(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct inet_diag_msg))
+		if (mnl_attr_get_type(attr) == INET_DIAG_SKV6ONLY &&
+		    mnl_attr_validate(attr, MNL_TYPE_U8) >= 0)
+			return mnl_attr_get_u8(attr);
+	return false;
+}

@@ -29,5 +29,7 @@ void sockets_dump(int family, int proto, uint32_t states, mnl_cb_t each,
 const struct inet_diag_msg *socket_of(const struct nlmsghdr *nlh);
 /* Whether it has set IP_TRANSPARENT; requests and TIME_WAIT do not tell. */
 bool socket_transparent(const struct nlmsghdr *nlh);
+/* Whether one of IPv6 leaves IPv4 alone */
+bool socket_v6only(const struct nlmsghdr *nlh);
 
 #endif /* _TOOLS_SOCKETS_H */

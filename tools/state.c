@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +48,27 @@ const char *namespace_suffix(void)
 	return suffix;
 }
 
+const char *namespace_name(void)
+{
+	static char name[NAME_MAX + 2];
+	DIR *dir = opendir("/run/netns");
+	struct stat ours, other;
+	struct dirent *entry;
+	bool found = false;
+
+	if (!*namespace_suffix() || !dir || stat("/proc/self/ns/net", &ours) < 0)
+		goto out;
+	while (!found && (entry = readdir(dir))) {
+		snprintf(name, sizeof(name), "@%s", entry->d_name);
+		found = !fstatat(dirfd(dir), entry->d_name, &other, 0) &&
+			other.st_ino == ours.st_ino && other.st_dev == ours.st_dev;
+	}
+out:
+	if (dir)
+		closedir(dir);
+	return found ? name : namespace_suffix();
+}
+
 const char *state_file(const char *bridge, const char *end)
 {
 	static char path[2][PATH_MAX];
@@ -72,9 +94,11 @@ int state_open(const char *path)
 void state_lock(void)
 {
 	static const char path[] = STATE_DIRECTORY "/lock";
+	static bool locked;
 
-	if (flock(state_open(path), LOCK_EX) < 0)
+	if (!locked && flock(state_open(path), LOCK_EX) < 0)
 		die(FAILED, "%s: %s; try again", path, strerror(errno));
+	locked = true;
 }
 
 /* Files of versions before 0.10.0 have one service, and are of the first bridge. */
@@ -139,6 +163,7 @@ void state_save(const char *bridge, const json_t *state)
 void state_remove(const char *bridge)
 {
 	unlink(state_file(bridge, ".json"));
+	unlink(state_file(bridge, ".exempt"));
 }
 
 void state_each(void (*each)(const char *, json_t *, void *), void *data)

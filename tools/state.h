@@ -16,13 +16,15 @@
 
 /* "" in the first namespace, else "@COOKIE" */
 const char *namespace_suffix(void);
+/* The same, but "@NAME" if it has a name in /run/netns: for what outlives it */
+const char *namespace_name(void);
 const char *state_path(const char *bridge);
 /* A bridge's file with another end; valid until the next but one call */
 const char *state_file(const char *bridge, const char *end);
 /* Opens a file there, which it makes, for reading and writing. */
 int state_open(const char *path);
 
-/* Waits for others that change the state. The lock goes with the process. */
+/* Waits for others that change the state, once. The lock goes with the process. */
 void state_lock(void);
 json_t *state_load(const char *bridge);		/* NULL: nothing is up */
 /* Its services as groups_json() makes them, borrowed; NULL stands for no state. */
@@ -30,6 +32,7 @@ json_t *state_services(const json_t *state);
 /* The order of a bridge among those that are up, which stays while it is */
 unsigned int state_order(const char *bridge);
 void state_save(const char *bridge, const json_t *state);
+/* With what exempt.c has beside it */
 void state_remove(const char *bridge);
 /* Calls each(bridge, state, data) for every file of this namespace. */
 void state_each(void (*each)(const char *, json_t *, void *), void *data);

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "genl.h"
 #include "run.h"
+#include "say.h"
 #include "step.h"
 #include "text.h"
 
@@ -36,8 +37,8 @@ json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test)
 	return step;
 }
 
-void step_sysctl(json_t *plan, const char *key, const char *value,
-		 const char *missing)
+json_t *step_sysctl(json_t *plan, const char *key, const char *value,
+		    const char *missing)
 {
 	char file[128], old[64], set[192], reset[192];
 	json_t *one;
@@ -45,7 +46,7 @@ void step_sysctl(json_t *plan, const char *key, const char *value,
 	snprintf(file, sizeof(file), "/proc/sys/%s", key);
 	if (!file_line(file, old, sizeof(old))) {
 		if (!missing)
-			return;
+			return NULL;
 		snprintf(old, sizeof(old), "%s", missing);
 	}
 	snprintf(set, sizeof(set), "%s=%s", key, value);
@@ -54,6 +55,7 @@ void step_sysctl(json_t *plan, const char *key, const char *value,
 		       WORDS("sysctl", "-q", "-w", reset), NULL);
 	json_text(one, "file", file);
 	json_text(one, "value", value);
+	return one;
 }
 
 /* Both may have none: json_equal() takes two NULLs for different. */
@@ -70,16 +72,18 @@ bool step_same(const json_t *one, const json_t *other)
 	return same(one, other, "do") && same(one, other, "do_input");
 }
 
-bool step_done(const json_t *step)
+static bool done(const json_t *step, bool whole)
 {
 	const json_t *test = json_object_get(step, "test");
 	const char *expect = json_string_value(json_object_get(step, "expect"));
+	const char *rest = whole ?
+		json_string_value(json_object_get(step, "whole")) : NULL;
 	const char *want = json_string_value(json_object_get(step, "value"));
 	const char *file = json_string_value(json_object_get(step, "file"));
 	struct module module;
 	struct result result;
 	char value[128];
-	bool done;
+	bool there;
 
 	if (json_object_get(step, "module"))
 		return genl_module(&module);
@@ -89,10 +93,21 @@ bool step_done(const json_t *step)
 	if (!test)
 		return false;
 	result = run_words(test, NULL);
-	done = !result.status && *result.out &&
-		(!expect || strstr(result.out, expect));
+	there = !result.status && *result.out &&
+		(!expect || strstr(result.out, expect)) &&
+		(!rest || strstr(result.out, rest));
 	run_free(&result);
-	return done;
+	return there;
+}
+
+bool step_done(const json_t *step)
+{
+	return done(step, true);
+}
+
+bool step_begun(const json_t *step)
+{
+	return done(step, false);
 }
 
 static void word_print(FILE *file, const char *word)
@@ -116,7 +131,7 @@ static void word_print(FILE *file, const char *word)
 	putc('\'', file);
 }
 
-static void command_print(FILE *file, const json_t *argv, const char *input)
+static void words_print(FILE *file, const json_t *argv)
 {
 	const json_t *word;
 	size_t i;
@@ -126,9 +141,27 @@ static void command_print(FILE *file, const json_t *argv, const char *input)
 			putc(' ', file);
 		word_print(file, json_string_value(word));
 	}
+}
+
+static void command_print(FILE *file, const json_t *argv, const char *input)
+{
+	words_print(file, argv);
 	if (input)
 		fprintf(file, " <<'END'\n%sEND", input);
 	putc('\n', file);
+}
+
+char *step_words(const json_t *argv)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		out_of_memory();
+	words_print(file, argv);
+	fclose(file);
+	return text;
 }
 
 /* What the command reads, or NULL */

@@ -8,8 +8,10 @@
  *   do_input, undo_input  what the command reads, if anything
  *   test		the step is done when this command succeeds and prints
  *			"expect", or anything at all if there is no "expect"
+ *   whole		and also this; without it there is something to undo all the same
  *   file, value	instead of test: it is done when the file reads so
  *   module		instead of test: it is done when the module is loaded
+ *   ifindex		of the device, where another name of it makes no other step
  */
 #ifndef _TOOLS_STEP_H
 #define _TOOLS_STEP_H
@@ -25,14 +27,19 @@ json_t *words(const char *first, ...) __attribute__((sentinel));
 /* Appends a step to a plan and takes all three; undo and test may be NULL. */
 json_t *step_add(json_t *plan, json_t *todo, json_t *undo, json_t *test);
 /*
- * Appends one that sets a sysctl. missing: the value to go back to when there is
- * no such file yet; NULL: leave the step out then.
+ * Appends one that sets a sysctl, and returns it. missing: the value to go back to
+ * when there is no such file yet; NULL: leave the step out then, and return NULL.
  */
-void step_sysctl(json_t *plan, const char *key, const char *value,
-		 const char *missing);
+json_t *step_sysctl(json_t *plan, const char *key, const char *value,
+		    const char *missing);
 /* True if both are the same command with the same input. */
 bool step_same(const json_t *one, const json_t *other);
 bool step_done(const json_t *step);
+/* True also if somebody has taken a part away. */
+bool step_begun(const json_t *step);
+
+/* A command as a shell takes it, to be freed */
+char *step_words(const json_t *argv);
 
 /* which: "do" or "undo". Both run or print that command. */
 

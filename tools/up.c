@@ -10,10 +10,12 @@
 #include "args.h"
 #include "bypass.h"
 #include "commands.h"
+#include "config.h"
 #include "plan.h"
 #include "say.h"
 #include "state.h"
 #include "step.h"
+#include "steps.h"
 #include "text.h"
 
 static const char *prefix = "";		/* of commands that are printed */
@@ -30,7 +32,7 @@ static int undo(const char *bridge, const json_t *step, bool dry_run)
 		json_decref(other);
 		return 0;
 	}
-	if (!step_done(step))
+	if (!step_begun(step))
 		return 0;
 	if (!dry_run)
 		return step_run(step, "undo");
@@ -61,29 +63,6 @@ static int undo_all(const char *bridge, json_t *state, bool dry_run)
 	return failed;
 }
 
-static json_t *configuration(const struct args *args)
-{
-	json_t *config = json_pack("{s:o, s:i, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:b}",
-				   "services", groups_json(&args->groups),
-				   "vlan", args->vlan,
-				   "ipv4", args->family != AF_INET6,
-				   "ipv6", args->family != AF_INET,
-				   "backend", args->backend,
-				   "fwmark", args->fwmark, "table", args->table,
-				   "order", args->order,
-				   "strict", args->strict,
-				   "last_hop", args->last_hop);
-
-	/* Only what is said: the files of older versions have none. */
-	if (args->fail == MACKEEP_FAIL_CLOSED)
-		json_text(config, "fail", "closed");
-	if (args->talk)
-		json_object_set_new(config, "talk", json_true());
-	if (args->follow_link)
-		json_object_set_new(config, "follow_link", json_true());
-	return config;
-}
-
 static void up_check(struct args *args)
 {
 	if (!args->bridge)
@@ -97,11 +76,36 @@ static void up_check(struct args *args)
 	}
 	if (args->fail == MACKEEP_FAIL_CLOSED && args->settle > 0)
 		die(BAD_ARGS, "--settle: with --fail closed nothing goes past the proxy meanwhile; leave one of the two out");
-	if (args->backend == BACKEND_NFT && (args->strict || args->last_hop))
-		die(BAD_ARGS, "--%s: nft rules cannot say it; add --backend iptables",
-		    args->strict ? "strict" : "last-hop");
+	policy_check(&args->policy);
 	if (args->backend == BACKEND_IPTABLES && args->vlan)
 		die(BAD_ARGS, "--vlan: ebtables cannot see ports in tagged frames; leave --backend iptables out");
+}
+
+/* A namespace has one default policy, which all its flows without a rule are under. */
+static void check_other(const char *bridge, json_t *state, void *data)
+{
+	const json_t *config = json_object_get(state, "config");
+	struct policy theirs = policy_of_json(config);
+	const struct args *args = data;
+
+	if (!strcmp(bridge, args->bridge) ||
+	    json_get_int(config, "backend") != BACKEND_NFT ||
+	    policy_same(&theirs, &args->policy))
+		return;
+	die(FAILED, "bridge %s: bridge %s is up with other options, and by nft both have one default policy; give both the same, or --backend iptables (%s: %s; %s: %s)",
+	    args->bridge, bridge, args->bridge, policy_line(&args->policy),
+	    bridge, policy_line(&theirs));
+}
+
+/* The command line, for whoever has to tell how to set it up again */
+static json_t *command_line(const struct args *args)
+{
+	json_t *line = WORDS("mackeep");
+	char **word;
+
+	for (word = args->words; *word; word++)
+		json_array_append_new(line, json_string(*word));
+	return line;
 }
 
 static void set_prefix(const struct args *args)
@@ -114,40 +118,14 @@ static void set_prefix(const struct args *args)
 	prefix = text;
 }
 
-/* Does step i of up, unless it is done; 0, or it has failed */
-static int up_step(const struct args *args, json_t *state, const json_t *plan,
-		   size_t i)
+static void print_do(const json_t *step)
 {
-	json_t *step = json_array_get(plan, i);
-	json_t *known = state_find(state, step), *other;
-	bool there = step_done(step);
-
-	if (there && !known) {
-		/* It was there before; another bridge may have done it. */
-		other = state_shared(args->bridge, step);
-		if (other && !args->dry_run) {
-			state_add(state, other, plan, i);
-			state_save(args->bridge, state);
-		}
-		return 0;
-	}
-	if (there)
-		return 0;
-	if (args->dry_run) {
-		step_print(step, "do", prefix);
-		return 0;
-	}
-	if (!known) {
-		state_add(state, json_incref(step), plan, i);
-		state_save(args->bridge, state);
-	}
-	return step_run(step, "do");
+	step_print(step, "do", prefix);
 }
 
 int cmd_up(struct args *args)
 {
 	json_t *config, *state, *plan;
-	size_t i;
 
 	up_check(args);
 	set_prefix(args);
@@ -155,10 +133,12 @@ int cmd_up(struct args *args)
 		state_lock();
 
 	plan_check(args);
+	if (args->backend == BACKEND_NFT)
+		state_each(check_other, args);
 	state = state_load(args->bridge);
 	groups_mark(&args->groups, args->bridge, state);
 	args->order = state_order(args->bridge);
-	config = configuration(args);
+	config = config_json(args);
 	if (state && (!json_is_true(json_object_get(state, "complete")) ||
 		      !json_equal(json_object_get(state, "config"), config))) {
 		if (undo_all(args->bridge, state, args->dry_run))
@@ -171,19 +151,19 @@ int cmd_up(struct args *args)
 		state = json_pack("{s:s, s:O, s:b, s:[]}", "version",
 				  MACKEEP_VERSION, "config", config,
 				  "complete", 0, "steps");
+	if (!args->dry_run)
+		json_object_set_new(state, "words", command_line(args));
 
 	plan = plan_make(args);
-	for (i = 0; i < json_array_size(plan); i++) {
-		if (!up_step(args, state, plan, i))
-			continue;
+	if (args->dry_run)
+		return steps_do(args->bridge, state, plan, print_do, true);
+	if (steps_do(args->bridge, state, plan, NULL, false)) {
 		undo_all(args->bridge, state, false);
 		die(FAILED, "bridge %s: it is not up, and as it was before; mend what is above, then: mackeep up %s",
 		    args->bridge, args->bridge);
 	}
-	if (!args->dry_run && !json_is_true(json_object_get(state, "complete"))) {
-		json_object_set_new(state, "complete", json_true());
-		state_save(args->bridge, state);
-	}
+	json_object_set_new(state, "complete", json_true());
+	state_save(args->bridge, state);
 	return DONE;
 }
 

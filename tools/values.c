@@ -54,15 +54,47 @@ struct address value_address(const char *option, const char *text, bool net)
 	return addr;
 }
 
-void value_mac(const char *option, const char *text, uint8_t *mac)
+struct mark value_mark(const char *option, const char *text)
+{
+	struct mark mark = { .mask = UINT32_MAX };
+	char value[64];
+	char *slash;
+
+	snprintf(value, sizeof(value), "%s", text);
+	slash = strchr(value, '/');
+	if (slash)
+		*slash++ = '\0';
+	mark.value = value_number(option, value, 0, UINT32_MAX);
+	if (slash)
+		mark.mask = value_number(option, slash, 0, UINT32_MAX);
+	if (!mark.mask)
+		die(BAD_ARGS, "--%s \"%s\": mask 0 compares no bit, every packet would match; leave the option out to mean that",
+		    option, text);
+	if (mark.value & ~mark.mask)
+		die(BAD_ARGS, "--%s \"%s\": the value has bits outside the mask and could never match; give 0x%x/0x%x or 0x%x/0x%x",
+		    option, text, mark.value & mark.mask, mark.mask, mark.value,
+		    mark.value | mark.mask);
+	return mark;
+}
+
+const char *mac_read(const char *text, uint8_t *mac)
 {
 	char rest;
 
 	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0],
 		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) != 6)
-		value_bad(option, text, "a MAC address like 02:00:00:00:00:01");
+		return "a MAC address like 02:00:00:00:00:01";
 	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0", 6))
-		value_bad(option, text, "the address of one station");
+		return "the address of one station";
+	return NULL;
+}
+
+void value_mac(const char *option, const char *text, uint8_t *mac)
+{
+	const char *want = mac_read(text, mac);
+
+	if (want)
+		value_bad(option, text, want);
 }
 
 struct ports value_ports(const char *option, const char *text)
@@ -127,6 +159,7 @@ const char *ports_text(const struct ports *ports)
 	unsigned int i;
 	int n = 0;
 
+	*text = '\0';
 	for (i = 0; i < ports->n; i++) {
 		n += sprintf(text + n, "%s%u", i ? ", " : "",
 			     ports->range[i].first);

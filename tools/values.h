@@ -19,6 +19,11 @@ struct address {
 	};
 };
 
+struct mark {
+	uint32_t value;
+	uint32_t mask;			/* 0: no packet is asked for a mark */
+};
+
 #define PORTS_MAX	64
 
 /* "80,443,8000-8010" */
@@ -34,7 +39,11 @@ unsigned long value_number(const char *option, const char *text,
 			   unsigned long min, unsigned long max);
 /* net: ADDRESS/N is allowed. */
 struct address value_address(const char *option, const char *text, bool net);
+/* VALUE[/MASK], as the iptables plugin takes it */
+struct mark value_mark(const char *option, const char *text);
 void value_mac(const char *option, const char *text, uint8_t *mac);
+/* NULL, or what the text should have been */
+const char *mac_read(const char *text, uint8_t *mac);
 struct ports value_ports(const char *option, const char *text);
 /* "eth0,eth1": dies unless these are names of devices. */
 void value_devices(const char *option, const char *text);

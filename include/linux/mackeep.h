@@ -138,6 +138,25 @@ enum {
 	MACKEEP_CMD_PAIR_NEW,
 	MACKEEP_CMD_RECORD_NEW,
 
+	/*
+	 * The default policy: the options of flows that have the helper, and
+	 * that no MACKEEP rule has seen, as nft makes them. It counts while the
+	 * sysctl mackeep_hooks is 1, like the options of one more rule. Both
+	 * need CAP_NET_ADMIN over the namespace.
+	 *
+	 * POLICY: the answer is KEEP, REFRESH, LAST_HOP and STRICT if so, and
+	 * of each direction that has one, a mark with its mask.
+	 * POLICY_SET: any of these; what is not there is as at first: both MACs
+	 * are kept, the last ones, and no mark is asked for.
+	 * EINVAL	an option out of range, or one that does not go with
+	 *		another; a mark without its mask; a mask of 0; a mark with
+	 *		bits outside its mask
+	 * ENOSPC	there are as many rules with different options as there
+	 *		may be
+	 */
+	MACKEEP_CMD_POLICY,
+	MACKEEP_CMD_POLICY_SET,
+
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
 };
@@ -181,6 +200,14 @@ enum {
 	MACKEEP_A_WHOLE,	/* flag: also what is sent on the port itself */
 	MACKEEP_A_CLIENT_PORT,	/* u16: of a flow */
 	MACKEEP_A_INFO,		/* struct mackeep_info */
+	MACKEEP_A_KEEP,		/* u8: MACKEEP_KEEP_* */
+	MACKEEP_A_REFRESH,	/* u8: MACKEEP_REFRESH_* */
+	MACKEEP_A_LAST_HOP,	/* flag: answers need no route */
+	MACKEEP_A_STRICT,	/* flag: what is not known is dropped */
+	MACKEEP_A_ORIG_MARK,	/* u32: nfmark that is asked for, by direction */
+	MACKEEP_A_ORIG_MASK,	/* u32: its mask, not 0 */
+	MACKEEP_A_REPLY_MARK,
+	MACKEEP_A_REPLY_MASK,
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
@@ -189,6 +216,20 @@ enum {
 #define MACKEEP_SERVICES_MAX	64
 #define MACKEEP_GUARDS_MAX	64
 #define MACKEEP_GENL_GROUP	"services"
+
+/* Which of the MACs a policy keeps, and whether those of later frames */
+enum {
+	MACKEEP_KEEP_BOTH,
+	MACKEEP_KEEP_SRC,		/* the destination is as the route has it */
+	MACKEEP_KEEP_DST,		/* the source is the device's */
+	MACKEEP_KEEP_MAX = MACKEEP_KEEP_DST,
+};
+
+enum {
+	MACKEEP_REFRESH_LAST,
+	MACKEEP_REFRESH_FIRST,
+	MACKEEP_REFRESH_MAX = MACKEEP_REFRESH_FIRST,
+};
 
 /* What becomes of frames that a service does not take */
 enum {

@@ -46,15 +46,39 @@ captured ok "started: a connection" ns c1 load get $L1
 is "$(box_opens Passive)" $((opens + 2)) "started: through the proxy"
 kept "started"
 
+# What others take away is put back.
+put_back()
+{
+	journalctl -q -o cat -u mackeep-repair@br0 | grep "put back what nft, process"
+}
+
+whole()
+{
+	[ -z "$(mackeep up --dry-run br0)" ]
+}
+
+ok "the service has one that repairs" busywait 60 states active mackeep-repair@br0
+must nft flush ruleset
+ok "nft flush ruleset: it is told and put back" busywait 60 put_back ||
+	diag "$(journalctl -q -o cat -u mackeep-repair@br0)"
+ok "nft flush ruleset: nothing is missing" busywait 60 whole
+must systemctl restart netfilter-persistent systemd-networkd
+ok "networkd and the saved rules come anew: nothing is missing" busywait 60 whole
+captured ok "repaired: a connection" ns c1 load get $L1
+is "$(box_opens Passive)" $((opens + 3)) "repaired: through the proxy"
+kept "repaired"
+
 must ip link del br0
-ok "the bridge goes, and so does the service" busywait 60 states inactive mackeep@br0
+ok "the bridge goes, and so does the service" busywait 60 \
+	states "inactive inactive" mackeep@br0 mackeep-repair@br0
 is "$(iptables-save -t mangle | grep -c MACKEEP) $(nft list tables | grep -c mackeep)" "1 0" \
 	"gone: and nothing is left of it"
 must systemctl restart systemd-networkd
-ok "the bridge comes back, and so does the service" busywait 60 states active mackeep@br0
+ok "the bridge comes back, and so does the service" busywait 60 \
+	states "active active" mackeep@br0 mackeep-repair@br0
 must busywait 60 bridging
 captured ok "back: a connection" ns c1 load get $L1
-is "$(box_opens Passive)" $((opens + 3)) "back: through the proxy"
+is "$(box_opens Passive)" $((opens + 4)) "back: through the proxy"
 kept "back"
 
 must service traffic c1 load get -l -w 20 $L1

@@ -347,7 +347,8 @@ udp_stopped() # TITLE
 	udp_proxy_up
 	must busywait 10 service_is udp ipv$family open
 	kill -STOP "${udp_proxies[@]}"
-	spawn waits ns c1 udp talk -n 1 -t 60 $S1
+	# Not from a port whose flow went past the proxy a moment ago.
+	spawn waits ns c1 udp talk -n 1 -t 60 -b 7099 $S1
 	ok "$t: the service is closed" busywait 20 service_is udp ipv$family backlog
 	ok "$t: new flows pass" ns c1 udp talk -n 10 -t 5 -b 7100 $S1
 	kill -CONT "${udp_proxies[@]}"

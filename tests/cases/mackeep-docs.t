@@ -9,6 +9,7 @@
 # It is about the tool: it runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/tap.sh" || exit 1
+. "$(dirname "$0")/../lib/recipe.sh" || exit 1
 need make mackeep man mandoc haproxy nft ebtables
 
 export LC_ALL=C
@@ -22,7 +23,7 @@ completion=/usr/share/bash-completion/completions/mackeep
 [ -e $completion ] || completion=$top/tools/mackeep.bash-completion
 
 commands=$(mackeep --help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
-is "$(echo $commands | wc -w)" 13 "--help has thirteen commands"
+is "$(echo $commands | wc -w)" 16 "--help has all commands"
 
 # "COMMAND OPTION" lines
 for command in $commands; do
@@ -158,7 +159,32 @@ ok "mackeep.8: the first works" dry_line "$(head -n 1 "$TMP/ups")"
 sed -n '/^\.\\" .*br0\.conf/,/^\.EE/{/^\./!p}' "$page" >"$TMP/br0.conf"
 is "$(dry --config "$TMP/br0.conf")" "$(dry_line "$(tail -n 1 "$TMP/ups")")" \
 	"mackeep.8: and its file says the same"
+sed -n '/^\.\\" exempt/,/^\.EE/{/^\./!p}' "$page" >"$TMP/exempt"
+ok "mackeep.8: its exemptions are some" mackeep exempt load docs "$TMP/exempt"
+is "$(mackeep exempt list docs 2>&1 | tail -n 1 | grep -o ': .*')" ": 3 exemptions have been shown." "three"
+rm -f /etc/mackeep/docs.exempt
 ok "mackeep.8: its flush is one" eval "grep -q '^mackeep flush -m ..:..:..:..:..:..\$' '$TMP/example'"
+
+# mackeep-recipes(7): what its tests do is what a reader sees
+must cp "$RECIPES" "$TMP/mackeep-recipes.7"
+shown mackeep-recipes.7
+sed 's/^ *//' "$TMP/mackeep-recipes.7.shown" | sort -u >"$TMP/seen"
+sed -n 's/^\.\\" recipe \([^ ]*\) \(.*\)/\1 \2/p' "$RECIPES" >"$TMP/recipes"
+cmp_ok "$(grep -c . "$TMP/recipes")" -ge 10 "mackeep-recipes.7: it has recipes"
+while read -r name what; do
+	recipe_text "$name" "$what" | expand | sed -E 's/^ *//; /^$/d' | sort -u |
+		comm -13 "$TMP/seen" - | sed "s|^|$name $what: |"
+done <"$TMP/recipes" >"$TMP/unseen"
+is "$(cat "$TMP/unseen")" "" "mackeep-recipes.7: examples are seen as they are run"
+while read -r name; do
+	ok "mackeep-recipes.7: a test runs $name" \
+		grep -qE "recipe(_begin|_files)? $name( |\$)" "$top"/tests/cases/recipes-*.t
+	! grep -q "^$name file /etc/mackeep/br0.conf" "$TMP/recipes" || {
+		recipe_text "$name" "file /etc/mackeep/br0.conf" >"$TMP/br0.conf"
+		ok "mackeep-recipes.7: up takes the file of $name" dry --config "$TMP/br0.conf"
+	}
+done < <(cut -d ' ' -f 1 "$TMP/recipes" | sort -u)
+
 # --- the module ------------------------------------------------------------------------
 
 in_ns() { nsenter --net=/run/netns/$NS -- "$@"; }
@@ -175,8 +201,8 @@ sysctls=$(cd /proc/sys/net/netfilter && ls -d mackeep_*)
 is "$(sed -n 's/.*net\.netfilter\.\(mackeep_[a-z_]*\).*/\1/p' "$xt_page" | sort)" \
 	"$sysctls" "xt_MACKEEP.8: it has each sysctl"
 parameters=$(ls /sys/module/xt_MACKEEP/parameters)
-is "$parameters" "$(grep -v hooks <<<"${sysctls//mackeep_/}")" \
-	"each but mackeep_hooks is a module parameter"
+is "$parameters" "$(grep -Ev "hooks|steer" <<<"${sysctls//mackeep_/}")" \
+	"each but mackeep_hooks and mackeep_steer is a module parameter"
 for parameter in $parameters; do
 	like "$(section xt_MACKEEP.8 SYNOPSIS)" "\[$parameter=" \
 		"xt_MACKEEP.8: SYNOPSIS has parameter $parameter"

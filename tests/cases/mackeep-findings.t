@@ -33,6 +33,18 @@ kept_up
 must ip -n mk-box link set br0 type bridge group_fwd_mask 8
 clean "set up by hand"
 
+# Who lets somebody pass TPROXY by hand
+must ns box iptables -t mangle -I PREROUTING -s $C1 -j ACCEPT
+must ns box ip6tables -t mangle -I PREROUTING -d 2001:db8:2::/64 -j RETURN
+look
+finds exempt
+is "$(grep -c "^exempt: .*; mend: nft insert rule bridge mackeep lift" "$TMP/found")" 2 \
+	"exempt: by a rule in front of the one that marks"
+mend
+clean "exempt"
+must ns box nft flush chain bridge mackeep lift
+must ns box nft add rule bridge mackeep lift "meta l4proto { tcp, udp } th dport 443 meta mark set $LIFT_MARK"
+
 # A helper of its own, by a rule
 must ns box iptables -t raw -A PREROUTING -p tcp -s $C2 --dport 443 -j CT --helper ftp
 ok "a flow with another helper" ns c2 load get $L1
@@ -92,6 +104,7 @@ must ip -n mk-box link del gone
 
 # From an address that no frame came from
 must ns box ip route add $L1 dev br0
+must ip -n mk-box neigh replace $L1 lladdr $MAC_L1 dev br0
 ns box socat -u - "UDP4-SENDTO:$L1:9,bind=$GHOST,ip-transparent" <<<boo
 must ns box ip route del $L1 dev br0
 

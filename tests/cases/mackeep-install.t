@@ -29,7 +29,9 @@ files()
 
 ok "make install" run_make install
 for file in sbin/mackeep share/man/man8/mackeep.8 share/man/man8/xt_MACKEEP.8 \
+	share/man/man7/mackeep-recipes.7 \
 	share/bash-completion/completions/mackeep lib/systemd/system/mackeep@.service \
+	lib/systemd/system/mackeep-repair@.service \
 	lib/systemd/system/mackeep-link@.service lib/systemd/system/mackeep-hooks.service \
 	include/linux/mackeep.h include/linux/netfilter/xt_MACKEEP.h; do
 	ok "it installs $file" test -s "$root/usr/$file"
@@ -68,7 +70,7 @@ if command -v udevadm >/dev/null && udevadm verify --help >/dev/null 2>&1; then
 fi
 if command -v systemd-analyze >/dev/null; then
 	mkdir -p "$TMP/units"
-	for unit in mackeep@ mackeep-link@ mackeep-hooks; do
+	for unit in mackeep@ mackeep-repair@ mackeep-link@ mackeep-hooks; do
 		sed "s|/usr/sbin|$root/usr/sbin|" "$root/usr/lib/systemd/system/$unit.service" \
 			>"$TMP/units/$unit.service"
 		ok "systemd has nothing to say of $unit" eval \

@@ -33,6 +33,8 @@ clean "set up by hand"
 
 # --- the own MAC: it is not seen any more after the finding's command ---------------
 
+# Else only ARP would leave.
+must ip -n mk-box neigh replace $L1 lladdr $MAC_L1 dev br0
 must ghost
 look
 finds own-mac

@@ -26,43 +26,7 @@ must proxy_up
 udp_proxy_up
 module_needed
 
-# All that nftables has to do, as in /etc/nftables.conf
-ruleset()
-{
-	local table
-
-	cat <<-RULES
-	flush ruleset
-	table bridge mackeep {
-		chain lift {
-			type filter hook prerouting priority dstnat; policy accept;
-			meta l4proto { tcp, udp } th dport 443 meta mark set $LIFT_MARK
-		}
-	}
-	RULES
-	for table in ip ip6; do
-		cat <<-RULES
-		table $table mackeep {
-			ct helper keep-tcp {
-				type "mackeep" protocol tcp
-			}
-			ct helper keep-udp {
-				type "mackeep" protocol udp
-			}
-			chain proxy {
-				type filter hook prerouting priority mangle; policy accept;
-				tcp dport 443 ct helper set "keep-tcp"
-				udp dport 443 ct helper set "keep-udp"
-				socket transparent 1 meta mark set 1 accept
-				tcp dport 443 tproxy to :$PROXY_PORT meta mark set 1
-				udp dport 443 tproxy to :$PROXY_PORT meta mark set 1
-			}
-		}
-		RULES
-	done
-}
-
-must ns box nft -f - < <(ruleset)
+must ns box nft -f - < <(topo_nft_rules)
 
 # --- control ------------------------------------------------------------------
 
@@ -98,7 +62,7 @@ is "$(ns box iptables-save -t mangle 2>/dev/null | grep -c MACKEEP)" 0 \
 
 # --- loaded again and again, under flows that live on and new ones ----------------
 
-ruleset >"$TMP/ruleset"
+topo_nft_rules >"$TMP/ruleset"
 opened=$(opens)
 wire_both
 for family in 4 6; do

@@ -456,3 +456,43 @@ topo_box_rules_off()
 		ns box "$family" -t mangle -X
 	done
 }
+
+# All that nftables has to do on a box without iptables, as in /etc/nftables.conf:
+# frames are marked, their flows get the helper, and the proxy gets them.
+topo_nft_rules()
+{
+	local table
+
+	cat <<-RULES
+	flush ruleset
+	table bridge mackeep {
+		chain lift {
+			type filter hook prerouting priority dstnat; policy accept;
+			meta l4proto { tcp, udp } th dport 443 meta mark set $LIFT_MARK
+		}
+	}
+	RULES
+	for table in ip ip6; do
+		cat <<-RULES
+		table $table mackeep {
+			ct helper keep-tcp {
+				type "mackeep" protocol tcp
+			}
+			ct helper keep-udp {
+				type "mackeep" protocol udp
+			}
+			chain keep {
+				type filter hook prerouting priority mangle - 1; policy accept;
+				tcp dport 443 ct helper set "keep-tcp"
+				udp dport 443 ct helper set "keep-udp"
+			}
+			chain proxy {
+				type filter hook prerouting priority mangle; policy accept;
+				socket transparent 1 meta mark set 1 accept
+				tcp dport 443 tproxy to :$PROXY_PORT meta mark set 1
+				udp dport 443 tproxy to :$PROXY_PORT meta mark set 1
+			}
+		}
+		RULES
+	done
+}

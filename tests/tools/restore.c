@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * restore: puts pairs and records back by generic netlink, as they are given.
+ * restore: puts pairs and records back, or sets the default policy, by generic
+ * netlink, as it is given.
  *
  *   restore
  *
- * Each line of stdin is a message: "pair" or "record", and KEY=VALUE for each
+ * Each line of stdin is a message: "pair", "record" or "set", and KEY=VALUE for each
  * attribute. Numbers are as in C; MACs, addresses and records are hexadecimal, of
- * any length; "proven" has no value. Prints "OK", or the error's number and what
+ * any length; flags have no value. Prints "OK", or the error's number and what
  * the kernel says of it.
  */
 #include <errno.h>
@@ -30,7 +31,13 @@ static const struct key {
 	{ "age", MACKEEP_A_AGE, 4 }, { "proven", MACKEEP_A_PROVEN, -1 },
 	{ "proto", MACKEEP_A_PROTO, 1 }, { "cport", MACKEEP_A_CLIENT_PORT, 2 },
 	{ "port", MACKEEP_A_PORT, 2 }, { "info", MACKEEP_A_INFO, 0 },
-	{ "mark", MACKEEP_A_MARK, 4 },
+	{ "mark", MACKEEP_A_MARK, 4 }, { "keep", MACKEEP_A_KEEP, 1 },
+	{ "refresh", MACKEEP_A_REFRESH, 1 }, { "last-hop", MACKEEP_A_LAST_HOP, -1 },
+	{ "strict", MACKEEP_A_STRICT, -1 }, { "orig", MACKEEP_A_ORIG_MARK, 4 },
+	{ "orig-mask", MACKEEP_A_ORIG_MASK, 4 },
+	{ "reply", MACKEEP_A_REPLY_MARK, 4 },
+	{ "reply-mask", MACKEEP_A_REPLY_MASK, 4 },
+	{ "short", MACKEEP_A_ORIG_MARK, 0 },
 };
 
 static uint16_t family;
@@ -158,6 +165,7 @@ int main(void)
 		if (!word)
 			continue;
 		nlh = message(family, *word == 'p' ? MACKEEP_CMD_PAIR_NEW :
+				      *word == 's' ? MACKEEP_CMD_POLICY_SET :
 						     MACKEEP_CMD_RECORD_NEW,
 			      MACKEEP_GENL_VERSION);
 		while ((word = strtok_r(NULL, " \n", &save)))
