@@ -152,6 +152,10 @@ strict() # TITLE
 }
 
 each_family free "not strict"
+must ns box sysctl -qw net.netfilter.mackeep_neigh=1
+is "$(ns box mackeep check 2>/dev/null | sed -n 's/^own-mac: .*; mend: //p')" "mackeep policy set --strict" \
+	"check says how nothing of it would leave"
+must ns box sysctl -qw net.netfilter.mackeep_neigh=0
 policy --strict
 each_family strict "strict"
 none
