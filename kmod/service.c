@@ -207,30 +207,66 @@ static const void *mackeep_service_head(struct sock *sk, u32 *id)
 }
 
 /*
+ * Under lock. What is written down of a listener's queue. A new one takes the place of
+ * one where nobody waits, or else of the one that was asked for longest ago: its
+ * listener may be gone.
+ */
+static struct mackeep_service_queue *
+mackeep_service_queue(struct mackeep_service *service, const struct sock *sk)
+{
+	struct mackeep_service_queue *queue, *place = service->queues;
+	unsigned int i;
+
+	for (i = 0; i < MACKEEP_SERVICE_QUEUES; i++) {
+		queue = &service->queues[i];
+		if (queue->sk == sk)
+			return queue;
+		if (place->head &&
+		    (!queue->head || time_before(queue->asked, place->asked)))
+			place = queue;
+	}
+	WRITE_ONCE(place->head, NULL);
+	WRITE_ONCE(place->sk, sk);
+	return place;
+}
+
+static void mackeep_service_nobody(struct mackeep_service *service,
+				   const struct sock *sk)
+{
+	struct mackeep_service_queue *queue;
+	unsigned int i;
+
+	for (i = 0; i < MACKEEP_SERVICE_QUEUES; i++) {
+		queue = &service->queues[i];
+		if (READ_ONCE(queue->sk) == sk && READ_ONCE(queue->head))
+			WRITE_ONCE(queue->head, NULL);
+	}
+}
+
+/*
  * Under rcu_read_lock(). Whether nothing was taken for a while, though somebody
  * waits. Who is taken leaves room that the next one may get.
  */
 static bool mackeep_service_stuck(struct mackeep_service *service,
 				  struct sock *sk)
 {
-	struct mackeep_service_queue *queue =
-		&service->queues[hash_ptr(sk, 32) % MACKEEP_SERVICE_QUEUES];
+	struct mackeep_service_queue *queue;
 	const void *head;
 	bool stuck = false;
 	u32 id = 0;
 
 	head = mackeep_service_head(sk, &id);
 	if (likely(!head)) {
-		if (READ_ONCE(queue->head))
-			WRITE_ONCE(queue->head, NULL);
+		mackeep_service_nobody(service, sk);
 		return false;
 	}
 	spin_lock_bh(&service->lock);
-	if (queue->sk == sk && queue->head == head && queue->id == id) {
+	queue = mackeep_service_queue(service, sk);
+	queue->asked = jiffies;
+	if (queue->head == head && queue->id == id) {
 		stuck = time_after(jiffies,
 				   queue->since + MACKEEP_SERVICE_STUCK);
 	} else {
-		queue->sk = sk;
 		WRITE_ONCE(queue->head, head);
 		queue->id = id;
 		queue->since = jiffies;

@@ -16,7 +16,7 @@
 
 struct mackeep_net;
 
-#define MACKEEP_SERVICE_QUEUES	8	/* listeners of SO_REUSEPORT, by hash */
+#define MACKEEP_SERVICE_QUEUES	8	/* listeners, as of SO_REUSEPORT */
 
 /* A listener's queue, to see that nothing is taken */
 struct mackeep_service_queue {
@@ -24,6 +24,7 @@ struct mackeep_service_queue {
 	const void *head;		/* who waits longest; NULL: nobody did */
 	u32 id;				/* of his */
 	unsigned long since;		/* jiffies */
+	unsigned long asked;		/* likewise, for the last time */
 };
 
 struct mackeep_service_counts {
