@@ -182,7 +182,7 @@ must topo_ip box <<-LINES
 route del $L1 dev eth9
 link del eth9
 LINES
-must ns box iptables -t mangle -D PREROUTING -i br0 -j MACKEEP --strict
+must ns box sysctl -qw net.netfilter.mackeep_steer=0
 must proxy_quiet
 ok "a request is answered again" ns c1 load get $L1
 must proxy_quiet

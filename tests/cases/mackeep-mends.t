@@ -60,7 +60,7 @@ by_up "$again" "policy" policy
 must ns box ip route del default dev br0 metric 19788
 by_up "$again" "no route" upstream
 must ns box nft flush chain bridge mackeep_br0 lift
-by_up "mackeep down br0 && $again" "no rule in its chain" mark
+by_up "$again" "no rule in its chain" mark
 
 mkdir -p /etc/mackeep
 must down
