@@ -278,11 +278,26 @@ static bool shall_be_silent(const struct args *args)
 		free(own.text);
 		return false;
 	}
-	if (own.text && args->family == AF_INET)
+	if (own.text)
 		note("bridge %s: it loses the address %s, which it took from a router; \"talk\" leaves it alone",
 		     args->bridge, own.text);
 	free(own.text);
 	return true;
+}
+
+/*
+ * A bridge that shall be silent has no other addresses than those from a router.
+ * Without IPv6 they go by themselves, and come again with it.
+ */
+static void plan_forget(json_t *plan, const struct args *args)
+{
+	struct own_address own = own_address(args->bridge);
+
+	if (own.text)
+		step_add(plan, WORDS("ip", "-6", "address", "flush", "dev",
+				     args->bridge, "scope", "global"),
+			 NULL, NULL);
+	free(own.text);
 }
 
 /* Names of tables and chains have "_" where bridges have "-". */
@@ -342,6 +357,8 @@ json_t *plan_make(const struct args *args)
 	json_object_set_new(one, "module", json_true());
 	if (silent)
 		plan_silence(plan, args->bridge, args->family != AF_INET && !args->vlan);
+	if (silent && args->family != AF_INET)
+		plan_forget(plan, args);
 	plan_links(plan, args);
 	if (silent && args->vlan)
 		plan_silence_upper(plan, plan_device(args),

@@ -333,8 +333,13 @@ is "$(ns box cat /proc/sys/net/ipv6/conf/{br0,port0,port1}/disable_ipv6 | xargs)
 	"that one has no IPv6"
 ok "udev, the bridge" ns box mackeep silence --udev br0
 ok "udev, the other port" ns box mackeep silence --udev port1
-is "$(ns box cat /proc/sys/net/ipv6/conf/{br0,port0,port1}/disable_ipv6 | xargs)" "1 1 1" \
-	"then all have none"
+is "$(ns box cat /proc/sys/net/ipv6/conf/{br0,port0,port1}/disable_ipv6 | xargs)" "0 1 1" \
+	"then no port has, and the bridge has it for the proxy"
+is "$(ns box cat /proc/sys/net/ipv6/conf/br0/{accept_ra,accept_dad,addr_gen_mode} | xargs)" "0 0 1" \
+	"without an address"
+echo 'family ipv4' >>/etc/mackeep/br0.conf
+ok "udev, for IPv4 alone" ns box mackeep silence --udev br0
+is "$(ns box cat /proc/sys/net/ipv6/conf/br0/disable_ipv6)" 1 "the bridge has none either"
 is "$(ns box mackeep silence --udev eth9 2>&1)" "" "udev, a stranger: nothing"
 silent "udev" 4
 ok "up with the file" ns box mackeep up br0

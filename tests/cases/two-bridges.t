@@ -117,6 +117,8 @@ echo_up m1
 must proxy_up
 udp_proxy_up
 module_needed
+# Before Linux 5.19 events of conntrack keep flows off the fast path.
+topo_sysctl box net.netfilter.nf_conntrack_events=0
 for bridge in br0 br1; do
 	ok "up $bridge" ns box mackeep up --bridge $bridge --tcp 443 --udp 443 --to $PROXY_PORT \
 		--settle 0
