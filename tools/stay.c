@@ -110,7 +110,7 @@ static bool can_be_repaired(struct stay *stay)
 static const char *culprit(const char *steps)
 {
 	unsigned int what = !strncmp(steps, "ip ", 3) ? WATCH_ROUTES :
-			    strstr(steps, "tables") || !strncmp(steps, "nft ", 4) ?
+			    strstr(steps, "tables") || strstr(steps, "nft ") ?
 			    WATCH_RULES : 0;
 	const char *who = what ? watch_who(what) : "";
 
