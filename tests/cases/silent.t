@@ -128,6 +128,8 @@ ok "no module: the box takes an address from the router" busywait 20 global
 asked
 agents
 busywait 10 wire_has west "src ~ /:b[012]\$/ && saddr ~ /^$PREFIX/"
+# A report may come as late as the query allows.
+busywait 20 wire_has west 'src ~ /:b[012]$/ && dst == "33:33:00:00:00:16"'
 wire_stop
 for what in 'dst == "33:33:00:00:00:16" && proto == "0"' 'proto == "icmp" && sport == 133' \
 	'proto == "icmp" && sport == 136' 'proto == "icmp" && sport == 129' \
