@@ -76,6 +76,8 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 		    args->vlan ? "0" : NULL);
 	step_sysctl(plan, "net/bridge/bridge-nf-call-iptables", "0", NULL);
 	if (args->family != AF_INET) {
+		/* The local route needs it there. */
+		step_sysctl(plan, "net/ipv6/conf/lo/disable_ipv6", "0", NULL);
 		step_sysctl(plan, "net/bridge/bridge-nf-call-ip6tables", "0",
 			    NULL);
 		snprintf(key, sizeof(key), "net/ipv6/conf/%s/disable_ipv6",

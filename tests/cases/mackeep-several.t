@@ -215,7 +215,10 @@ is "$(ns box nft list tables | grep "ip6\? mackeep")" "table ip mackeep_br0" \
 	"-4: has no tables for IPv6"
 ok "up -6" up -6 $one
 each_family only6
+# A box where somebody has turned IPv6 off
+topo_sysctl box net.ipv6.conf.{all,lo}.disable_ipv6=1
 ok "up --family both" up --family both $one
 each_family proxied both 443
 ok "down" ns box mackeep down br0
+is "$(ns box sysctl -n net.ipv6.conf.{lo,br0}.disable_ipv6 | xargs)" "1 1" "down: IPv6 is off again"
 net_done
