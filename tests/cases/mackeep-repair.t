@@ -189,7 +189,7 @@ wire_clean "a new bridge"
 
 ok "down" down
 ok "that is seen" busywait 120 said "br0: it is not up"
-is "$(ls /run/mackeep | grep -c json) $(box_nft list tables | grep -c mackeep)" "0 0" \
+is "$(find /run/mackeep -name '*.json' | wc -l) $(box_nft list tables | grep -c mackeep)" "0 0" \
 	"and nothing is put back"
 ok "up with other options" up $UP --backend iptables
 ok "that is seen" busywait 120 said "br0: it is watched" 3
