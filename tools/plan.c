@@ -266,11 +266,15 @@ static void plan_follow_link(json_t *plan, const struct args *args)
 	json_text(one, "expect", "active");
 }
 
-/* With an address the bridge is a host, and heard anyway. */
-static bool shall_be_silent(const struct args *args)
+/*
+ * With an address the bridge is a host, and heard anyway. learned: it has one that
+ * it took from a router.
+ */
+static bool shall_be_silent(const struct args *args, bool *learned)
 {
 	struct own_address own;
 
+	*learned = false;
 	if (args->talk)
 		return false;
 	own = own_address(args->bridge);
@@ -283,6 +287,7 @@ static bool shall_be_silent(const struct args *args)
 	if (own.text)
 		note("bridge %s: it loses the address %s, which it took from a router; \"talk\" leaves it alone",
 		     args->bridge, own.text);
+	*learned = own.text;
 	free(own.text);
 	return true;
 }
@@ -293,13 +298,8 @@ static bool shall_be_silent(const struct args *args)
  */
 static void plan_forget(json_t *plan, const struct args *args)
 {
-	struct own_address own = own_address(args->bridge);
-
-	if (own.text)
-		step_add(plan, WORDS("ip", "-6", "address", "flush", "dev",
-				     args->bridge, "scope", "global"),
-			 NULL, NULL);
-	free(own.text);
+	step_add(plan, WORDS("ip", "-6", "address", "flush", "dev", args->bridge,
+			     "scope", "global"), NULL, NULL);
 }
 
 /* Names of tables and chains have "_" where bridges have "-". */
@@ -351,15 +351,15 @@ static void plan_family(json_t *plan, const struct args *args, bool v6)
 json_t *plan_make(const struct args *args)
 {
 	json_t *plan = json_array(), *one;
-	bool silent;
+	bool silent, learned;
 	int v6;
 
-	silent = shall_be_silent(args);
+	silent = shall_be_silent(args, &learned);
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
 	if (silent)
 		plan_silence(plan, args->bridge, args->family != AF_INET && !args->vlan);
-	if (silent && args->family != AF_INET)
+	if (learned && args->family != AF_INET)
 		plan_forget(plan, args);
 	plan_links(plan, args);
 	if (silent && args->vlan)
