@@ -128,20 +128,25 @@ unsent()
 	ns box ss -Htn state established dst $1 | awk '{ n += $2 } END { print n }'
 }
 
-halt() # PID
+# PID does not read any more. What was left of a transfer may have had room in its
+# buffers; then it reads on for a moment.
+halted() # PID ADDR
 {
 	kill -STOP $1
-	defer eval "kill -CONT $1 2>/dev/null" # or it would not end, either
+	busywait 3 stuck $2 && return
+	kill -CONT $1
+	return 1
 }
 
 # The proxy has bytes for the station at PORT when that is blocked, and goes on
 # trying.
-cut() # TITLE PORT ADDR COUNTER
+cut() # TITLE PID PORT ADDR COUNTER
 {
-	local title="cut off, $1" port=$2 to=$3 counter=$4 mac=${MAC[$2]} before
+	local title="cut off, $1" port=$3 to=$4 counter=$5 mac=${MAC[$3]} before
 	tries() { [ "$(mackeep_stat box $counter)" -gt $before ]; }
 
-	ok "$title: it does not read" busywait 20 stuck $to
+	defer eval "kill -CONT $2 2>/dev/null" # or it would not end, either
+	ok "$title: it does not read" busywait 60 halted $2 $to
 	state $port blocking
 	wire_both
 	before=$(mackeep_stat box $counter)
@@ -204,16 +209,14 @@ walls "module"
 
 declare -A MAC=([port0]=$MAC_C1 [port1]=$MAC_L1)
 ok "downloads" held_start down c1 -t 60 -s 1000000 ${SERVER[100]}
-halt ${held_pid[down]}
-cut "a client" port0 ${CLIENT[100]} reply
+cut "a client" ${held_pid[down]} port0 ${CLIENT[100]} reply
 kill -CONT ${held_pid[down]}
 ok "downloads go on" held_grows down
 ok "none of them failed" held_stop down
 proxy_quiet
 
 ok "uploads" held_start up c1 -t 60 -u 1000000 ${SERVER[100]}
-halt $server_pid
-cut "a server" port1 ${SERVER[100]} orig
+cut "a server" $server_pid port1 ${SERVER[100]} orig
 kill -CONT $server_pid
 ok "uploads go on" held_grows up
 ok "none of them failed, either" held_stop up
