@@ -61,30 +61,6 @@ struct mackeep_service_frame {
 	struct tcphdr _th;
 };
 
-/*
- * The transport header's protocol, and where it is in at; the protocol of a later
- * fragment, which has none, as well. -1: the packet has no proper one.
- */
-static int mackeep_service_proto(const struct sk_buff *skb, unsigned int *at)
-{
-	__be16 frag_off;
-	int start;
-	u8 proto;
-
-	*at = skb_network_offset(skb);
-	if (skb->protocol != htons(ETH_P_IPV6)) {
-		*at += ip_hdrlen(skb);
-		return ip_hdr(skb)->protocol;
-	}
-	proto = ipv6_hdr(skb)->nexthdr;
-	start = ipv6_skip_exthdr(skb, *at + sizeof(struct ipv6hdr), &proto,
-				 &frag_off);
-	if (start < 0)
-		return -1;
-	*at = start;
-	return proto;
-}
-
 struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 					     const struct sk_buff *skb)
 {
@@ -93,14 +69,14 @@ struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 	if (likely(!READ_ONCE(mn->services.count)))
 		return NULL;
 	return mackeep_service_of(&mn->services, skb->mark,
-				  mackeep_service_proto(skb, &at));
+				  mackeep_sock_proto(skb, &at));
 }
 
 /* False: the header is not whole. */
 static bool mackeep_service_parse(struct sk_buff *skb,
 				  struct mackeep_service_frame *frame)
 {
-	int proto = mackeep_service_proto(skb, &frame->at);
+	int proto = mackeep_sock_proto(skb, &frame->at);
 	const struct tcphdr *th;
 
 	th = skb_header_pointer(skb, frame->at,
@@ -375,7 +351,7 @@ static u8 mackeep_service_tcp(const struct mackeep_net *mn,
 		if (why == MACKEEP_SERVICE_OPEN)
 			return why;
 	}
-	state = mackeep_sock_state(mn, frame->skb, frame->at, frame->in);
+	state = mackeep_sock_state(mn, frame->skb, frame->in);
 	/* What has ended may begin anew, and not with the proxy. */
 	if (state && !(frame->syn && state == TCP_TIME_WAIT))
 		return MACKEEP_SERVICE_OPEN;

@@ -87,6 +87,48 @@ static struct sock *mackeep_sock_lookup(const struct mackeep_net *mn,
 	return in ? mackeep_sock_lookup(mn, skb, in) : NULL;
 }
 
+/*
+ * The transport header's protocol, and where it is in at; the protocol of a later
+ * fragment, which has none, as well. -1: the packet has no proper one.
+ */
+int mackeep_sock_proto(const struct sk_buff *skb, unsigned int *at)
+{
+	__be16 frag_off;
+	int start;
+	u8 proto;
+
+	*at = skb_network_offset(skb);
+	if (skb->protocol != htons(ETH_P_IPV6)) {
+		*at += ip_hdrlen(skb);
+		return ip_hdr(skb)->protocol;
+	}
+	proto = ipv6_hdr(skb)->nexthdr;
+	start = ipv6_skip_exthdr(skb, *at + sizeof(struct ipv6hdr), &proto,
+				 &frag_off);
+	if (start < 0)
+		return -1;
+	*at = start;
+	return proto;
+}
+
+/*
+ * Whether a frame is not of the handshake that has its addresses and ports. A SYN
+ * that came again after its connection had gone past the proxy has begun that one;
+ * the stack would reset the connection.
+ */
+static bool mackeep_sock_crossed(const struct sock *sk, const struct sk_buff *skb)
+{
+	const struct tcphdr *th;
+	struct tcphdr _th;
+	unsigned int at;
+
+	if (sk->sk_state != TCP_NEW_SYN_RECV || mackeep_sock_proto(skb, &at) < 0)
+		return false;
+	th = skb_header_pointer(skb, at, sizeof(_th), &_th);
+	return th && th->ack &&
+	       ntohl(th->ack_seq) != tcp_rsk(inet_reqsk(sk))->snt_isn + 1;
+}
+
 /* in: the device it would come in by. */
 bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 		       const struct net_device *in)
@@ -96,35 +138,17 @@ bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 
 	if (!sk)
 		return false;
-	ours = inet_sk_transparent(sk) && mackeep_sock_owns(mn, sk, skb);
+	ours = inet_sk_transparent(sk) && mackeep_sock_owns(mn, sk, skb) &&
+	       !mackeep_sock_crossed(sk, skb);
 	sock_gen_put(sk);
 	return ours;
 }
 
 /*
- * Whether a frame is not of the handshake that has its addresses and ports. A SYN
- * that came again after its connection had gone past the proxy has begun that one;
- * the stack would reset the connection.
- */
-static bool mackeep_sock_crossed(struct sock *sk, const struct sk_buff *skb,
-				 unsigned int at)
-{
-	const struct tcphdr *th;
-	struct tcphdr _th;
-
-	if (sk->sk_state != TCP_NEW_SYN_RECV)
-		return false;
-	th = skb_header_pointer(skb, at, sizeof(_th), &_th);
-	return th && th->ack &&
-	       ntohl(th->ack_seq) != tcp_rsk(inet_reqsk(sk))->snt_isn + 1;
-}
-
-/*
- * The state of the connection that a TCP frame belongs to; 0: of none here. at: of
- * its header.
+ * The state of the connection that a TCP frame belongs to; 0: of none here.
  */
 int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
-		       unsigned int at, const struct net_device *in)
+		       const struct net_device *in)
 {
 	struct sock *sk = mackeep_sock_lookup(mn, skb, in);
 	int state;
@@ -133,7 +157,7 @@ int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
 		return 0;
 	state = sk->sk_state;
 	if (state == TCP_LISTEN || !inet_sk_transparent(sk) ||
-	    mackeep_sock_crossed(sk, skb, at))
+	    mackeep_sock_crossed(sk, skb))
 		state = 0;
 	sock_gen_put(sk);
 	return state;

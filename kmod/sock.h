@@ -109,8 +109,9 @@ static inline void mackeep_sock_wanted(const struct mackeep_net *mn, u64 hash)
 
 bool mackeep_sock_find(const struct mackeep_net *mn, const struct sk_buff *skb,
 		       const struct net_device *in);
+int mackeep_sock_proto(const struct sk_buff *skb, unsigned int *at);
 int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
-		       unsigned int at, const struct net_device *in);
+		       const struct net_device *in);
 void mackeep_sock_forget(const struct mackeep_net *mn, struct sk_buff *skb,
 			 const struct net_device *in, __be16 sport,
 			 __be16 dport);
