@@ -224,6 +224,40 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 	return NF_DROP;
 }
 
+/* IPsec or a tunnel takes it, and what leaves is a packet of this box. */
+static bool mackeep_output_tunnel(struct mackeep_net *mn,
+				  const struct dst_entry *dst)
+{
+	if (likely(!dst_xfrm(dst) && !dst->lwtstate))
+		return false;
+	MACKEEP_STAT_INC(mn, xfrm);
+	return true;
+}
+
+/*
+ * br_netfilter shows what is bridged, a VRF's packet comes once more, and IPsec
+ * takes one before it has its device, which is asked for, and set by IP behind us.
+ */
+static noinline unsigned int
+mackeep_output_other(struct mackeep_net *mn, struct sk_buff *skb,
+		     const struct nf_hook_state *state, bool v6)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+	struct net_device *dev = skb->dev;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_macs macs;
+	struct nf_conn *ct;
+
+	if (!dst || !dst_xfrm(dst) || mackeep_output_many(skb, v6))
+		return NF_ACCEPT;
+	ct = nf_ct_get(skb, &ctinfo);
+	skb->dev = state->out;
+	if (mackeep_adopt(mn, skb, ct, ctinfo, v6, &macs) >= 0)
+		mackeep_output_tunnel(mn, dst);
+	skb->dev = dev;
+	return NF_ACCEPT;
+}
+
 static __always_inline unsigned int
 mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	       const struct nf_hook_state *state, bool v6)
@@ -241,10 +275,9 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (state->out->type != ARPHRD_ETHER)
 		return NF_ACCEPT;
-	/* br_netfilter shows what is bridged; a VRF's packet comes once more. */
 	if (unlikely(skb->dev != state->out ||
 		     netif_is_l3_master(state->out)))
-		return NF_ACCEPT;
+		return mackeep_output_other(mn, skb, state, v6);
 	if (unlikely(mackeep_output_many(skb, v6)))
 		return mackeep_output_leave(mn, skb, 0, v6);
 
@@ -269,10 +302,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, device);
 		return mackeep_output_leave(mn, skb, 0, v6);
 	}
-	if (unlikely(dst_xfrm(dst) || dst->lwtstate)) {
-		MACKEEP_STAT_INC(mn, xfrm);
+	if (unlikely(mackeep_output_tunnel(mn, dst)))
 		return mackeep_output_leave(mn, skb, 0, v6);
-	}
 
 	/* The client uses this box as its router: the answers are routed, too. */
 	if (dir == IP_CT_DIR_REPLY && mackeep_adopt_forwarded(skb) &&

@@ -165,7 +165,6 @@ static const struct cause {
 	{ "own", "they would go to this machine itself", true },
 	{ "noneigh", "their next hop was not known yet", true },
 	{ "device", "they leave by another device than their flow came by", false },
-	{ "xfrm", "IPsec or a tunnel takes them", false },
 };
 
 #define CAUSES	(sizeof(causes) / sizeof(*causes))
@@ -300,6 +299,19 @@ static void check_own_mark(const struct probe *probe)
 				     n), any_mark(rule));
 }
 
+/* Who has a tunnel for clients may want that, and no rule could keep their MACs. */
+static void check_own_tunnel(void)
+{
+	unsigned long long n = seen_since("xfrm");
+	static const char *const mend =
+		"if that is not meant, exempt the clients: ip xfrm policy add dir out dst CLIENTS priority 0 && ip xfrm policy add dir out src CLIENTS priority 0";
+
+	if (n)
+		found(DOUBTFUL, "own-mac",
+		      format("%llu packets of kept flows went into IPsec or another tunnel since the last check, which leaves with this machine's own MAC",
+			     n), format("%s", mend));
+}
+
 void check_own(const struct probe *probe)
 {
 	struct hops hops = find_hops(probe);
@@ -329,4 +341,5 @@ void check_own(const struct probe *probe)
 	if (n && hops.missing)
 		check_nexthop(&hops, n);
 	check_own_mark(probe);
+	check_own_tunnel();
 }

@@ -201,6 +201,32 @@ ok "own-mac: a request is answered" ns c1 load get $L1
 quiet
 clean "own-mac"
 
+# IPsec that takes what is for the client, with a priority as a daemon gives
+own=192.0.2.5
+esp() # xfrm OBJECT...
+{
+	ns box ip xfrm "$@"
+}
+must ns box ip addr add $own dev lo
+must esp state add src $own dst $L2 proto esp spi 0x100 mode tunnel enc "cipher_null" ""
+must esp policy add dir out dst 192.0.2.0/24 priority 1000 tmpl src $own dst $L2 proto esp mode tunnel
+ns c1 load get -t 2 $L1 >/dev/null 2>&1
+look
+like "$(cat "$TMP/found")" "^own-mac: [1-9][0-9]* packets of kept flows went into IPsec .*; mend: .* dst CLIENTS " \
+	"own-mac: IPsec"
+unlike "$(cat "$TMP/found")" "strict" "own-mac: to drop them is no mend"
+ok "own-mac: IPsec takes what the box opens, too" forge $C1 $L1
+sed -i "s/; mend: [^:]*: /; mend: /; s/CLIENTS/$C1/g" "$TMP/found"
+only own-mac
+mend
+quiet # packets that left before
+ok "own-mac: past IPsec a request is answered" ns c1 load get $L1
+quiet
+clean "own-mac"
+must esp policy flush
+must esp state flush
+must ns box ip addr del $own dev lo
+
 # Another server than the client's: the way to it is not known. What clients asked for
 # tells the router's MAC, which is that of more than one server.
 must ns box ip neigh flush all nud permanent
