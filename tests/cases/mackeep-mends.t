@@ -61,6 +61,11 @@ must ns box ip route del default dev br0 metric 19788
 by_up "$again" "no route" upstream
 must ns box nft flush chain bridge mackeep_br0 lift
 by_up "$again" "no rule in its chain" mark
+# All that up looks for is there.
+handle=$(ns box nft -a list chain ip mackeep_br0 proxy | sed -n '/socket transparent/s/.* handle //p')
+must ns box nft delete rule ip mackeep_br0 proxy handle $handle
+is "$(up $UP --dry-run)" "" "one rule of a chain: nothing is missing for up"
+by_up "mackeep down br0 && $again" "one rule of a chain" divert
 
 mkdir -p /etc/mackeep
 must down
