@@ -343,10 +343,16 @@ void firewall_frames(const struct probe *probe, const struct traffic *traffic,
 
 /* --- frames that pass the bridge ----------------------------------------------------- */
 
-static bool forwards_now(int family)
+/* Negative: br_netfilter is not loaded, which whoever loads it will turn on */
+static int bridge_nf(int family)
 {
 	return probe_sysctl("net/bridge/bridge-nf-call-%stables",
-			    family == AF_INET6 ? "ip6" : "ip") == 1;
+			    family == AF_INET6 ? "ip6" : "ip");
+}
+
+static bool forwards_now(int family)
+{
+	return bridge_nf(family) == 1;
 }
 
 static char *what_passes(const char *bridge, int family)
@@ -367,7 +373,7 @@ static void forward_saved(const struct probe *probe, const struct packet *packet
 	char *rule, *what;
 
 	if (!walk_saved(probe, program, "filter", "FORWARD", packet).dropped ||
-	    (!docker && !forwards_now(packet->family)))
+	    !(docker ? bridge_nf(packet->family) : forwards_now(packet->family)))
 		return;
 	rule = format("-i %s -o %s -j ACCEPT", packet->in, packet->out);
 	wall = wall_add(walls, format("%s -I %s %s", program, chain, rule));

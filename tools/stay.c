@@ -58,13 +58,20 @@ static uint64_t text_sum(uint64_t sum, const char *text)
 	return sum * 31;
 }
 
+static uint64_t file_sum(uint64_t sum, const char *file)
+{
+	char value[64];
+
+	return text_sum(sum, file_line(file, value, sizeof(value)) ? value : "none");
+}
+
+/* br_netfilter may come when it is up, and then there is a step more. */
 static uint64_t silent_sum(const struct stay *stay)
 {
+	uint64_t sum = file_sum(1, "/proc/sys/net/bridge/bridge-nf-call-iptables");
 	const char *file, *command;
-	uint64_t sum = 1;
 	bool tables = false;
 	json_t *step;
-	char value[64];
 	size_t i;
 
 	json_array_foreach(json_object_get(stay->state, "steps"), i, step) {
@@ -73,8 +80,7 @@ static uint64_t silent_sum(const struct stay *stay)
 		tables = tables || (command && strstr(command, "tables"));
 		file = json_get_text(step, "file");
 		if (*file)
-			sum = text_sum(sum, file_line(file, value, sizeof(value)) ?
-				       : "none");
+			sum = file_sum(sum, file);
 	}
 	return tables ? sum * 31 + tables_sum() : sum;
 }

@@ -307,6 +307,9 @@ if [ ! -d /sys/module/br_netfilter ]; then
 	like "$(grep ^forward-drop: "$TMP/found")" "if br_netfilter is loaded" "Docker: before it drops"
 	must modprobe br_netfilter
 fi
+topo_sysctl box net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
+look
+finds_not forward-drop
 topo_sysctl box net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
 nok "Docker and br_netfilter: nothing passes" ns c1 load get -t 0.5 $L1 80
 look
