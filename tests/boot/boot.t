@@ -52,11 +52,6 @@ put_back()
 	journalctl -q -o cat -u mackeep-repair@br0 | grep "put back what nft, process"
 }
 
-whole()
-{
-	[ -z "$(mackeep up --dry-run br0)" ]
-}
-
 ok "the service has one that repairs" busywait 60 states active mackeep-repair@br0
 must nft flush ruleset
 ok "nft flush ruleset: it is told and put back" busywait 60 put_back ||

@@ -23,18 +23,6 @@
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/box.sh" || exit 1
 
-# The user's last step with NetworkManager, which may be at it itself.
-join()
-{
-	nmcli connection add type ethernet con-name port1 ifname port1 master br0 &&
-		busywait 60 nmcli connection up port1
-}
-
-runs() # UNIT...
-{
-	ok "running: $*" busywait 60 states "$(printf 'active %.0s' "$@" | xargs)" "$@"
-}
-
 rounds_past() # COUNT
 {
 	[ "$(cat /run/wires/rounds)" -gt "$1" ]
@@ -46,26 +34,9 @@ asked()
 	ok "the router asks" busywait 60 rounds_past $(($(cat /run/wires/rounds) + 2))
 }
 
-proxied() # TITLE
-{
-	opens=$(box_opens Passive)
-	captured ok "$1: a connection" ns c1 load get $L1
-	is "$(box_opens Passive)" $((opens + 1)) "$1: through the proxy"
-	kept "$1"
-}
-
 runs lldpd avahi-daemon dhcp@port0 dhcp@br0
-if [ "$(systemctl is-active NetworkManager)" = active ]; then
-	ok "NetworkManager asks for an address at port1" busywait 60 eval \
-		'nmcli -g DEVICE connection show --active | grep -x port1'
-	ok "port1 becomes a port of the bridge" join
-fi
-ok "the bridge forwards" busywait 60 bridging || {
-	diag "$(ip -brief link; bridge link; journalctl -b --no-pager -o short-monotonic)"
-	exit
-}
-must service serve l1 load serve
-must busywait 20 listening l1 443
+[ "$(systemctl is-active NetworkManager)" != active ] || join
+wires_up
 if grep -q module_blacklist /proc/cmdline; then
 	ok "no module: a connection" ns c1 load get $L1
 	asked

@@ -41,3 +41,47 @@ kept() # TITLE
 	*) wire_clean "$1" ;;
 	esac
 }
+
+proxied() # TITLE
+{
+	opens=$(box_opens Passive)
+	captured ok "$1: a connection" ns c1 load get $L1
+	is "$(box_opens Passive)" $((opens + 1)) "$1: through the proxy"
+	kept "$1"
+}
+
+# The user's last step with NetworkManager, which may be at it itself.
+port_joins()
+{
+	nmcli connection add type ethernet con-name port1 ifname port1 master br0 &&
+		busywait 60 nmcli connection up port1
+}
+
+join()
+{
+	ok "NetworkManager asks for an address at port1" busywait 60 eval \
+		'nmcli -g DEVICE connection show --active | grep -x port1'
+	ok "port1 becomes a port of the bridge" port_joins
+}
+
+# The bridge forwards, and there is a server.
+wires_up()
+{
+	ok "the bridge forwards" busywait 60 bridging || {
+		diag "$(ip -brief link; bridge link; journalctl -b --no-pager -o short-monotonic)"
+		exit
+	}
+	must service serve l1 load serve
+	must busywait 20 listening l1 443
+}
+
+runs() # UNIT...
+{
+	ok "running: $*" busywait 60 states "$(printf 'active %.0s' "$@" | xargs)" "$@"
+}
+
+# Nothing of what mackeep up does is missing.
+whole()
+{
+	[ -z "$(mackeep up --dry-run br0)" ]
+}
