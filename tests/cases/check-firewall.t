@@ -27,7 +27,6 @@ need mackeep
 tools udp
 
 UP="--bridge br0 --tcp 443 --udp 443 --to $PROXY_PORT --settle 0"
-ADMIN=198.51.100.1
 
 # Packets for the box's own port 8080 that all firewalls let in
 let_in()
@@ -88,15 +87,7 @@ rules() # nft's, for the box
 }
 
 must topo_up
-must topo_ip box <<-LINES
-	link add mgmt0 type veth peer name mgmt0 netns mk-c2
-	addr add $ADMIN/24 dev mgmt0
-	link set mgmt0 up
-LINES
-must topo_ip c2 <<-LINES
-	addr add 198.51.100.2/24 dev mgmt0
-	link set mgmt0 up
-LINES
+admin_network c2
 must topo_ip c1 <<-LINES
 	route add $ADMIN dev eth0
 	neigh add $ADMIN lladdr $MAC_BR dev eth0 nud permanent
@@ -283,22 +274,7 @@ passes() # TITLE
 
 must ns box mackeep up $UP
 for program in iptables-nft ip6tables-nft; do
-	must ns box $program-restore <<-RULES
-		*filter
-		:FORWARD DROP
-		:DOCKER -
-		:DOCKER-ISOLATION-STAGE-1 -
-		:DOCKER-USER -
-		-A FORWARD -j DOCKER-USER
-		-A FORWARD -j DOCKER-ISOLATION-STAGE-1
-		-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
-		-A FORWARD -o docker0 -j DOCKER
-		-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
-		-A FORWARD -i docker0 -o docker0 -j ACCEPT
-		-A DOCKER-ISOLATION-STAGE-1 -j RETURN
-		-A DOCKER-USER -j RETURN
-		COMMIT
-	RULES
+	must ns box $program-restore <"${0%/*}/../lib/docker.rules"
 done
 if [ ! -d /sys/module/br_netfilter ]; then
 	passes "Docker"

@@ -26,7 +26,6 @@ need mackeep ebtables bridge
 tools udp
 
 UP="--bridge br0 --tcp 443,8000-8010 --udp 443 --to $PROXY_PORT --settle 0"
-ADMIN=198.51.100.1
 
 # What it prints clears what it finds, and the admin's connection lives.
 cleared() # TITLE ID...
@@ -54,15 +53,7 @@ back()
 }
 
 must topo_up
-must topo_ip box <<-LINES
-	link add mgmt0 type veth peer name mgmt0 netns mk-rt
-	addr add $ADMIN/24 dev mgmt0
-	link set mgmt0 up
-LINES
-must topo_ip rt <<-LINES
-	addr add 198.51.100.2/24 dev mgmt0
-	link set mgmt0 up
-LINES
+admin_network rt
 topo_box_unrouted
 servers_up
 echo_up l1

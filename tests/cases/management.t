@@ -175,25 +175,8 @@ docker_up()
 	addr add 172.17.0.1/16 dev docker0
 	link set docker0 up
 	LINES
+	must ns box iptables-restore -n <"${0%/*}/../lib/docker.rules"
 	must ns box iptables-restore -n <<-RULES
-	*filter
-	:FORWARD DROP
-	:DOCKER -
-	:DOCKER-USER -
-	:DOCKER-ISOLATION-STAGE-1 -
-	:DOCKER-ISOLATION-STAGE-2 -
-	-A FORWARD -j DOCKER-USER
-	-A FORWARD -j DOCKER-ISOLATION-STAGE-1
-	-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
-	-A FORWARD -o docker0 -j DOCKER
-	-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
-	-A FORWARD -i docker0 -o docker0 -j ACCEPT
-	-A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
-	-A DOCKER-ISOLATION-STAGE-1 -j RETURN
-	-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
-	-A DOCKER-ISOLATION-STAGE-2 -j RETURN
-	-A DOCKER-USER -j RETURN
-	COMMIT
 	*nat
 	:DOCKER -
 	-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
@@ -299,6 +282,7 @@ held_start c1 c1 -w 20 -t 300 $S1 || fail "a connection of c1"
 must ip -n mk-box link set br0 down
 dropped()
 {
+	ns box socat -u - "UDP4-SENDTO:$S1:9,bind=$C1,ip-transparent" <<<boo 2>/dev/null
 	[ "$(mackeep_stat box nosteer)" -gt 0 ]
 }
 wire_start mgmt admin eth0

@@ -48,3 +48,19 @@ clean() # TITLE
 	is "$look_status $(cat "$TMP/found")" "0 " "$1: nothing is found"
 	like "$(cat "$TMP/count")" " 0 findings\.$" "$1: and that is counted"
 }
+
+ADMIN=198.51.100.1
+
+# A network of the admin's, in NAMESPACE, where the box is $ADMIN
+admin_network() # NAMESPACE
+{
+	must topo_ip box <<-LINES
+	link add mgmt0 type veth peer name mgmt0 netns mk-$1
+	addr add $ADMIN/24 dev mgmt0
+	link set mgmt0 up
+	LINES
+	must topo_ip $1 <<-LINES
+	addr add 198.51.100.2/24 dev mgmt0
+	link set mgmt0 up
+	LINES
+}

@@ -351,7 +351,7 @@ held_past() # NAME COUNT
 # made after the call.
 held_grows() # NAME [COUNT]
 {
-	busywait 20 held_past "$1" $(($(held_count "$1" "done") + ${2:-5}))
+	busywait 60 held_past "$1" $(($(held_count "$1" "done") + ${2:-5}))
 }
 
 # 0 when nothing failed
