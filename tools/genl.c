@@ -323,6 +323,10 @@ static int on_module(const struct nlmsghdr *nlh, void *data)
 			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 				module->rules = mnl_attr_get_u32(attr);
 			break;
+		case MACKEEP_A_PAIR_MAX:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				module->pair_max = mnl_attr_get_u32(attr);
+			break;
 		}
 	}
 	return MNL_CB_OK;

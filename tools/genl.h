@@ -10,6 +10,7 @@
 struct module {
 	char version[32];
 	uint32_t rules;
+	uint32_t pair_max;
 };
 
 /* False: the module is not loaded. */

@@ -56,7 +56,8 @@ static const struct option_text {
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
 	{ 'o', "output", "FORMAT,...",
 	  FILTERED | STAT | CHECK | SERVICES | SILENCE | POLICY | EXEMPT,
-	  "json, extended, id, timestamp" },
+	  "json; flows: extended, id, timestamp; stat:\n"
+	  "                              openmetrics, prometheus" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
 	{ OPT_WATCH, "watch", NULL, CHECK, "stay, and tell of findings that come and go" },
@@ -163,7 +164,10 @@ static unsigned int output(const char *text, unsigned int bit)
 		{ "extended", OUT_EXTENDED, LIST | MONITOR },
 		{ "id", OUT_ID, LIST | MONITOR },
 		{ "timestamp", OUT_TIMESTAMP, LIST | MONITOR },
+		{ "openmetrics", OUT_OPENMETRICS, STAT },
+		{ "prometheus", OUT_PROMETHEUS, STAT },
 	};
+	const unsigned int n = sizeof(words) / sizeof(*words);
 	char *copy = strdup(text), *word, *save;
 	unsigned int out = 0, i;
 
@@ -171,17 +175,20 @@ static unsigned int output(const char *text, unsigned int bit)
 		out_of_memory();
 	for (word = strtok_r(copy, ",", &save); word;
 	     word = strtok_r(NULL, ",", &save)) {
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < n; i++)
 			if (!strcmp(word, words[i].word) && words[i].commands & bit)
 				break;
-		if (i == 4)
+		if (i == n)
 			value_bad("output", word, bit & (LIST | MONITOR) ?
-				  "json, extended, id or timestamp" : "json");
+				  "json, extended, id or timestamp" : bit & STAT ?
+				  "json, openmetrics or prometheus" : "json");
 		out |= words[i].bit;
 	}
 	free(copy);
 	if (!out)
 		value_bad("output", text, "a format");
+	if (bit & STAT && out & (out - 1))
+		value_bad("output", text, "one of json, openmetrics and prometheus");
 	return out;
 }
 

@@ -88,12 +88,22 @@ static bool service_match(const struct args *args, const struct service *service
 	       (args->fail < 0 || service->fail == args->fail);
 }
 
+/* What became of frames: lifted, or why not */
+static json_t *frames_json(const uint64_t *counts)
+{
+	json_t *frames = json_object();
+	unsigned int i;
+
+	for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
+		json_int(frames, i ? states[i] : "lifted", counts[i]);
+	return frames;
+}
+
 static void show_json(const struct service *service, const struct nlattr **attrs,
 		      const uint64_t *counts, bool closed, bool bypass)
 {
-	json_t *object = service_json(service), *frames = json_object();
+	json_t *object = service_json(service);
 	char on4[INET6_ADDRSTRLEN], on6[INET6_ADDRSTRLEN];
-	unsigned int i;
 
 	json_object_set_new(object, "fail", json_string(closed ? "closed" : "open"));
 	json_object_set_new(object, "bypass", json_boolean(bypass));
@@ -110,10 +120,7 @@ static void show_json(const struct service *service, const struct nlattr **attrs
 			    json_string(state_text(attrs[MACKEEP_A_STATE4])));
 	json_object_set_new(object, "ipv6",
 			    json_string(state_text(attrs[MACKEEP_A_STATE6])));
-	for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
-		json_object_set_new(frames, i ? states[i] : "lifted",
-				    json_integer(counts[i]));
-	json_object_set_new(object, "frames", frames);
+	json_object_set_new(object, "frames", frames_json(counts));
 	json_print(object);
 }
 
@@ -238,10 +245,13 @@ static int on_read(const struct nlmsghdr *nlh, void *data)
 	json_int(service, "fail", one.fail);
 	json_int(service, "bypass", mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]));
 	json_int(service, "synproxy", !!attrs[MACKEEP_A_SYNPROXY]);
+	if (attrs[MACKEEP_A_SETTLE])
+		json_int(service, "settle",
+			 mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
 	if (attrs[MACKEEP_A_COUNTS]) {
 		memcpy(counts, mnl_attr_get_payload(attrs[MACKEEP_A_COUNTS]),
 		       sizeof(counts));
-		json_int(service, "past", counts[MACKEEP_SERVICE_BYPASS]);
+		json_object_set_new(service, "frames", frames_json(counts));
 	}
 	read_on(service, "on4", attrs[MACKEEP_A_ON4], AF_INET);
 	read_on(service, "on6", attrs[MACKEEP_A_ON6], AF_INET6);

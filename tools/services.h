@@ -32,9 +32,9 @@ json_t *service_json(const struct service *service);
 int service_line(char *line, const struct service *service);
 
 /*
- * The services, as objects with their mark, proto, port, fail, bypass and past, the
- * frames that bypass let past, as numbers, and the states ipv4 and ipv6 as words;
- * none without the module.
+ * The services, as objects with their mark, proto, port, fail and bypass as numbers,
+ * the frames by what became of them, and the states ipv4 and ipv6 as words; none
+ * without the module.
  */
 json_t *services_read(void);
 /* Whether two of these are the same service, whatever it is set to */

@@ -53,7 +53,8 @@ ok "completion has the options of --help" diff "$TMP/help" "$TMP/completion"
 is "$(complete_options mackeep -n one pa)" pairs "completion has them after -n NETNS"
 is "$(complete_options mackeep --netns one up --backend n)" nft "and what comes then"
 is "$(complete_options mackeep up --backend i)" iptables "completion has values"
-is "$(complete_options mackeep stat -o '')" json "and those of the command"
+is "$(complete_options mackeep pairs -o '')" json "and those of the command"
+is "$(complete_options mackeep stat -o p)" prometheus "of each command"
 
 # --- the pages ------------------------------------------------------------------------
 
