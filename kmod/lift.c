@@ -49,6 +49,7 @@ enum mackeep_lift_why {
 	MACKEEP_LIFT_NOT,
 	MACKEEP_LIFT_DROP,		/* its service does not take it, nor let it by */
 	MACKEEP_LIFT_NOVLAN,		/* it should be, but has no VLAN device */
+	MACKEEP_LIFT_REHEARSED,		/* it would be, but its service rehearses */
 	MACKEEP_LIFT_MARK,
 	MACKEEP_LIFT_SOCKET,
 	MACKEEP_LIFT_FRAGMENT,
@@ -61,21 +62,29 @@ enum mackeep_lift_why {
 static enum mackeep_lift_why
 mackeep_lift_service(struct mackeep_net *mn, struct sk_buff *skb,
 		     const struct net_device *in, enum mackeep_frag_part part,
-		     const struct mackeep_frag_datagram *key, bool final)
+		     struct mackeep_frag_datagram *key, bool final)
 {
 	struct mackeep_service *service = mackeep_service_find(mn, skb);
 	u8 why = MACKEEP_SERVICE_MIDSTREAM;
 
 	if (likely(!service))
 		return MACKEEP_LIFT_MARK;
+	/* Datagrams apart from those that are lifted */
+	if (unlikely(service->rehearse))
+		key->rehearse = 1;
 	if (part != MACKEEP_FRAG_LATER)
 		why = mackeep_service_ask(mn, service, skb, in);
 	else if (mackeep_frag_recall(mn, key))
 		why = MACKEEP_SERVICE_OPEN;
+	if (unlikely(service->rehearse && why == MACKEEP_SERVICE_OPEN))
+		why = MACKEEP_SERVICE_REHEARSED;
 	if (final)
 		mackeep_service_count(service, why);
 	if (why == MACKEEP_SERVICE_OPEN)
 		return MACKEEP_LIFT_MARK;
+	if (unlikely(service->rehearse))
+		return why == MACKEEP_SERVICE_REHEARSED ?
+			       MACKEEP_LIFT_REHEARSED : MACKEEP_LIFT_NOT;
 	return service->fail == MACKEEP_FAIL_CLOSED ? MACKEEP_LIFT_DROP :
 						      MACKEEP_LIFT_NOT;
 }
@@ -108,7 +117,7 @@ static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 	else
 		why = mackeep_sock_find(mn, skb, in) ? MACKEEP_LIFT_SOCKET :
 							 MACKEEP_LIFT_NOT;
-	if (part == MACKEEP_FRAG_FIRST && why >= MACKEEP_LIFT_MARK)
+	if (part == MACKEEP_FRAG_FIRST && why >= MACKEEP_LIFT_REHEARSED)
 		mackeep_frag_remember(mn, &key);
 	return why;
 }
@@ -235,6 +244,24 @@ static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 	return NF_ACCEPT;
 }
 
+/* A frame that would be lifted now; later fragments are of a flow that is known. */
+static noinline unsigned int mackeep_lift_rehearse(struct mackeep_net *mn,
+						   struct sk_buff *skb,
+						   struct net_device *br,
+						   const struct net_device *port)
+{
+	const struct mackeep_service *service = mackeep_service_find(mn, skb);
+	struct mackeep_frag_datagram key = {};
+	const struct net_device *in;
+	u16 vid;
+
+	in = mackeep_bridge_in(skb, br, port, &vid);
+	if (service && service->rehearse && in &&
+	    mackeep_frag_parse(skb, &key) != MACKEEP_FRAG_LATER)
+		mackeep_service_rehearse(mn, service, skb, in);
+	return NF_ACCEPT;
+}
+
 static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 					      struct sk_buff *skb,
 					      const struct net_device *port,
@@ -266,6 +293,8 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 		MACKEEP_STAT_INC(mn, nolift);
 	if (way >= MACKEEP_LIFT_NOWAY)
 		return NF_ACCEPT;
+	if (unlikely(why == MACKEEP_LIFT_REHEARSED))
+		return mackeep_lift_rehearse(mn, skb, br, port);
 	return mackeep_lift_take(mn, skb, br, why, way);
 }
 

@@ -26,6 +26,7 @@
 #include "pair.h"
 #include "policy-netlink.h"
 #include "record.h"
+#include "rehearse-netlink.h"
 #include "restore.h"
 #include "service-netlink.h"
 
@@ -319,6 +320,11 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 	{
 		.cmd		= MACKEEP_CMD_SERVICES,
 		.dumpit		= mackeep_service_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_REHEARSED,
+		.dumpit		= mackeep_rehearse_netlink_dump,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{

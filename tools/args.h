@@ -42,6 +42,7 @@ struct args {
 	int bypass;			/* -1: not given */
 	uint16_t to;
 	bool synproxy;
+	bool rehearse;			/* up, too */
 	int settle;			/* seconds; -1: not given */
 	struct address on4, on6;	/* --on-ip of TPROXY */
 	bool services;			/* monitor: of services */

@@ -24,6 +24,8 @@ json_t *config_json(const struct args *args)
 	/* Only what is said: the files of older versions have none. */
 	if (args->fail == MACKEEP_FAIL_CLOSED)
 		json_text(config, "fail", "closed");
+	if (args->rehearse)
+		json_object_set_new(config, "rehearse", json_true());
 	if (args->talk)
 		json_object_set_new(config, "talk", json_true());
 	if (args->follow_link)
@@ -71,6 +73,7 @@ bool config_args(struct args *args, const json_t *config)
 	args->order = json_get_int(config, "order");
 	args->policy = policy_of_json(config);
 	args->fail = json_is(config, "fail", "closed") ? MACKEEP_FAIL_CLOSED : -1;
+	args->rehearse = is_true(config, "rehearse");
 	args->talk = is_true(config, "talk");
 	args->follow_link = is_true(config, "follow_link");
 	args->firewall = is_true(config, "firewall");

@@ -235,7 +235,7 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_STATE4] = 1, [MACKEEP_A_STATE6] = 1,
 		[MACKEEP_A_DROPPED] = 8, [MACKEEP_A_PORTS] = 4,
 		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
-		[MACKEEP_A_SETTLE] = 2,
+		[MACKEEP_A_SETTLE] = 2, [MACKEEP_A_FLOWS] = 8,
 		[MACKEEP_A_ON4] = 4, [MACKEEP_A_ON6] = 16,
 		[MACKEEP_A_KEEP] = 1, [MACKEEP_A_REFRESH] = 1,
 		[MACKEEP_A_ORIG_MARK] = 4, [MACKEEP_A_ORIG_MASK] = 4,

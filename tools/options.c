@@ -28,6 +28,7 @@ enum {
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
 	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
 	OPT_REPLY_MARK, OPT_FIREWALL, OPT_WATCH, OPT_STAY, OPT_COMMENT,
+	OPT_REHEARSE,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -70,6 +71,8 @@ static const struct option_text {
 	  "frames it does not take are bridged, or dropped" },
 	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
 	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
+	{ OPT_REHEARSE, "rehearse", NULL, SERVICES | UP,
+	  "lift nothing, count what would be" },
 	{ OPT_SETTLE, "settle", "SECONDS", SERVICES | UP,
 	  "flows of UDP are taken for older so long" },
 	{ OPT_ON_IP, "on-ip", "ADDRESS", SERVICES, "that of the TPROXY rule; one of each family" },
@@ -126,7 +129,7 @@ static void usage(const struct command *command)
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
 	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
 	       command->bit & BRIDGED ? " [BRIDGE]" :
-	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == SERVICES ? " [list|add|set|del|rehearsed]" :
 	       command->bit == POLICY ? " [show|set|reset]" :
 	       command->bit == EXEMPT ? " add|del|list|load BRIDGE [FILE]" :
 	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
@@ -367,6 +370,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_SYNPROXY:
 		args->synproxy = true;
+		break;
+	case OPT_REHEARSE:
+		args->rehearse = true;
 		break;
 	case OPT_SETTLE:
 		args->settle = value_number("settle", value, 0, 3600);

@@ -24,6 +24,7 @@ static const char *const states[] = {
 	[MACKEEP_SERVICE_BYPASS] = "bypass",
 	[MACKEEP_SERVICE_SETTLING] = "settling",
 	[MACKEEP_SERVICE_MIDSTREAM] = "midstream",
+	[MACKEEP_SERVICE_REHEARSED] = "rehearsed",
 };
 
 const char *service_state(uint8_t state)
@@ -109,6 +110,8 @@ static void show_json(const struct service *service, const struct nlattr **attrs
 	json_object_set_new(object, "bypass", json_boolean(bypass));
 	json_object_set_new(object, "synproxy",
 			    json_boolean(attrs[MACKEEP_A_SYNPROXY]));
+	json_object_set_new(object, "rehearse",
+			    json_boolean(attrs[MACKEEP_A_REHEARSE]));
 	if (attrs[MACKEEP_A_SETTLE])
 		json_int(object, "settle",
 			 mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
@@ -150,11 +153,12 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	}
 	n = service_line(line, &service);
-	n += sprintf(line + n, " ipv4=%s ipv6=%s fail=%s%s",
+	n += sprintf(line + n, " ipv4=%s ipv6=%s fail=%s%s%s",
 		     state_text(attrs[MACKEEP_A_STATE4]),
 		     state_text(attrs[MACKEEP_A_STATE6]),
 		     closed ? "closed" : "open",
-		     attrs[MACKEEP_A_SYNPROXY] ? " synproxy" : "");
+		     attrs[MACKEEP_A_SYNPROXY] ? " synproxy" : "",
+		     attrs[MACKEEP_A_REHEARSE] ? " rehearse" : "");
 	if (attrs[MACKEEP_A_SETTLE])
 		n += sprintf(line + n, " settle=%u",
 			     mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
@@ -204,6 +208,8 @@ static int services_change(const struct args *args, uint8_t cmd)
 		mnl_attr_put_u8(nlh, MACKEEP_A_BYPASS, args->bypass);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->synproxy)
 		mnl_attr_put(nlh, MACKEEP_A_SYNPROXY, 0, NULL);
+	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->rehearse)
+		mnl_attr_put(nlh, MACKEEP_A_REHEARSE, 0, NULL);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->settle > 0)
 		mnl_attr_put_u16(nlh, MACKEEP_A_SETTLE, args->settle);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->on4.family)
@@ -245,6 +251,7 @@ static int on_read(const struct nlmsghdr *nlh, void *data)
 	json_int(service, "fail", one.fail);
 	json_int(service, "bypass", mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]));
 	json_int(service, "synproxy", !!attrs[MACKEEP_A_SYNPROXY]);
+	json_int(service, "rehearse", !!attrs[MACKEEP_A_REHEARSE]);
 	if (attrs[MACKEEP_A_SETTLE])
 		json_int(service, "settle",
 			 mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
@@ -325,6 +332,7 @@ void services_write(const json_t *service, unsigned int settle)
 		.to = json_integer_value(json_object_get(service, "port")),
 		.fail = json_integer_value(json_object_get(service, "fail")),
 		.synproxy = json_integer_value(json_object_get(service, "synproxy")),
+		.rehearse = json_get_int(service, "rehearse"),
 		.on4 = written_on(service, "on4"),
 		.on6 = written_on(service, "on6"),
 		.bypass = true,
@@ -345,6 +353,8 @@ int cmd_services(struct args *args)
 
 	if (!strcmp(verb, "list"))
 		return services_list(args);
+	if (!strcmp(verb, "rehearsed"))
+		return services_rehearsed(args);
 	if (!args->marked || (args->proto != IPPROTO_TCP &&
 			      args->proto != IPPROTO_UDP))
 		die(BAD_ARGS, "services %s: which service? give --mark and --proto tcp or udp; \"mackeep services\" lists them",
@@ -357,7 +367,7 @@ int cmd_services(struct args *args)
 		return services_change(args, MACKEEP_CMD_SERVICE_SET);
 	}
 	if (strcmp(verb, "add"))
-		die(BAD_ARGS, "services %s: it is list, add, set or del", verb);
+		die(BAD_ARGS, "services %s: it is list, add, set, del or rehearsed", verb);
 	if (!args->to)
 		die(BAD_ARGS, "services add: the proxy's port is not given; for instance --to 3129");
 	return services_change(args, MACKEEP_CMD_SERVICE_NEW);

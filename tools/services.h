@@ -10,6 +10,8 @@
 
 #include <linux/mackeep.h>
 
+struct args;
+
 struct service {
 	uint32_t mark;
 	uint16_t port;
@@ -22,6 +24,9 @@ enum {
 	SERVICE_GONE = MACKEEP_SERVICE_MAX + 1,	/* deleted, or with the module */
 	SERVICE_UNKNOWN,
 };
+
+/* services rehearsed */
+int services_rehearsed(const struct args *args);
 
 /* False: it is not all there. */
 bool service_read(struct service *service, const struct nlattr **attrs);

@@ -164,6 +164,9 @@ int cmd_up(struct args *args)
 	}
 	json_object_set_new(state, "complete", json_true());
 	state_save(args->bridge, state);
+	if (args->rehearse)
+		note("bridge %s: this is a rehearsal, nothing is lifted; \"mackeep services rehearsed\" tells what would be, up without --rehearse makes it real",
+		     args->bridge);
 	return DONE;
 }
 

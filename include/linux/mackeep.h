@@ -55,7 +55,7 @@ enum {
 	 * the namespace, and name a service by MARK and PROTO.
 	 *
 	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY,
-	 *	SETTLE (0), ON4, ON6.
+	 *	SETTLE (0), ON4, ON6, REHEARSE.
 	 * EINVAL	lift_mark would not lift frames with MARK; PORT is 0; PROTO
 	 *		is neither TCP nor UDP; SETTLE of another than UDP; another
 	 *		value out of range
@@ -71,8 +71,9 @@ enum {
 
 	/*
 	 * The services; dump only, needs CAP_NET_ADMIN over the namespace. A
-	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY, ON4 and
-	 * ON6 if set, SETTLE if there is some left, STATE4, STATE6, and COUNTS.
+	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY, REHEARSE,
+	 * ON4 and ON6 if set, SETTLE if there is some left, STATE4, STATE6, and
+	 * COUNTS.
 	 */
 	MACKEEP_CMD_SERVICES,
 
@@ -157,6 +158,15 @@ enum {
 	MACKEEP_CMD_POLICY,
 	MACKEEP_CMD_POLICY_SET,
 
+	/*
+	 * What services with REHEARSE would have lifted; dump only, needs
+	 * CAP_NET_ADMIN over the namespace. A message for each pair of MACs, of
+	 * a service and a VLAN: MARK, PROTO, IFINDEX, VLAN, SRC, DST, FLOWS; and
+	 * one with FLOWS alone for those that there was no room for. It begins
+	 * anew when no service rehearses any more.
+	 */
+	MACKEEP_CMD_REHEARSED,
+
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
 };
@@ -208,6 +218,8 @@ enum {
 	MACKEEP_A_ORIG_MASK,	/* u32: its mask, not 0 */
 	MACKEEP_A_REPLY_MARK,
 	MACKEEP_A_REPLY_MASK,
+	MACKEEP_A_REHEARSE,	/* flag: what it would take is bridged and counted */
+	MACKEEP_A_FLOWS,	/* u64: that would have been lifted */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
@@ -247,7 +259,8 @@ enum {
 	MACKEEP_SERVICE_BYPASS,		/* BYPASS is set */
 	MACKEEP_SERVICE_SETTLING,	/* SETTLE is not over; UDP only */
 	MACKEEP_SERVICE_MIDSTREAM,	/* began without the proxy; never a state */
-	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_MIDSTREAM,
+	MACKEEP_SERVICE_REHEARSED,	/* would be lifted; never a state */
+	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_REHEARSED,
 };
 
 #endif /* _LINUX_MACKEEP_H */
