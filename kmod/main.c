@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "lasthop.h"
 #include "learn.h"
+#include "left.h"
 #include "lift.h"
 #include "move.h"
 #include "net.h"
@@ -149,6 +150,7 @@ static int __init mackeep_init(void)
 		return err;
 	mackeep_frag_init();
 	mackeep_learn_init();
+	mackeep_left_init();
 	mackeep_sock_init();
 	mackeep_service_init();
 	mackeep_lift_init();

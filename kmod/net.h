@@ -15,6 +15,7 @@
 #include "device.h"
 #include "guard.h"
 #include "lasthop.h"
+#include "left.h"
 #include "move.h"
 #include "onlink.h"
 #include "ownport.h"
@@ -63,6 +64,7 @@ struct mackeep_net {
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */
+	struct mackeep_left __rcu *left; /* likewise, or NULL */
 	atomic_t expected;		/* flows that the proxy opened; sock.c */
 
 	/* sysctls */

@@ -21,6 +21,7 @@
 
 #include "filter.h"
 #include "guard-netlink.h"
+#include "left-netlink.h"
 #include "net.h"
 #include "netlink.h"
 #include "pair.h"
@@ -328,6 +329,11 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
+		.cmd		= MACKEEP_CMD_LEFT,
+		.dumpit		= mackeep_left_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
 		.cmd		= MACKEEP_CMD_GUARD_ADD,
 		.doit		= mackeep_guard_netlink_add,
 		.policy		= mackeep_guard_netlink_policy,
@@ -375,7 +381,8 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 };
 
 static const struct genl_multicast_group mackeep_netlink_groups[] = {
-	{ .name = MACKEEP_GENL_GROUP },
+	[MACKEEP_GROUP_SERVICES] = { .name = MACKEEP_GENL_GROUP },
+	[MACKEEP_GROUP_LEFT] = { .name = MACKEEP_GENL_LEFT },
 };
 
 struct genl_family mackeep_netlink_family __ro_after_init = {
@@ -391,11 +398,16 @@ struct genl_family mackeep_netlink_family __ro_after_init = {
 
 int __init mackeep_netlink_init(void)
 {
-	return genl_register_family(&mackeep_netlink_family);
+	int err = genl_register_family(&mackeep_netlink_family);
+
+	if (!err)
+		mackeep_left_netlink_init();
+	return err;
 }
 
 /* Waits for those who are in it; a dump under way holds the module. */
 void mackeep_netlink_exit(void)
 {
+	mackeep_left_netlink_exit();
 	genl_unregister_family(&mackeep_netlink_family);
 }

@@ -22,6 +22,7 @@
 #include <linux/mackeep.h>
 
 #include "adopt.h"
+#include "left.h"
 #include "mtu.h"
 #include "neigh.h"
 #include "net.h"
@@ -60,7 +61,7 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	if (unlikely(!(macs->flags & src_flag) &&
 		     !(options & XT_MACKEEP_KEEP_DST) &&
 		     mackeep_output_strict(mn, skb, options, v6))) {
-		MACKEEP_STAT_INC(mn, unknown);
+		MACKEEP_LEFT(mn, skb, unknown);
 		return false;
 	}
 
@@ -84,12 +85,12 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	} else if (!mackeep_neigh_nexthop(skb, v6,
 					   options & XT_MACKEEP_STRICT,
 					   hdr->dst)) {
-		MACKEEP_STAT_INC(mn, noneigh);
+		MACKEEP_LEFT(mn, skb, noneigh);
 		return false;
 	}
 
 	if (unlikely(ether_addr_equal(hdr->dst, dev->dev_addr))) {
-		MACKEEP_STAT_INC(mn, own);
+		MACKEEP_LEFT(mn, skb, own);
 		return false;
 	}
 	return true;
@@ -220,7 +221,7 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 {
 	if (!mackeep_output_strict(mn, skb, options, v6))
 		return NF_ACCEPT;
-	MACKEEP_STAT_INC(mn, strict);
+	MACKEEP_LEFT(mn, skb, strict);
 	return NF_DROP;
 }
 
@@ -254,23 +255,23 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		return mackeep_output_leave(mn, skb, 0, v6);
 	policy = mackeep_policy_now(&mn->policies, macs.policy);
 	if (dir < 0) {
-		MACKEEP_STAT_INC(mn, unknown);
+		MACKEEP_LEFT(mn, skb, unknown);
 		return mackeep_output_leave(mn, skb, policy->flags, v6);
 	}
 
 	if (unlikely(policy->id != macs.policy))
 		MACKEEP_STAT_INC(mn, rule);
 	if (!mackeep_policy_match(policy, skb, dir)) {
-		MACKEEP_STAT_INC(mn, mark);
+		MACKEEP_LEFT(mn, skb, mark);
 		return NF_ACCEPT;
 	}
 	if (macs.ifindex && macs.ifindex != state->out->ifindex &&
 	    !mackeep_adopt_device(mn, skb, &macs)) {
-		MACKEEP_STAT_INC(mn, device);
+		MACKEEP_LEFT(mn, skb, device);
 		return mackeep_output_leave(mn, skb, 0, v6);
 	}
 	if (unlikely(dst_xfrm(dst) || dst->lwtstate)) {
-		MACKEEP_STAT_INC(mn, xfrm);
+		MACKEEP_LEFT(mn, skb, xfrm);
 		return mackeep_output_leave(mn, skb, 0, v6);
 	}
 
@@ -278,7 +279,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	if (dir == IP_CT_DIR_REPLY && mackeep_adopt_forwarded(skb) &&
 	    !(policy->flags & XT_MACKEEP_LAST_HOP) &&
 	    ether_addr_equal(macs.dst, state->out->dev_addr)) {
-		MACKEEP_STAT_INC(mn, routed);
+		MACKEEP_LEFT(mn, skb, routed);
 		return NF_ACCEPT;
 	}
 
@@ -289,7 +290,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
 	fits = mackeep_mtu_fits(skb, mtu, v6);
 	if (unlikely(!fits && mackeep_mtu_must_fit(skb, mtu, v6))) {
-		MACKEEP_STAT_INC(mn, toobig);
+		MACKEEP_LEFT(mn, skb, toobig);
 		return NF_ACCEPT;
 	}
 

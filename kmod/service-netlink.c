@@ -10,6 +10,7 @@
 #include <linux/mackeep.h>
 
 #include "net.h"
+#include "netlink.h"
 #include "service.h"
 #include "service-netlink.h"
 
@@ -187,8 +188,8 @@ static void mackeep_service_netlink_tell(struct mackeep_net *mn,
 			service->state[v6])))
 		goto err;
 	genlmsg_end(msg, hdr);
-	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0, 0,
-				GFP_ATOMIC);
+	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0,
+				MACKEEP_GROUP_SERVICES, GFP_ATOMIC);
 	return;
 err:
 	nlmsg_free(msg);

@@ -33,6 +33,7 @@ struct args {
 	uint8_t mac[6];
 	unsigned int ifindex;		/* 0: any */
 	int zone;			/* -1: any */
+	bool left;			/* list: those with packets that were left alone */
 
 	/* services */
 	const char *verb;

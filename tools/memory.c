@@ -320,7 +320,7 @@ void memory_known(struct known *known)
 		out_of_memory();
 	/* A flow without a record lives from its pair: these come back first. */
 	write_pairs(&writing, known);
-	flow_dump(AF_UNSPEC, on_flow, &writing);
+	flow_dump(AF_UNSPEC, false, on_flow, &writing);
 	known->records = writing.records;
 	fclose(writing.text);
 	fclose(writing.udp4);

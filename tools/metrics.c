@@ -186,7 +186,7 @@ static void print_records(void)
 	char labels[64] = "via";
 	unsigned int i;
 
-	flow_dump(AF_UNSPEC, count_record, records);
+	flow_dump(AF_UNSPEC, false, count_record, records);
 	family("records", "gauge", NULL,
 	       "flows that have a record, by where their MACs came from");
 	for (i = 0; i < VIAS; i++) {

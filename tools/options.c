@@ -28,7 +28,7 @@ enum {
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
 	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
 	OPT_REPLY_MARK, OPT_FIREWALL, OPT_WATCH, OPT_STAY, OPT_COMMENT,
-	OPT_REHEARSE,
+	OPT_REHEARSE, OPT_LEFT,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -55,6 +55,8 @@ static const struct option_text {
 	{ OPT_COMMENT, "comment", "TEXT", EXEMPT, "why, for who reads the list" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
+	{ OPT_LEFT, "left", NULL, LIST,
+	  "only those of which a packet was left alone" },
 	{ 'o', "output", "FORMAT,...",
 	  FILTERED | STAT | CHECK | SERVICES | SILENCE | POLICY | EXEMPT,
 	  "json; flows: extended, id, timestamp; stat:\n"
@@ -370,6 +372,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_SYNPROXY:
 		args->synproxy = true;
+		break;
+	case OPT_LEFT:
+		args->left = true;
 		break;
 	case OPT_REHEARSE:
 		args->rehearse = true;

@@ -167,6 +167,22 @@ enum {
 	 */
 	MACKEEP_CMD_REHEARSED,
 
+	/*
+	 * Flows of which a packet was left alone; dump only, needs CAP_NET_ADMIN
+	 * over the namespace. A message for each: ID, REASON, SECONDS, STRICT if
+	 * the packet was dropped for that. Of some thousand flows, the last
+	 * ones; flows that are gone may be among them.
+	 */
+	MACKEEP_CMD_LEFT,
+
+	/*
+	 * To the multicast group "left", when that happens to a flow for the
+	 * first time or for another reason: ID, REASON, FAMILY, PROTO, ZONE, CLIENT,
+	 * CLIENT_PORT, SERVER, PORT, of the entry's original direction. At most
+	 * about 100 a second; UNTOLD if some were not told before this one.
+	 */
+	MACKEEP_CMD_LEFT_EVENT,
+
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
 };
@@ -220,6 +236,10 @@ enum {
 	MACKEEP_A_REPLY_MASK,
 	MACKEEP_A_REHEARSE,	/* flag: what it would take is bridged and counted */
 	MACKEEP_A_FLOWS,	/* u64: that would have been lifted */
+	MACKEEP_A_ID,		/* u32: of a conntrack entry, as "conntrack -o id" */
+	MACKEEP_A_REASON,	/* string: the counter's name */
+	MACKEEP_A_SECONDS,	/* u32: since then */
+	MACKEEP_A_UNTOLD,	/* u32: events that were not told */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
@@ -228,6 +248,7 @@ enum {
 #define MACKEEP_SERVICES_MAX	64
 #define MACKEEP_GUARDS_MAX	64
 #define MACKEEP_GENL_GROUP	"services"
+#define MACKEEP_GENL_LEFT	"left"
 
 /* Which of the MACs a policy keeps, and whether those of later frames */
 enum {
