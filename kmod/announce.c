@@ -8,7 +8,8 @@
  * They are seen as they cross a bridge, or else as IP sees them, by the L3 device
  * that records name as well. It is taken for no more than that a client which is
  * known by its frames has left the MAC they came from, or that a router or a
- * server has another one: see move.c. The zone of a flow does not show in it:
+ * server has another one: see move.c; or, with a router advertisement, that there
+ * is a router: see router.c. The zone of a flow does not show in it:
  * flows in other zones than the default one wait for a frame of theirs.
  */
 #include <linux/if_arp.h>
@@ -22,6 +23,7 @@
 #include "move.h"
 #include "net.h"
 #include "pair.h"
+#include "router.h"
 
 /* An address that a host can have has this MAC now. */
 static void mackeep_announce_say(struct mackeep_net *mn,
@@ -137,8 +139,12 @@ static void mackeep_announce_nd(struct mackeep_net *mn, struct sk_buff *skb,
 		option = ND_OPT_TARGET_LL_ADDR;
 	}
 	mac = mackeep_announce_option(skb, at + skip, option, opt);
-	if (mac)
-		mackeep_announce_say(mn, &key, mac);
+	if (!mac)
+		return;
+	mackeep_announce_say(mn, &key, mac);
+	if (type == NDISC_ROUTER_ADVERTISEMENT && is_valid_ether_addr(mac))
+		mackeep_router_says(mn, ifindex, mac,
+				    ntohs(icmp->icmp6_rt_lifetime));
 }
 
 unsigned int mackeep_announce_ndisc(void *priv, struct sk_buff *skb,

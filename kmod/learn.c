@@ -19,6 +19,7 @@
 #include "net.h"
 #include "pair.h"
 #include "record.h"
+#include "router.h"
 #include "station.h"
 
 static u64 mackeep_learn_secret[6] __read_mostly;
@@ -159,6 +160,17 @@ static void mackeep_learn_late(struct mackeep_net *mn, const struct nf_conn *ct,
 			  now->dst);
 }
 
+static void mackeep_learn_pair(struct mackeep_net *mn,
+			       const struct mackeep_pair_key *key,
+			       const struct mackeep_macs *macs,
+			       struct mackeep_pair_proof *proof)
+{
+	if (macs->flags & MACKEEP_INFO_DST)
+		proof->router = mackeep_router_seen(mn, key, macs->dst,
+						    proof->proven);
+	mackeep_pair_learn(mn, key, macs, proof);
+}
+
 /* A frame of the ORIGINAL direction: its MACs are the flow's. */
 static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct sk_buff *skb, struct nf_conn *ct,
@@ -248,7 +260,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 
 	proof.proven = proven && mackeep_learn_proves(skb, ct);
 	mackeep_pair_key_ct(&key, ct, ifindex);
-	mackeep_pair_learn(mn, &key, &now, &proof);
+	mackeep_learn_pair(mn, &key, &now, &proof);
 }
 
 /*
@@ -339,7 +351,7 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 	back = key;
 	swap(back.client, back.server);
 	if (!mackeep_pair_find(mn, &back, &known, NULL))
-		mackeep_pair_learn(mn, &key, &now, &proof);
+		mackeep_learn_pair(mn, &key, &now, &proof);
 }
 
 /*
@@ -371,7 +383,7 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 	u16 tag = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	const struct ethhdr *eth = eth_hdr(skb);
-	const struct mackeep_pair_proof proof = {};
+	struct mackeep_pair_proof proof = {};
 	struct mackeep_pair_key key, back;
 	enum mackeep_pair_answer answer;
 	struct mackeep_macs macs = {};
@@ -407,7 +419,7 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 	macs.vlan = tag;
 	macs.policy = mackeep_policy_unruled(&mn->policies)->id;
 	macs.flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
-	mackeep_pair_learn(mn, &key, &macs, &proof);
+	mackeep_learn_pair(mn, &key, &macs, &proof);
 }
 
 #define MACKEEP_LEARN_TIME	0xfffffffULL	/* of a slot: steps of 8 s */

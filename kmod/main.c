@@ -43,6 +43,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_onlink_net_init(mn);
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
+	mackeep_router_net_init(mn);
 	mackeep_device_net_init(mn);
 	mackeep_stp_net_init(mn);
 	mackeep_guard_net_init(mn);
@@ -153,6 +154,7 @@ static int __init mackeep_init(void)
 	mackeep_service_init();
 	mackeep_lift_init();
 	mackeep_move_init();
+	mackeep_router_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);
 	if (err)

@@ -137,7 +137,7 @@ mackeep_move_add(struct mackeep_net *mn, const struct mackeep_move_key *key)
 	return move;
 }
 
-/* Under lock. Whether a MAC is known to have an address other than this one. */
+/* Under lock. As mackeep_move_apart() */
 static bool mackeep_move_has_other(struct mackeep_moves *moves,
 				   const struct mackeep_move_key *key,
 				   const u8 *mac)
@@ -300,6 +300,44 @@ bool mackeep_move_late(struct mackeep_net *mn, u32 ifindex, u16 family,
 	if (likely(!READ_ONCE(mn->moves.any)))
 		return false;
 	return mackeep_move_find(mn, ifindex, family, addr, 0, true, mac);
+}
+
+/* The MAC of an address of the segment, as was said last; false for any other. */
+bool mackeep_move_bound(struct mackeep_net *mn, u32 ifindex, u16 family,
+			const union nf_inet_addr *addr, u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	const struct mackeep_move_key key = {
+		.addr = *addr,
+		.ifindex = ifindex,
+		.family = family,
+	};
+	const struct mackeep_move *binding;
+
+	spin_lock_bh(&moves->lock);
+	binding = mackeep_move_lookup(moves, &key);
+	if (binding)
+		ether_addr_copy(mac, binding->mac);
+	spin_unlock_bh(&moves->lock);
+	return binding;
+}
+
+/* Whether a MAC is known to have an address other than this one */
+bool mackeep_move_apart(struct mackeep_net *mn, u32 ifindex, u16 family,
+			const union nf_inet_addr *addr, const u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	const struct mackeep_move_key key = {
+		.addr = *addr,
+		.ifindex = ifindex,
+		.family = family,
+	};
+	bool apart;
+
+	spin_lock_bh(&moves->lock);
+	apart = mackeep_move_has_other(moves, &key, mac);
+	spin_unlock_bh(&moves->lock);
+	return apart;
 }
 
 /* A MAC that was left, as frames seemed to show, is heard again. */

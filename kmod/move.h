@@ -45,6 +45,10 @@ bool mackeep_move_follow(struct mackeep_net *mn, u32 ifindex, u16 family,
 			 const union nf_inet_addr *addr, u32 since, u8 *mac);
 bool mackeep_move_late(struct mackeep_net *mn, u32 ifindex, u16 family,
 		       const union nf_inet_addr *addr, u8 *mac);
+bool mackeep_move_bound(struct mackeep_net *mn, u32 ifindex, u16 family,
+			const union nf_inet_addr *addr, u8 *mac);
+bool mackeep_move_apart(struct mackeep_net *mn, u32 ifindex, u16 family,
+			const union nf_inet_addr *addr, const u8 *mac);
 void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac);
 void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
 			  const u8 *to);

@@ -10,5 +10,6 @@ bool mackeep_neigh_source(struct net *net, const struct sk_buff *skb, bool v6,
 			  u8 *mac);
 bool mackeep_neigh_nexthop(struct sk_buff *skb, bool v6, bool resolve, u8 *mac);
 bool mackeep_neigh_known(const struct sk_buff *skb, bool v6, u8 *mac);
+bool mackeep_neigh_configured(const struct sk_buff *skb, bool v6);
 
 #endif /* _MACKEEP_NEIGH_H */

@@ -96,6 +96,7 @@ static void mackeep_net_forget(struct mackeep_net *mn)
 {
 	mackeep_ownport_stop(mn);
 	mackeep_stp_stop(mn);
+	mackeep_router_stop(mn);
 	mackeep_move_stop(mn);
 	mackeep_station_stop(mn);
 	mackeep_pair_stop(mn);

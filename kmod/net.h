@@ -20,6 +20,7 @@
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
+#include "router.h"
 #include "service.h"
 #include "stat.h"
 #include "station.h"
@@ -55,6 +56,7 @@ struct mackeep_net {
 	struct mackeep_pairs pairs;
 	struct mackeep_stations stations;
 	struct mackeep_moves moves;
+	struct mackeep_routers routers;
 	struct mackeep_devices devices;
 	struct mackeep_stp stp;
 	struct mackeep_onlink onlink;

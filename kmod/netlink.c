@@ -101,6 +101,8 @@ static int mackeep_netlink_put_pair(struct sk_buff *skb,
 		return -EMSGSIZE;
 	if (READ_ONCE(pair->proven) && nla_put_flag(skb, MACKEEP_A_PROVEN))
 		return -EMSGSIZE;
+	if (READ_ONCE(pair->routed) && nla_put_flag(skb, MACKEEP_A_ROUTED))
+		return -EMSGSIZE;
 	if (!nf_inet_addr_cmp(&key->server, &any) &&
 	    (nla_put(skb, MACKEEP_A_SERVER, len, &key->server) ||
 	     nla_put(skb, MACKEEP_A_DST, ETH_ALEN, pair->dst)))
@@ -254,6 +256,7 @@ static int mackeep_netlink_flush(struct sk_buff *skb, struct genl_info *info)
 
 	mutex_lock(&mackeep_net_mutex);
 	pairs = mackeep_pair_flush(mackeep_net(net), &filter);
+	mackeep_router_flush(mackeep_net(net), &filter);
 	mutex_unlock(&mackeep_net_mutex);
 	records = mackeep_record_flush(net, &filter);
 

@@ -43,6 +43,19 @@ static bool mackeep_output_strict(const struct mackeep_net *mn,
 }
 
 /*
+ * Whether the route is to say where a packet goes: the rule wants it, or does not
+ * want what was found instead.
+ */
+static __always_inline bool
+mackeep_output_routed(const struct mackeep_macs *macs, u32 options)
+{
+	return unlikely(options & (XT_MACKEEP_KEEP_SRC |
+				   XT_MACKEEP_NEXT_HOP_ROUTE)) &&
+	       (options & XT_MACKEEP_KEEP_SRC ||
+		macs->via == MACKEEP_VIA_ROUTER);
+}
+
+/*
  * Under rcu_read_lock(). False, and counted, when the packet is not ours. The
  * MACs are those of the ORIGINAL direction.
  */
@@ -79,7 +92,7 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 		     mackeep_neigh_known(skb, v6, hdr->dst))) {
 		;
 	} else if (likely(macs->flags & dst_flag &&
-			  !(options & XT_MACKEEP_KEEP_SRC))) {
+			  !mackeep_output_routed(macs, options))) {
 		ether_addr_copy(hdr->dst, orig ? macs->dst : macs->src);
 	} else if (!mackeep_neigh_nexthop(skb, v6,
 					   options & XT_MACKEEP_STRICT,
@@ -213,6 +226,20 @@ static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
 	return nf_ct_seq_adjust(skb, ct, ctinfo, protoff);
 }
 
+/*
+ * Whether the stack could only ask in nobody's name, with this box's own MAC: the
+ * box speaks for another, and has no address there.
+ */
+static bool mackeep_output_mute(const struct mackeep_net *mn,
+				const struct sk_buff *skb, bool v6)
+{
+	u8 mac[ETH_ALEN];
+
+	return mackeep_adopt_foreign(skb, mn->net, v6) &&
+	       !mackeep_device_addressed(skb->dev, v6) &&
+	       !mackeep_neigh_known(skb, v6, mac);
+}
+
 /* What cannot be kept is left to the stack, or dropped where --strict says so. */
 static noinline unsigned int
 mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
@@ -222,6 +249,19 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 		return NF_ACCEPT;
 	MACKEEP_STAT_INC(mn, strict);
 	return NF_DROP;
+}
+
+/* Likewise, but for want of MACs. A socket tries again, and some may be known then. */
+static noinline unsigned int
+mackeep_output_unknown(struct mackeep_net *mn, const struct sk_buff *skb,
+		       const struct mackeep_macs *macs, u32 options, bool v6)
+{
+	if (macs->flags)
+		mackeep_adopt_unsure(skb, macs);
+	if (!mackeep_output_mute(mn, skb, v6))
+		return mackeep_output_leave(mn, skb, options, v6);
+	MACKEEP_STAT_INC(mn, mute);
+	return NF_DROP_ERR(-EHOSTUNREACH);
 }
 
 static __always_inline unsigned int
@@ -255,7 +295,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	policy = mackeep_policy_now(&mn->policies, macs.policy);
 	if (dir < 0) {
 		MACKEEP_STAT_INC(mn, unknown);
-		return mackeep_output_leave(mn, skb, policy->flags, v6);
+		return mackeep_output_unknown(mn, skb, &macs, policy->flags,
+					      v6);
 	}
 
 	if (unlikely(policy->id != macs.policy))
@@ -284,7 +325,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (!mackeep_output_header(mn, skb, &macs, policy->flags, dir, v6,
 				   &hdr))
-		return mackeep_output_leave(mn, skb, policy->flags, v6);
+		return mackeep_output_unknown(mn, skb, &macs, policy->flags,
+					      v6);
 
 	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
 	fits = mackeep_mtu_fits(skb, mtu, v6);

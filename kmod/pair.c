@@ -11,9 +11,15 @@
  * is none, the proven one that was longest unused, and never one that a live
  * flow named within the last two stamps.
  *
+ * A flow of the proxy's own to a server that its client never sent to is noted as
+ * a pair as well, a *routed* one: router.c has its destination, which is decided
+ * anew for the next flow. The note tells that what comes back is an answer, and
+ * from where; a frame of the client's own takes its place.
+ *
  * Lookups run under RCU alone and see entries whose MACs never change: an
- * entry with new MACs replaces the old one. Everything else happens under
- * pairs.lock: once per new flow, and once per 8 s for a flow that lives.
+ * entry with new MACs replaces the old one. The client's router is one word. On 32
+ * bits a reader may see halves of two, which no router has. Everything else happens
+ * under pairs.lock: once per new flow, and once per 8 s for a flow that lives.
  */
 #include <linux/jiffies.h>
 #include <linux/jhash.h>
@@ -157,8 +163,11 @@ mackeep_pair_alloc(const struct mackeep_net *mn,
 	pair->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			       macs->policy : 0;
 	pair->proven = proven;
+	pair->routed = macs->via == MACKEEP_VIA_ROUTER;
 	pair->used = jiffies;
 	pair->shown = jiffies;
+	pair->hop = 0;
+	pair->hopped = jiffies;
 	return pair;
 }
 
@@ -175,6 +184,8 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 	pair = mackeep_pair_alloc(mn, &old->key, macs, proven || old->proven);
 	if (pair) {
 		pair->was = *was;
+		pair->hop = old->hop;
+		pair->hopped = old->hopped;
 		pair->answered = old->answered &&
 				 ether_addr_equal(pair->dst, old->dst);
 		err = rhashtable_replace_fast(&pairs->table, &old->node,
@@ -256,9 +267,10 @@ mackeep_pair_insert(struct mackeep_net *mn, const struct mackeep_pair_key *key,
 	return pair;
 }
 
-static void mackeep_pair_add(struct mackeep_net *mn,
-			     const struct mackeep_pair_key *key,
-			     const struct mackeep_macs *macs, bool proven)
+/* As above; NULL when there is no room. */
+static struct mackeep_pair *
+mackeep_pair_add(struct mackeep_net *mn, const struct mackeep_pair_key *key,
+		 const struct mackeep_macs *macs, bool proven)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
@@ -267,7 +279,7 @@ static void mackeep_pair_add(struct mackeep_net *mn,
 		pair = mackeep_pair_victim(pairs);
 		if (!pair) {
 			MACKEEP_STAT_INC(mn, pair_full);
-			return;
+			return NULL;
 		}
 		mackeep_pair_del(pairs, pair);
 		MACKEEP_STAT_INC(mn, pair_evicted);
@@ -277,6 +289,7 @@ static void mackeep_pair_add(struct mackeep_net *mn,
 	if (pair)
 		list_add_tail(&pair->list,
 			      proven ? &pairs->proven : &pairs->fresh);
+	return pair;
 }
 
 /*
@@ -322,16 +335,22 @@ out:
 	return err;
 }
 
-/* Under rcu_read_lock(). Whether the cache knows all this, and lately. */
+/*
+ * Under rcu_read_lock(). Whether the cache knows all this, and lately. hop: the
+ * client's router, 0 if that is not shown.
+ */
 static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 				 const struct mackeep_pair_key *key,
-				 const struct mackeep_macs *macs, bool proven)
+				 const struct mackeep_macs *macs, bool proven,
+				 u64 hop)
 {
 	const struct mackeep_pair *pair;
 
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
 	return pair && mackeep_pair_same(pair, macs) &&
 	       (READ_ONCE(pair->proven) || !proven) &&
+	       !READ_ONCE(pair->routed) &&
+	       (!hop || READ_ONCE(pair->hop) == hop) &&
 	       mackeep_pair_since(READ_ONCE(pair->shown)) < HZ;
 }
 
@@ -344,7 +363,7 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 static bool mackeep_pair_yields(const struct mackeep_pair *pair,
 				const struct mackeep_pair_proof *proof)
 {
-	return proof->proven ||
+	return proof->proven || pair->routed ||
 	       mackeep_pair_since(pair->shown) > MACKEEP_PAIR_BUSY;
 }
 
@@ -401,12 +420,12 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 		ether_addr_copy(was.src, pair->src);
 	if (proof->old && !proof->fixed) {
 		ether_addr_copy(was.src, proof->old->src);
-		if (!is_zero_ether_addr(now.dst))
-			ether_addr_copy(was.dst, proof->old->dst);
+		ether_addr_copy(was.dst, proof->old->dst);
 		was.weak = proof->weak;
 	} else if (mackeep_pair_same(pair, &now)) {
 		if (proof->proven)
 			WRITE_ONCE(pair->proven, true);
+		WRITE_ONCE(pair->routed, false);
 		WRITE_ONCE(pair->shown, jiffies);
 		mackeep_pair_touch(&mn->pairs, pair);
 		return;
@@ -414,24 +433,43 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 	mackeep_pair_change(mn, pair, &now, proof->proven, &was);
 }
 
+/*
+ * Under lock. The client's frames go to this router. Another one is believed as
+ * other MACs are.
+ */
+static void mackeep_pair_hops(struct mackeep_pair *pair, u64 hop,
+			      const struct mackeep_pair_proof *proof)
+{
+	if (pair->hop && pair->hop != hop &&
+	    (proof->fixed || (!proof->proven && mackeep_pair_since(pair->hopped) <=
+						MACKEEP_PAIR_BUSY)))
+		return;
+	WRITE_ONCE(pair->hop, hop);
+	pair->hopped = jiffies;
+}
+
+/* hop: see mackeep_pair_current() */
 static void mackeep_pair_learn_one(struct mackeep_net *mn,
 				   const struct mackeep_pair_key *key,
 				   const struct mackeep_macs *macs,
-				   const struct mackeep_pair_proof *proof)
+				   const struct mackeep_pair_proof *proof,
+				   u64 hop)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	struct mackeep_pair *pair;
+	struct mackeep_pair *pair, *old;
 
 	if (!proof->old &&
-	    mackeep_pair_current(pairs, key, macs, proof->proven))
+	    mackeep_pair_current(pairs, key, macs, proof->proven, hop))
 		return;
 
 	spin_lock_bh(&pairs->lock);
-	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
-	if (pair)
-		mackeep_pair_show(mn, pair, macs, proof);
-	else
-		mackeep_pair_add(mn, key, macs, proof->proven);
+	old = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	pair = old ?: mackeep_pair_add(mn, key, macs, proof->proven);
+	if (pair && hop)
+		mackeep_pair_hops(pair, hop, proof);
+	/* This may have each flow look again, which then finds the router. */
+	if (old)
+		mackeep_pair_show(mn, old, macs, proof);
 	spin_unlock_bh(&pairs->lock);
 }
 
@@ -445,11 +483,53 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 	struct mackeep_macs client = *macs;
 
 	if (macs->flags & MACKEEP_INFO_DST)
-		mackeep_pair_learn_one(mn, key, macs, proof);
+		mackeep_pair_learn_one(mn, key, macs, proof, 0);
 
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);
-	mackeep_pair_learn_one(mn, &any, &client, proof);
+	mackeep_pair_learn_one(mn, &any, &client, proof,
+			       proof->router ? ether_addr_to_u64(macs->dst) : 0);
+}
+
+/* Under rcu_read_lock(). The router that the client's frames went to last */
+bool mackeep_pair_hop(const struct mackeep_net *mn,
+		      const struct mackeep_pair_key *key, u8 *mac)
+{
+	const struct mackeep_pair *pair;
+	u64 hop;
+
+	pair = mackeep_pair_client((struct mackeep_pairs *)&mn->pairs, key);
+	hop = pair ? READ_ONCE(pair->hop) : 0;
+	u64_to_ether_addr(hop, mac);
+	return hop;
+}
+
+/* Under rcu_read_lock(). A flow of the proxy's own goes to this router. */
+void mackeep_pair_note(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key,
+		       const struct mackeep_macs *macs)
+{
+	static const struct mackeep_pair_was was;
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *client;
+	struct mackeep_pair *pair;
+
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	if (pair && (!READ_ONCE(pair->routed) ||
+		     (mackeep_pair_same(pair, macs) &&
+		      mackeep_pair_since(READ_ONCE(pair->used)) < HZ)))
+		return;
+
+	spin_lock_bh(&pairs->lock);
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	client = mackeep_pair_client(pairs, key);
+	if (!pair)
+		mackeep_pair_add(mn, key, macs, client && client->proven);
+	else if (mackeep_pair_same(pair, macs))
+		mackeep_pair_touch(pairs, pair);
+	else if (pair->routed)
+		mackeep_pair_change(mn, pair, macs, false, &was);
+	spin_unlock_bh(&pairs->lock);
 }
 
 /*
@@ -549,6 +629,8 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	ether_addr_copy(macs->dst, pair->dst);
 	macs->ifindex = pair->key.ifindex;
 	macs->vlan = pair->vlan;
+	macs->via = READ_ONCE(pair->routed) ? MACKEEP_VIA_ROUTER :
+					      MACKEEP_VIA_PAIR;
 	macs->policy = READ_ONCE(pair->policy);
 	if (was)
 		*was = pair->was;

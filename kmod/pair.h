@@ -58,8 +58,11 @@ struct mackeep_pair {
 	u8 policy;			/* under lock, read without */
 	bool proven;			/* under lock, read without */
 	bool answered;			/* frames came from dst; likewise */
+	bool routed;			/* as router.c has it, not a frame; likewise */
 	u32 shown;			/* jiffies of a frame that had all this */
 	u32 used;			/* jiffies; likewise */
+	u64 hop;			/* of any server: the client's router; likewise */
+	u32 hopped;			/* jiffies of a frame to that */
 	union {
 		struct list_head list;	/* fresh or proven, by used */
 		struct rcu_head rcu;	/* when it has left that */
@@ -84,6 +87,7 @@ struct mackeep_pair_proof {
 	bool proven;			/* its flow has seen an answer */
 	bool weak;			/* and conntrack asks for no more */
 	bool fixed;			/* --refresh first: nothing changes MACs */
+	bool router;			/* the destination is one, see router.c */
 	const struct mackeep_macs *old;	/* which its flow had, if others */
 };
 
@@ -111,6 +115,11 @@ mackeep_pair_answered(struct mackeep_net *mn,
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was);
+bool mackeep_pair_hop(const struct mackeep_net *mn,
+		      const struct mackeep_pair_key *key, u8 *mac);
+void mackeep_pair_note(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key,
+		       const struct mackeep_macs *macs);
 unsigned int mackeep_pair_devices(const struct mackeep_net *mn);
 u32 mackeep_pair_device(const struct mackeep_net *mn, unsigned int i);
 void mackeep_pair_move(struct mackeep_net *mn,

@@ -18,6 +18,7 @@
 #include "pair.h"
 #include "record.h"
 #include "restore.h"
+#include "router.h"
 
 #define MACKEEP_RESTORE_ADDRESS	NLA_POLICY_RANGE(NLA_BINARY,		       \
 						 sizeof(struct in_addr),       \
@@ -34,6 +35,7 @@ const struct nla_policy mackeep_restore_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_ZONE]	= { .type = NLA_U16 },
 	[MACKEEP_A_AGE]		= { .type = NLA_U32 },
 	[MACKEEP_A_PROVEN]	= { .type = NLA_FLAG },
+	[MACKEEP_A_ROUTED]	= { .type = NLA_FLAG },
 	[MACKEEP_A_PROTO]	= { .type = NLA_U8 },
 	[MACKEEP_A_PORT]	= { .type = NLA_U16 },
 	[MACKEEP_A_CLIENT_PORT]	= { .type = NLA_U16 },
@@ -154,6 +156,8 @@ static int mackeep_restore_pair_parse(struct genl_info *info,
 	key->ifindex = nla_get_u32(info->attrs[MACKEEP_A_IFINDEX]);
 	key->zone = mackeep_restore_u16(info->attrs[MACKEEP_A_ZONE]);
 	macs->vlan = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN]);
+	if (nla_get_flag(info->attrs[MACKEEP_A_ROUTED]))
+		macs->via = MACKEEP_VIA_ROUTER;
 	return 0;
 }
 
@@ -180,6 +184,7 @@ int mackeep_restore_pair(struct sk_buff *skb, struct genl_info *info)
 	struct mackeep_pair_key key = {};
 	struct mackeep_macs macs = {};
 	const struct net_device *dev;
+	bool proven;
 	int err;
 
 	err = mackeep_restore_pair_parse(info, &key, &macs);
@@ -190,14 +195,17 @@ int mackeep_restore_pair(struct sk_buff *skb, struct genl_info *info)
 	err = mackeep_restore_ready(mn, info);
 	if (err)
 		goto out;
+	proven = nla_get_flag(info->attrs[MACKEEP_A_PROVEN]);
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(net, key.ifindex);
 	if (dev && dev->type == ARPHRD_ETHER)
-		err = mackeep_pair_restore(mn, &key, &macs,
-					   nla_get_flag(info->attrs[MACKEEP_A_PROVEN]),
+		err = mackeep_pair_restore(mn, &key, &macs, proven,
 					   nla_get_u32(info->attrs[MACKEEP_A_AGE]));
 	else
 		err = -ENODEV;
+	if (!err && macs.via != MACKEEP_VIA_ROUTER &&
+	    info->attrs[MACKEEP_A_DST])
+		mackeep_router_seen(mn, &key, macs.dst, proven);
 	rcu_read_unlock();
 	if (err && info->extack)
 		info->extack->_msg = mackeep_restore_pair_why(err);

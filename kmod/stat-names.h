@@ -15,6 +15,7 @@ MACKEEP_STAT(restored)		/* records written through ctnetlink */
 MACKEEP_STAT(pair)		/* same client, same server */
 MACKEEP_STAT(reverse)		/* client and server swapped */
 MACKEEP_STAT(client)		/* same client, any server: source MAC only */
+MACKEEP_STAT(router)		/* the server is another: by the client's router */
 MACKEEP_STAT(neigh)		/* neighbour table: source MAC only */
 MACKEEP_STAT(norecord)		/* packets kept by pair, flow has no record */
 MACKEEP_STAT(unknown)		/* packets about which nothing is known */
@@ -41,6 +42,7 @@ MACKEEP_STAT(nosteer)		/* dropped: the device of their flow is down */
 MACKEEP_STAT(routed)		/* answers that this box routes, as a router */
 MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
+MACKEEP_STAT(mute)		/* dropped: nothing known, and no address to ask from */
 MACKEEP_STAT(strict)		/* dropped instead, as --strict says */
 MACKEEP_STAT(xfrm)		/* IPsec or a lightweight tunnel takes it */
 MACKEEP_STAT(toobig)		/* over the MTU and not to be fragmented */

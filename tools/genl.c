@@ -238,6 +238,7 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_SETTLE] = 2,
 		[MACKEEP_A_ON4] = 4, [MACKEEP_A_ON6] = 16,
 		[MACKEEP_A_KEEP] = 1, [MACKEEP_A_REFRESH] = 1,
+		[MACKEEP_A_NEXT_HOP] = 1,
 		[MACKEEP_A_ORIG_MARK] = 4, [MACKEEP_A_ORIG_MASK] = 4,
 		[MACKEEP_A_REPLY_MARK] = 4, [MACKEEP_A_REPLY_MASK] = 4,
 	};

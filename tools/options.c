@@ -26,7 +26,7 @@ enum {
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
 	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
+	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_NEXT_HOP, OPT_ORIG_MARK,
 	OPT_REPLY_MARK, OPT_FIREWALL, OPT_WATCH, OPT_STAY, OPT_COMMENT,
 };
 
@@ -85,6 +85,8 @@ static const struct option_text {
 	{ OPT_KEEP, "keep", "both|src|dst", UP | POLICY, "which of the MACs; both if not given" },
 	{ OPT_REFRESH, "refresh", "last|first", UP | POLICY,
 	  "follow the MACs of later frames, or not; last" },
+	{ OPT_NEXT_HOP, "next-hop", "learned|route", UP | POLICY,
+	  "of a proxy that goes elsewhere; learned" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP | POLICY, "answers need no route" },
 	{ OPT_STRICT, "strict", NULL, UP | POLICY, "drop what cannot be kept" },
 	{ OPT_ORIG_MARK, "orig-mark", "MARK[/M]", UP | POLICY,
@@ -240,6 +242,9 @@ static bool set_policy(struct policy *policy, int key, const char *value)
 		break;
 	case OPT_REFRESH:
 		policy->refresh = policy_refresh(value);
+		break;
+	case OPT_NEXT_HOP:
+		policy->next_hop = policy_next_hop(value);
 		break;
 	case OPT_LAST_HOP:
 		policy->last_hop = true;

@@ -95,6 +95,8 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 		json_object_set_new(object, "age", json_real(age));
 		json_object_set_new(object, "proven",
 				    json_boolean(attrs[MACKEEP_A_PROVEN]));
+		json_object_set_new(object, "routed",
+				    json_boolean(attrs[MACKEEP_A_ROUTED]));
 		json_print(object);
 		return MNL_CB_OK;
 	}
@@ -107,8 +109,9 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 		n += sprintf(line + n, " vlan=%u", vlan);
 	if (zone)
 		n += sprintf(line + n, " zone=%u", zone);
-	sprintf(line + n, " age=%.1f %s", age,
-		attrs[MACKEEP_A_PROVEN] ? "proven" : "fresh");
+	sprintf(line + n, " age=%.1f %s%s", age,
+		attrs[MACKEEP_A_PROVEN] ? "proven" : "fresh",
+		attrs[MACKEEP_A_ROUTED] ? " routed" : "");
 	print_line(line);
 	return MNL_CB_OK;
 }

@@ -29,7 +29,7 @@ enum {
 	 * The pair cache; dump only. Needs CAP_NET_ADMIN over the namespace.
 	 * A message for each pair: FAMILY, CLIENT, SERVER (absent: any
 	 * server), ZONE, IFINDEX, VLAN, SRC, DST (absent with SERVER), AGE,
-	 * PROVEN. Pairs that come or go during the dump may be missing. If
+	 * PROVEN, ROUTED. Pairs that come or go during the dump may be missing. If
 	 * the table is resized, some pairs may come twice; messages have
 	 * NLM_F_DUMP_INTR from then on.
 	 */
@@ -116,7 +116,7 @@ enum {
 	 * what is known by now.
 	 *
 	 * PAIR_NEW: FAMILY, CLIENT, SRC, IFINDEX, AGE; both of SERVER and DST,
-	 * or none of them; optional ZONE, VLAN, PROVEN.
+	 * or none of them; optional ZONE, VLAN, PROVEN, ROUTED.
 	 * EINVAL	an attribute is missing, out of range, or does not fit the
 	 *		others
 	 * ENODEV	IFINDEX names no Ethernet device of the namespace
@@ -144,8 +144,8 @@ enum {
 	 * sysctl mackeep_hooks is 1, like the options of one more rule. Both
 	 * need CAP_NET_ADMIN over the namespace.
 	 *
-	 * POLICY: the answer is KEEP, REFRESH, LAST_HOP and STRICT if so, and
-	 * of each direction that has one, a mark with its mask.
+	 * POLICY: the answer is KEEP, REFRESH, NEXT_HOP, LAST_HOP and STRICT if
+	 * so, and of each direction that has one, a mark with its mask.
 	 * POLICY_SET: any of these; what is not there is as at first: both MACs
 	 * are kept, the last ones, and no mark is asked for.
 	 * EINVAL	an option out of range, or one that does not go with
@@ -208,6 +208,8 @@ enum {
 	MACKEEP_A_ORIG_MASK,	/* u32: its mask, not 0 */
 	MACKEEP_A_REPLY_MARK,
 	MACKEEP_A_REPLY_MASK,
+	MACKEEP_A_NEXT_HOP,	/* u8: MACKEEP_NEXT_HOP_* */
+	MACKEEP_A_ROUTED,	/* flag: DST is not from the client's frames */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
@@ -229,6 +231,13 @@ enum {
 	MACKEEP_REFRESH_LAST,
 	MACKEEP_REFRESH_FIRST,
 	MACKEEP_REFRESH_MAX = MACKEEP_REFRESH_FIRST,
+};
+
+/* Where a flow goes whose client never sent to the server */
+enum {
+	MACKEEP_NEXT_HOP_LEARNED,	/* the server's own MAC, or the client's router */
+	MACKEEP_NEXT_HOP_ROUTE,		/* the next hop of the route */
+	MACKEEP_NEXT_HOP_MAX = MACKEEP_NEXT_HOP_ROUTE,
 };
 
 /* What becomes of frames that a service does not take */

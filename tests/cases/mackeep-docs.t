@@ -93,7 +93,7 @@ done
 shown xt_MACKEEP.8
 sed -n 's/^\t{\.name = "\([a-z-]*\)".*/--\1/p' "$top/xtables-ext/libxt_MACKEEP.c" |
 	sort >"$TMP/xt-options"
-is "$(grep -c . "$TMP/xt-options")" 6 "the plugin has options"
+is "$(grep -c . "$TMP/xt-options")" 7 "the plugin has options"
 for part in SYNOPSIS DESCRIPTION; do
 	same_options xt_MACKEEP.8 $part "$TMP/xt-options"
 done

@@ -20,7 +20,8 @@ enum {
 	XT_MACKEEP_REFRESH_FIRST = 1 << 4,	/* --refresh first: never change */
 	XT_MACKEEP_STRICT	= 1 << 5,	/* --strict: drop what is not known */
 	XT_MACKEEP_LAST_HOP	= 1 << 6,	/* --last-hop: answers need no route */
-	XT_MACKEEP_ALL_FLAGS	= (1 << 7) - 1,
+	XT_MACKEEP_NEXT_HOP_ROUTE = 1 << 7,	/* --next-hop route: none is learned */
+	XT_MACKEEP_ALL_FLAGS	= (1 << 8) - 1,
 
 	/* The flags of a policy, which also has the marks */
 	XT_MACKEEP_POLICY_FLAGS	= XT_MACKEEP_ALL_FLAGS & ~XT_MACKEEP_ORIG_MARK &
@@ -76,7 +77,8 @@ enum {
 	MACKEEP_VIA_CLIENT,	/* pair cache: same client, any server */
 	MACKEEP_VIA_NEIGH,	/* neighbour table */
 	MACKEEP_VIA_RESTORED,	/* written through ctnetlink */
-	MACKEEP_VIA_MAX = MACKEEP_VIA_RESTORED,
+	MACKEEP_VIA_ROUTER,	/* the destination: the client's router, or the server */
+	MACKEEP_VIA_MAX = MACKEEP_VIA_ROUTER,
 };
 
 /*
