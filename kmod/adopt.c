@@ -157,6 +157,32 @@ static void mackeep_adopt_by_router(struct mackeep_net *mn,
 	mackeep_pair_note(mn, key, macs);
 }
 
+/*
+ * A flow of the box itself, which a rule in OUTPUT has named: from its own MAC to
+ * where the clients' frames go. macs is what the flow has, if it has any.
+ */
+static bool mackeep_adopt_own(struct mackeep_net *mn, const struct sk_buff *skb,
+			      const struct mackeep_pair_key *key,
+			      struct mackeep_macs *macs)
+{
+	u32 genid = mackeep_genid(mn);
+	u8 mac[ETH_ALEN];
+
+	ether_addr_copy(mac, macs->dst);
+	macs->checked = genid;
+	if (!mackeep_adopt_unsaid(mn, skb, key->family == NFPROTO_IPV6,
+				  macs->policy) ||
+	    !mackeep_router_own(mn, key, mac))
+		return macs->flags;
+	if (!mackeep_policy_fixed(&mn->policies, macs->policy))
+		mackeep_adopt_moved(mn, key, &key->server, mac);
+	ether_addr_copy(macs->dst, mac);
+	macs->ifindex = key->ifindex;
+	macs->flags = MACKEEP_INFO_DST;
+	macs->via = MACKEEP_VIA_ROUTER;
+	return true;
+}
+
 /* The pair that a flow was adopted by may be forgotten by now. */
 static void mackeep_adopt_follow_move(struct mackeep_net *mn,
 				      const struct mackeep_pair_key *key,
@@ -234,6 +260,8 @@ static bool mackeep_adopt_opened(struct mackeep_net *mn,
 	orig = CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL;
 	mackeep_adopt_key(&key, ct, skb->dev->ifindex);
 	found = mackeep_adopt_by_pair(mn, &key, &new, &was);
+	if (!found && orig && !mackeep_adopt_foreign(skb, mn->net, v6))
+		return mackeep_adopt_own(mn, skb, &key, macs);
 	if (!found && (!macs->flags || macs->via == MACKEEP_VIA_NEIGH))
 		found = mackeep_adopt_by_neigh(mn, skb, v6, &new);
 	if (found && macs->ruled) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Where a packet goes that nobody has shown the way: of a proxy that goes to another
- * server than its client did. A station of the segment takes its own MAC; all else
- * goes to a router, the one that the client uses.
+ * server than its client did, or of the box itself. A station of the segment takes
+ * its own MAC; all else goes to a router, the one that the client uses.
  *
  * A MAC is taken for a router's if frames to it are for several servers that are no
  * stations of the segment, as far as ARP and neighbour discovery have told; or if it
@@ -379,6 +379,32 @@ bool mackeep_router_hop(struct mackeep_net *mn,
 	}
 	mackeep_router_all(routers, key->ifindex, key->family, &all);
 	if (!all.last || all.count > 1)
+		return false;
+	ether_addr_copy(mac, all.last->key.mac);
+	return true;
+}
+
+/*
+ * Under rcu_read_lock(). The next hop of what the box sends in its own name: that of
+ * the clients. mac: the one that the flow has, or zero; it stays while it is used.
+ */
+bool mackeep_router_own(struct mackeep_net *mn,
+			const struct mackeep_pair_key *key, u8 *mac)
+{
+	struct mackeep_routers *routers = &mn->routers;
+	const struct mackeep_router *router;
+	struct mackeep_router_all all;
+	struct mackeep_router_key which;
+
+	if (mackeep_router_station(mn, key, mac))
+		return true;
+	mackeep_router_key(&which, key->ifindex, key->family, mac);
+	router = mackeep_router_find(routers, &which);
+	if (router && mackeep_router_is(routers, router) &&
+	    !READ_ONCE(router->left))
+		return true;
+	mackeep_router_all(routers, key->ifindex, key->family, &all);
+	if (!all.last)
 		return false;
 	ether_addr_copy(mac, all.last->key.mac);
 	return true;

@@ -32,6 +32,8 @@ void mackeep_router_says(struct mackeep_net *mn, u32 ifindex, const u8 *mac,
 			 unsigned int lifetime);
 bool mackeep_router_hop(struct mackeep_net *mn,
 			const struct mackeep_pair_key *key, u8 *mac);
+bool mackeep_router_own(struct mackeep_net *mn,
+			const struct mackeep_pair_key *key, u8 *mac);
 void mackeep_router_flush(struct mackeep_net *mn,
 			  const struct mackeep_filter *filter);
 void mackeep_router_stop(struct mackeep_net *mn);
