@@ -23,6 +23,7 @@
 #include "service.h"
 #include "service-netlink.h"
 #include "sock.h"
+#include "sockopt.h"
 #include "stat.h"
 #include "station.h"
 #include "steer.h"
@@ -186,12 +187,18 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_guard;
 
-	err = mackeep_target_init();
+	err = mackeep_sockopt_init();
 	if (err)
 		goto err_netlink;
 
+	err = mackeep_target_init();
+	if (err)
+		goto err_sockopt;
+
 	return 0;
 
+err_sockopt:
+	mackeep_sockopt_exit();
 err_netlink:
 	mackeep_netlink_exit();
 err_guard:
@@ -217,6 +224,7 @@ err_pair:
 static void __exit mackeep_exit(void)
 {
 	mackeep_target_exit();
+	mackeep_sockopt_exit();
 	mackeep_netlink_exit();
 	mackeep_guard_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);

@@ -353,27 +353,65 @@ void mackeep_record_forget(struct net *net, u8 policy)
 	nf_ct_iterate_cleanup_net(mackeep_record_forget_one, &iter);
 }
 
+/* What user space sees; flags are 0 when nothing is known */
+static void mackeep_record_info(const struct nf_conn *ct,
+				const struct mackeep_record *rec,
+				struct mackeep_info *info)
+{
+	struct mackeep_macs macs;
+
+	mackeep_record_read(ct, rec, &macs);
+	memset(info, 0, sizeof(*info));
+	info->version = MACKEEP_INFO_VERSION;
+	info->flags = macs.flags;
+	if (mackeep_record_forwarded(rec))
+		info->flags |= MACKEEP_INFO_FORWARDED;
+	info->via = macs.via;
+	info->vlan = macs.vlan;
+	info->policy = macs.policy;
+	info->ifindex = macs.ifindex;
+	ether_addr_copy(info->src, macs.src);
+	ether_addr_copy(info->dst, macs.dst);
+}
+
 static int mackeep_record_to_nlattr(struct sk_buff *skb,
 				    const struct nf_conn *ct)
 {
 	const struct mackeep_record *rec = mackeep_record_find(ct);
-	struct mackeep_info info = { .version = MACKEEP_INFO_VERSION };
-	struct mackeep_macs macs;
+	struct mackeep_info info;
 
 	if (IS_ERR_OR_NULL(rec))
 		return 0;
-
-	mackeep_record_read(ct, rec, &macs);
-	info.flags = macs.flags;
-	if (mackeep_record_forwarded(rec))
-		info.flags |= MACKEEP_INFO_FORWARDED;
-	info.via = macs.via;
-	info.vlan = macs.vlan;
-	info.policy = macs.policy;
-	info.ifindex = macs.ifindex;
-	ether_addr_copy(info.src, macs.src);
-	ether_addr_copy(info.dst, macs.dst);
+	mackeep_record_info(ct, rec, &info);
 	return nla_put(skb, CTA_HELP_INFO, sizeof(info), &info);
+}
+
+/* Which direction of its flow the tuple is, or -ENOENT: it has no MACs. */
+int mackeep_record_get(struct net *net, const struct nf_conntrack_tuple *tuple,
+		       u16 id, struct mackeep_info *info)
+{
+	const struct mackeep_record *rec;
+	struct nf_conntrack_tuple_hash *found;
+	struct nf_conntrack_zone zone;
+	int dir = -ENOENT;
+	struct nf_conn *ct;
+
+	rcu_read_lock();
+	nf_ct_zone_init(&zone, id, NF_CT_DEFAULT_ZONE_DIR, 0);
+	found = nf_conntrack_find_get(net, &zone, tuple);
+	if (!found)
+		goto out;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	rec = mackeep_record_find(ct);
+	if (!IS_ERR_OR_NULL(rec)) {
+		mackeep_record_info(ct, rec, info);
+		if (info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST))
+			dir = NF_CT_DIRECTION(found);
+	}
+	nf_ct_put(ct);
+out:
+	rcu_read_unlock();
+	return dir;
 }
 
 static int mackeep_record_check_mac(const u8 *mac, bool known)

@@ -59,6 +59,8 @@ void mackeep_record_set_forwarded(struct nf_conn *ct,
 unsigned int mackeep_record_flush(struct net *net,
 				  const struct mackeep_filter *filter);
 void mackeep_record_forget(struct net *net, u8 policy);
+int mackeep_record_get(struct net *net, const struct nf_conntrack_tuple *tuple,
+		       u16 id, struct mackeep_info *info);
 int mackeep_record_restore(struct net *net,
 			   const struct nf_conntrack_tuple *tuple, u16 id,
 			   const struct nlattr *attr, const char **why);

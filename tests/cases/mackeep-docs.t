@@ -185,6 +185,9 @@ while read -r name; do
 	}
 done < <(cut -d ' ' -f 1 "$TMP/recipes" | sort -u)
 
+must cp "$top/tools/mackeep-macs.7" "$TMP"
+shown mackeep-macs.7
+
 # --- the module ------------------------------------------------------------------------
 
 in_ns() { nsenter --net=/run/netns/$NS -- "$@"; }

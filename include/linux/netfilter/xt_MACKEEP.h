@@ -114,4 +114,45 @@ struct mackeep_info {
 	__u32 reserved2[2];	/* 0 */
 };
 
+/*
+ * getsockopt(fd, SOL_IP or SOL_IPV6, MACKEEP_SO_MACS, ...) on a socket of TCP or
+ * UDP: the record of its flow, as SO_ORIGINAL_DST tells the address. Both levels
+ * do the same. It needs no capability. There is no setsockopt().
+ *
+ * With the length of struct mackeep_so_macs nothing is read from the caller, and
+ * the socket has to have a peer: accepted, or connected. With that of struct
+ * mackeep_so_flow the caller says which conntrack zone the flow is in and, if it
+ * is a socket of UDP without a peer, which flow. The length does not change.
+ *   EINVAL      another length; family unknown; a flow given for a socket that
+ *               has one of its own; local and peer of different families
+ *   EPROTONOSUPPORT  a socket of neither TCP nor UDP
+ *   EDESTADDRREQ     a socket of UDP without peer, and none is given; or it is
+ *               bound to no address, and local is not given
+ *   EACCES      local is not an address that this socket gets datagrams for
+ *   ENOENT      conntrack has no such flow, the flow has no record, or there is
+ *               nothing in it; the socket is no connection
+ *   ENOPROTOOPT the module is not loaded
+ */
+#define MACKEEP_SO_MACS		0x4d4b
+
+struct mackeep_so_macs {
+	struct mackeep_info info;
+	__u8  opened;		/* 0: the other end opened the flow, its MAC is
+				 * info.src; 1: this one, the other is info.dst
+				 */
+	__u8  reserved[7];	/* 0 */
+};
+
+struct mackeep_so_flow {
+	struct mackeep_so_macs macs;	/* out; what is in it does not matter */
+	__u16  family;		/* in: AF_INET or AF_INET6 of local and peer;
+				 * 0: those of the socket
+				 */
+	__u16  zone;		/* in: conntrack zone, 0 is the default one */
+	__be16 local_port;	/* in: where the peer's datagrams go; 0: where */
+	__be16 peer_port;	/*     the socket is bound, and local is unused */
+	__u8   local[16];	/* in: 4 bytes of them for AF_INET; an address */
+	__u8   peer[16];	/*     of AF_INET6 may be that of an IPv4 host */
+};
+
 #endif /* _XT_MACKEEP_H */
