@@ -7,6 +7,7 @@
 
 #include "default.h"
 #include "device.h"
+#include "feed.h"
 #include "frag.h"
 #include "guard.h"
 #include "lasthop.h"
@@ -112,6 +113,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);
 	mackeep_steer_set(mn, false);
+	mackeep_feed_set(mn, false);
 	mackeep_default_close(mn);
 	mackeep_net_close(mn);
 	mutex_unlock(&mackeep_net_mutex);

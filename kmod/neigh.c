@@ -103,26 +103,51 @@ bool mackeep_neigh_nexthop(struct sk_buff *skb, bool v6, bool resolve,
 	return true;
 }
 
-/* As above, and nothing is asked of the network. */
-bool mackeep_neigh_known(const struct sk_buff *skb, bool v6, u8 *mac)
+/* The next hop, if it is in the table; no reference is taken. */
+static struct neighbour *mackeep_neigh_hop(const struct sk_buff *skb, bool v6)
 {
 	const struct dst_entry *dst = skb_dst(skb);
 	struct net_device *dev = skb->dev;
 	const struct rtable *rt;
-	struct neighbour *n;
 
-	if (v6) {
-		n = __ipv6_neigh_lookup_noref(dev, rt6_nexthop(dst_rt6_info(dst),
-							       &ipv6_hdr(skb)->daddr));
-	} else {
-		rt = dst_rtable(dst);
-		n = rt->rt_gw_family == AF_INET6 ?
-		    __ipv6_neigh_lookup_noref(dev, &rt->rt_gw6) :
-		    __ipv4_neigh_lookup_noref(dev, (__force u32)
-					      rt_nexthop(rt, ip_hdr(skb)->daddr));
-	}
+	if (v6)
+		return __ipv6_neigh_lookup_noref(dev, rt6_nexthop(dst_rt6_info(dst),
+								  &ipv6_hdr(skb)->daddr));
+	rt = dst_rtable(dst);
+	return rt->rt_gw_family == AF_INET6 ?
+	       __ipv6_neigh_lookup_noref(dev, &rt->rt_gw6) :
+	       __ipv4_neigh_lookup_noref(dev, (__force u32)
+					 rt_nexthop(rt, ip_hdr(skb)->daddr));
+}
+
+/* As mackeep_neigh_nexthop(), and nothing is asked of the network. */
+bool mackeep_neigh_known(const struct sk_buff *skb, bool v6, u8 *mac)
+{
+	struct neighbour *n = mackeep_neigh_hop(skb, v6);
+
 	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID))
 		return false;
-	neigh_ha_snapshot(mac, n, dev);
+	neigh_ha_snapshot(mac, n, skb->dev);
 	return true;
+}
+
+/*
+ * The stack is about to send this packet. If that is to a client that the stack did
+ * not find itself, it does not ask for it, see feed.c.
+ */
+void mackeep_neigh_used(const struct sk_buff *skb,
+			const struct nf_hook_state *state)
+{
+	struct neighbour *n;
+
+	/* br_netfilter shows what is bridged, with a route that is none. */
+	if (skb->dev != state->out || !skb_dst(skb))
+		return;
+	n = mackeep_neigh_hop(skb, state->pf == NFPROTO_IPV6);
+	if (!n || !(n->flags & NTF_EXT_LEARNED))
+		return;
+	if (READ_ONCE(n->nud_state) & NUD_STALE)
+		neigh_update(n, NULL, NUD_REACHABLE, 0, 0);
+	else if (time_before(READ_ONCE(n->confirmed), jiffies))
+		WRITE_ONCE(n->confirmed, jiffies);
 }

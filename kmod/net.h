@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "default.h"
 #include "device.h"
+#include "feed.h"
 #include "guard.h"
 #include "lasthop.h"
 #include "move.h"
@@ -60,6 +61,7 @@ struct mackeep_net {
 	struct mackeep_onlink onlink;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_steer steer;
+	struct mackeep_feed feed;
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */

@@ -324,15 +324,27 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	return mackeep_output_stolen(err ?: ret);
 }
 
+/* What is left to the stack may go to a client that is fed. */
+static __always_inline unsigned int
+mackeep_output_left(const struct mackeep_net *mn, const struct sk_buff *skb,
+		    const struct nf_hook_state *state, unsigned int verdict)
+{
+	if (verdict == NF_ACCEPT && unlikely(READ_ONCE(mn->feed.on)))
+		mackeep_neigh_used(skb, state);
+	return verdict;
+}
+
 /* Both run under rcu_read_lock(), in process context or softirq. */
 unsigned int mackeep_output4(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	return mackeep_output(mn, skb, state, false);
+	return mackeep_output_left(mn, skb, state,
+				   mackeep_output(mn, skb, state, false));
 }
 
 unsigned int mackeep_output6(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	return mackeep_output(mn, skb, state, true);
+	return mackeep_output_left(mn, skb, state,
+				   mackeep_output(mn, skb, state, true));
 }

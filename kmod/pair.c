@@ -24,6 +24,7 @@
 
 #include <linux/mackeep.h>
 
+#include "client.h"
 #include "filter.h"
 #include "net.h"
 #include "pair.h"
@@ -98,8 +99,12 @@ static void mackeep_pair_del(struct mackeep_pairs *pairs,
 	lockdep_assert_held(&pairs->lock);
 
 	rhashtable_remove_fast(&pairs->table, &pair->node, mackeep_pair_params);
-	list_del(&pair->list);
 	WRITE_ONCE(pairs->count, pairs->count - 1);
+	if (unlikely(pair->fed)) {
+		list_move_tail(&pair->list, &pairs->unfed);
+		return;
+	}
+	list_del(&pair->list);
 	call_rcu(&pair->rcu, mackeep_pair_free);
 }
 
@@ -153,6 +158,7 @@ mackeep_pair_alloc(const struct mackeep_net *mn,
 	ether_addr_copy(pair->dst, macs->dst);
 	memset(&pair->was, 0, sizeof(pair->was));
 	pair->answered = false;
+	pair->fed = false;
 	pair->vlan = macs->vlan;
 	pair->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			       macs->policy : 0;
@@ -177,6 +183,7 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 		pair->was = *was;
 		pair->answered = old->answered &&
 				 ether_addr_equal(pair->dst, old->dst);
+		pair->fed = old->fed;
 		err = rhashtable_replace_fast(&pairs->table, &old->node,
 					      &pair->node, mackeep_pair_params);
 	}
@@ -435,7 +442,129 @@ static void mackeep_pair_learn_one(struct mackeep_net *mn,
 	spin_unlock_bh(&pairs->lock);
 }
 
-/* Under rcu_read_lock(). */
+/* --- the neighbour table, see client.c ------------------------------------------ */
+
+/*
+ * Takes clients that are gone out of the neighbour table, but for who is back; at
+ * most so many. Whoever deletes pairs calls this when it has dropped the lock: what
+ * waits for a neighbour may be sent on its change.
+ */
+static void mackeep_pair_unfeed(struct mackeep_net *mn, unsigned int most)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *other;
+	struct mackeep_pair *pair;
+
+	while (most-- && !list_empty_careful(&pairs->unfed)) {
+		rcu_read_lock();
+		spin_lock_bh(&pairs->lock);
+		pair = list_first_entry_or_null(&pairs->unfed,
+						struct mackeep_pair, list);
+		if (pair) {
+			list_del(&pair->list);
+			other = rhashtable_lookup(&pairs->table, &pair->key,
+						  mackeep_pair_params);
+		}
+		spin_unlock_bh(&pairs->lock);
+		if (pair) {
+			if (!other || !READ_ONCE(other->fed))
+				mackeep_client_leave(mn, &pair->key);
+			call_rcu(&pair->rcu, mackeep_pair_free);
+		}
+		rcu_read_unlock();
+	}
+}
+
+/* May sleep */
+static void mackeep_pair_unfeed_all(struct mackeep_net *mn)
+{
+	while (!list_empty_careful(&mn->pairs.unfed)) {
+		mackeep_pair_unfeed(mn, 64);
+		cond_resched();
+	}
+}
+
+/*
+ * Under rcu_read_lock(). Puts the client's MAC into the neighbour table, and sees
+ * that it stays there. first: also if it was not there before.
+ */
+static void mackeep_pair_feed(struct mackeep_net *mn,
+			      const struct mackeep_pair_key *key, bool first)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+	bool fed;
+
+	if (likely(!READ_ONCE(mn->feed.on)))
+		return;
+	pair = mackeep_pair_client(pairs, key);
+	if (!pair)
+		return;
+	fed = READ_ONCE(pair->fed);
+	if ((!fed && !first) ||
+	    !mackeep_client_enter(mn, &pair->key, pair->src, fed) || fed)
+		return;
+
+	/* The pair may be another one by now, or none. */
+	spin_lock_bh(&pairs->lock);
+	pair = mackeep_pair_client(pairs, key);
+	if (pair)
+		WRITE_ONCE(pair->fed, true);
+	spin_unlock_bh(&pairs->lock);
+	if (!pair) {
+		struct mackeep_pair_key any = *key;
+
+		memset(&any.server, 0, sizeof(any.server));
+		mackeep_client_leave(mn, &any);
+	}
+}
+
+/* As mackeep_pair_flush_list(). */
+static void mackeep_pair_starve_list(struct mackeep_net *mn,
+				     struct list_head *list)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair_key key;
+	struct mackeep_pair *pair;
+	LIST_HEAD(others);
+	bool fed;
+
+	spin_lock_bh(&pairs->lock);
+	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
+						list))) {
+		list_move_tail(&pair->list, &others);
+		fed = pair->fed;
+		key = pair->key;
+		WRITE_ONCE(pair->fed, false);
+		if (!fed && !need_resched())
+			continue;
+		spin_unlock_bh(&pairs->lock);
+		if (fed) {
+			rcu_read_lock();
+			mackeep_client_leave(mn, &key);
+			rcu_read_unlock();
+		}
+		cond_resched();
+		spin_lock_bh(&pairs->lock);
+	}
+	list_splice(&others, list);
+	spin_unlock_bh(&pairs->lock);
+}
+
+/* May sleep. Nobody is fed any more. */
+void mackeep_pair_starve(struct mackeep_net *mn)
+{
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	mackeep_pair_starve_list(mn, &mn->pairs.fresh);
+	mackeep_pair_starve_list(mn, &mn->pairs.proven);
+	mackeep_pair_unfeed_all(mn);
+}
+
+/*
+ * Under rcu_read_lock(). Nobody is fed for a SYN that nothing has answered: it may
+ * be forged.
+ */
 void mackeep_pair_learn(struct mackeep_net *mn,
 			const struct mackeep_pair_key *key,
 			const struct mackeep_macs *macs,
@@ -450,6 +579,8 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);
 	mackeep_pair_learn_one(mn, &any, &client, proof);
+	mackeep_pair_feed(mn, key, proof->proven || proof->weak);
+	mackeep_pair_unfeed(mn, 8);
 }
 
 /*
@@ -505,6 +636,7 @@ void mackeep_pair_move(struct mackeep_net *mn,
 		mackeep_pair_change(mn, pair, &macs, false, &was);
 	}
 	spin_unlock_bh(&pairs->lock);
+	mackeep_pair_feed(mn, key, false);
 }
 
 /* Under rcu_read_lock(). Whether src was given up by the client for another. */
@@ -602,6 +734,7 @@ static void mackeep_pair_gc(struct work_struct *work)
 
 	mackeep_pair_expire(mn, &mn->pairs.fresh);
 	mackeep_pair_expire(mn, &mn->pairs.proven);
+	mackeep_pair_unfeed_all(mn);
 	mackeep_pair_schedule(mn);
 }
 
@@ -648,11 +781,14 @@ unsigned int mackeep_pair_flush(struct mackeep_net *mn,
 				const struct mackeep_filter *filter)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
+	unsigned int n;
 
 	lockdep_assert_held(&mackeep_net_mutex);
 
-	return mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
-	       mackeep_pair_flush_list(mn, &pairs->proven, filter);
+	n = mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
+	    mackeep_pair_flush_list(mn, &pairs->proven, filter);
+	mackeep_pair_unfeed_all(mn);
+	return n;
 }
 
 /* As mackeep_pair_flush_list(). */
@@ -702,6 +838,7 @@ void mackeep_pair_stop(struct mackeep_net *mn)
 	cancel_delayed_work_sync(&pairs->gc);
 	mackeep_pair_flush_list(mn, &pairs->fresh, &all);
 	mackeep_pair_flush_list(mn, &pairs->proven, &all);
+	mackeep_pair_unfeed_all(mn);
 	/* Flows adopted before the hooks went must not match after a restart. */
 	mackeep_genid_bump(mn);
 }
@@ -714,6 +851,7 @@ int mackeep_pair_net_init(struct mackeep_net *mn)
 	spin_lock_init(&pairs->lock);
 	INIT_LIST_HEAD(&pairs->fresh);
 	INIT_LIST_HEAD(&pairs->proven);
+	INIT_LIST_HEAD(&pairs->unfed);
 	INIT_DELAYED_WORK(&pairs->gc, mackeep_pair_gc);
 	return rhashtable_init(&pairs->table, &mackeep_pair_params);
 }

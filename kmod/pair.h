@@ -25,6 +25,7 @@ struct mackeep_pairs {
 	unsigned int count;
 	unsigned int changes;		/* of MACs; read without */
 	bool moved;			/* some client announced a new MAC */
+	struct list_head unfed;		/* gone, but fed still */
 	unsigned int devices;		/* of which: */
 	u32 device[MACKEEP_PAIR_DEVICES]; /* pairs were learned on; read without */
 	struct delayed_work gc;
@@ -58,10 +59,11 @@ struct mackeep_pair {
 	u8 policy;			/* under lock, read without */
 	bool proven;			/* under lock, read without */
 	bool answered;			/* frames came from dst; likewise */
+	bool fed;			/* see client.c; likewise */
 	u32 shown;			/* jiffies of a frame that had all this */
 	u32 used;			/* jiffies; likewise */
 	union {
-		struct list_head list;	/* fresh or proven, by used */
+		struct list_head list;	/* fresh or proven, by used; unfed */
 		struct rcu_head rcu;	/* when it has left that */
 	};
 };
@@ -118,6 +120,7 @@ void mackeep_pair_move(struct mackeep_net *mn,
 bool mackeep_pair_follow(struct mackeep_net *mn,
 			 const struct mackeep_pair_key *key,
 			 struct mackeep_macs *macs);
+void mackeep_pair_starve(struct mackeep_net *mn);
 int mackeep_pair_module_init(void);
 void mackeep_pair_module_exit(void);
 

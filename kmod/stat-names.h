@@ -10,6 +10,7 @@ MACKEEP_STAT(saved)		/* flows whose MACs were saved from a frame */
 MACKEEP_STAT(refreshed)		/* flows whose frames showed other MACs */
 MACKEEP_STAT(moved)		/* MACs that others took over, as ARP or frames show */
 MACKEEP_STAT(restored)		/* records written through ctnetlink */
+MACKEEP_STAT(fed)		/* clients put into the neighbour table */
 
 /* flows of the proxy's own, by where their MACs came from */
 MACKEEP_STAT(pair)		/* same client, same server */

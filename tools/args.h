@@ -65,6 +65,7 @@ struct args {
 	struct policy policy;		/* of policy, too */
 	int drain;			/* seconds; -1: not given */
 	bool early;			/* the bridge may have no port yet */
+	bool feed_neigh;
 	bool follow_link;
 	bool talk;
 	bool firewall;

@@ -26,6 +26,8 @@ json_t *config_json(const struct args *args)
 		json_text(config, "fail", "closed");
 	if (args->talk)
 		json_object_set_new(config, "talk", json_true());
+	if (args->feed_neigh)
+		json_object_set_new(config, "feed_neigh", json_true());
 	if (args->follow_link)
 		json_object_set_new(config, "follow_link", json_true());
 	if (args->firewall)
@@ -72,6 +74,7 @@ bool config_args(struct args *args, const json_t *config)
 	args->policy = policy_of_json(config);
 	args->fail = json_is(config, "fail", "closed") ? MACKEEP_FAIL_CLOSED : -1;
 	args->talk = is_true(config, "talk");
+	args->feed_neigh = is_true(config, "feed_neigh");
 	args->follow_link = is_true(config, "follow_link");
 	args->firewall = is_true(config, "firewall");
 

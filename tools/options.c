@@ -24,7 +24,7 @@ enum {
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
-	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
+	OPT_FEED_NEIGH, OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
 	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
 	OPT_REPLY_MARK, OPT_FIREWALL, OPT_WATCH, OPT_STAY, OPT_COMMENT,
@@ -92,6 +92,7 @@ static const struct option_text {
 	{ OPT_REPLY_MARK, "reply-mark", "MARK[/M]", UP | POLICY,
 	  "keep only packets with it, server to client" },
 	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
+	{ OPT_FEED_NEIGH, "feed-neigh", NULL, UP, "clients appear in the neighbour table" },
 	{ OPT_FOLLOW_LINK, "follow-link", NULL, UP, "ports go down with each other; by systemd" },
 	{ OPT_HOLD, "hold", "SECONDS", FOLLOW,
 	  "that carriers have to last; " NUMBER_TEXT(HOLD) " if not given" },
@@ -398,6 +399,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_TABLE:
 		args->table = value_number("table", value, 1, UINT32_MAX);
+		break;
+	case OPT_FEED_NEIGH:
+		args->feed_neigh = true;
 		break;
 	case OPT_FOLLOW_LINK:
 		args->follow_link = true;

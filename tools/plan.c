@@ -93,6 +93,26 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 }
 
 /*
+ * Programs that ask for MACs by SIOCGARP, as Squid does, ask for each device that has
+ * an address. One of scope host is only for that: nothing is sent from it, it answers
+ * to nobody, and the bridge is silent as before.
+ */
+static void plan_feed(json_t *plan, const struct args *args)
+{
+	const char *device = plan_device(args);
+	json_t *one;
+
+	step_sysctl(plan, "net/netfilter/mackeep_feed_neigh", "1", "0");
+	if (args->family == AF_INET6)
+		return;
+	one = step_add(plan, WORDS("ip", "address", "add", FEED_ADDRESS, "dev", device,
+				   "scope", "host"),
+		       WORDS("ip", "address", "del", FEED_ADDRESS, "dev", device),
+		       WORDS("ip", "-4", "-o", "address", "show", "dev", device));
+	json_text(one, "expect", FEED_ADDRESS);
+}
+
+/*
  * In front of the rules that lift, so that nobody who is exempt is lifted. Without
  * nft the rules of iptables work, but nobody can be exempt.
  */
@@ -368,6 +388,8 @@ json_t *plan_make(const struct args *args)
 	if (args->backend == BACKEND_NFT && args->policy.given)
 		plan_policy(plan, args);
 	plan_sysctls(plan, args);
+	if (args->feed_neigh)
+		plan_feed(plan, args);
 	plan_eapol(plan, args);
 	for (v6 = 0; v6 < 2; v6++)
 		if (args->family != (v6 ? AF_INET : AF_INET6))

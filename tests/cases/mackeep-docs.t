@@ -204,8 +204,8 @@ sysctls=$(cd /proc/sys/net/netfilter && ls -d mackeep_*)
 is "$(sed -n 's/.*net\.netfilter\.\(mackeep_[a-z_]*\).*/\1/p' "$xt_page" | sort)" \
 	"$sysctls" "xt_MACKEEP.8: it has each sysctl"
 parameters=$(ls /sys/module/xt_MACKEEP/parameters)
-is "$parameters" "$(grep -Ev "hooks|steer" <<<"${sysctls//mackeep_/}")" \
-	"each but mackeep_hooks and mackeep_steer is a module parameter"
+is "$parameters" "$(grep -Ev "hooks|steer|feed" <<<"${sysctls//mackeep_/}")" \
+	"each but mackeep_hooks, mackeep_steer and mackeep_feed_neigh is a module parameter"
 for parameter in $parameters; do
 	like "$(section xt_MACKEEP.8 SYNOPSIS)" "\[$parameter=" \
 		"xt_MACKEEP.8: SYNOPSIS has parameter $parameter"
