@@ -63,6 +63,7 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 	macs->policy = mackeep_policy_instead(&mn->policies,
 					      &mn->policies.none)->id;
 	macs->ifindex = skb->dev->ifindex;
+	macs->tag = 0;
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_NEIGH;
 	return mackeep_neigh_source(mn->net, skb, v6, macs->src);
@@ -73,10 +74,15 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
  * what the router itself, or another in its place, has shown counts more.
  */
 static void mackeep_adopt_moved(struct mackeep_net *mn,
-				const struct mackeep_pair_key *key,
+				const struct mackeep_pair_key *key, u32 tag,
 				const union nf_inet_addr *server, u8 *mac)
 {
-	mackeep_move_follow(mn, key->ifindex, key->family, server, 0, mac);
+	struct mackeep_segment on = {
+		.ifindex = key->ifindex,
+		.vlan = mackeep_tag_vlan(tag),
+	};
+
+	mackeep_move_follow(mn, on, key->family, server, 0, mac);
 }
 
 /* was: as of mackeep_pair_find() */
@@ -92,8 +98,10 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_PAIR;
 		if (!mackeep_policy_fixed(&mn->policies, macs->policy)) {
-			mackeep_adopt_moved(mn, key, &key->server, macs->dst);
-			mackeep_adopt_moved(mn, key, &key->server, was->dst);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+					    macs->dst);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+					    was->dst);
 		}
 		return true;
 	}
@@ -109,8 +117,10 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_REVERSE;
 		if (!mackeep_policy_fixed(&mn->policies, macs->policy)) {
-			mackeep_adopt_moved(mn, key, &key->client, macs->src);
-			mackeep_adopt_moved(mn, key, &key->client, was->src);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->client,
+					    macs->src);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->client,
+					    was->src);
 		}
 		return true;
 	}
@@ -130,9 +140,11 @@ static void mackeep_adopt_follow_move(struct mackeep_net *mn,
 	if (mackeep_policy_fixed(&mn->policies, macs->policy))
 		return;
 	if (macs->via == MACKEEP_VIA_PAIR)
-		mackeep_adopt_moved(mn, key, &key->server, macs->dst);
+		mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+				    macs->dst);
 	else if (macs->via == MACKEEP_VIA_REVERSE)
-		mackeep_adopt_moved(mn, key, &key->client, macs->src);
+		mackeep_adopt_moved(mn, key, macs->tag, &key->client,
+				    macs->src);
 }
 
 static bool mackeep_adopt_mac(const u8 *old, const u8 *new, const u8 *was)
@@ -151,7 +163,8 @@ static bool mackeep_adopt_may(const struct nf_conn *ct,
 			      const struct mackeep_macs *new,
 			      const struct mackeep_pair_was *was)
 {
-	if (old->flags & ~new->flags)
+	if (old->flags & ~new->flags ||
+	    mackeep_tag_vlan(old->tag) != mackeep_tag_vlan(new->tag))
 		return false;
 	if (ether_addr_equal(old->src, new->src) &&
 	    ether_addr_equal(old->dst, new->dst))
@@ -254,17 +267,18 @@ static void mackeep_adopt_follow(struct mackeep_net *mn,
 				 struct mackeep_record *rec,
 				 struct mackeep_macs *macs)
 {
+	struct mackeep_segment on = mackeep_macs_segment(macs);
 	struct mackeep_macs old = *macs;
 	struct mackeep_pair_key key;
 	bool moved;
 
 	mackeep_pair_key_ct(&key, ct, macs->ifindex ?: skb->dev->ifindex);
+	on.ifindex = key.ifindex;
 	moved = mackeep_pair_follow(mn, &key, macs);
 	if (macs->flags & MACKEEP_INFO_DST &&
 	    !mackeep_policy_fixed(&mn->policies, macs->policy))
-		moved |= mackeep_move_follow(mn, key.ifindex, key.family,
-					     &key.server, old.checked,
-					     macs->dst);
+		moved |= mackeep_move_follow(mn, on, key.family, &key.server,
+					     old.checked, macs->dst);
 	if (moved)
 		MACKEEP_STAT_INC(mn, refreshed);
 	mackeep_record_replace(ct, rec, &old, macs);
@@ -413,6 +427,7 @@ bool mackeep_adopt_device(struct mackeep_net *mn, const struct sk_buff *skb,
  * Holds until the next mackeep_genid_bump(). The MACs have to be complete, and
  * neither of them this box's; the rule to have no options; the entry to be
  * confirmed, and nobody to follow its events; the bridge to know both stations.
+ * The fast path knows no tags.
  */
 bool mackeep_adopt_settle(const struct sk_buff *skb,
 			  const struct mackeep_macs *macs,
@@ -424,7 +439,8 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 	struct mackeep_record *rec;
 	struct nf_conn *ct;
 
-	if (macs->policy || policy->id || macs->ifindex != dev->ifindex ||
+	if (macs->policy || policy->id || macs->tag ||
+	    macs->ifindex != dev->ifindex ||
 	    macs->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
 	    !netif_is_bridge_master(dev) ||
 	    ether_addr_equal(macs->src, dev->dev_addr) ||

@@ -28,6 +28,7 @@
 #include "steer.h"
 #include "stp.h"
 #include "sysctl.h"
+#include "tag.h"
 #include "target.h"
 
 static int __net_init mackeep_net_init(struct net *net)
@@ -106,6 +107,7 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 	struct mackeep_net *mn = mackeep_net(net);
 
 	mackeep_sysctl_net_exit(mn);
+	mackeep_tag_net_exit(mn);
 	mackeep_service_netlink_stop(mn);
 
 	mutex_lock(&mackeep_net_mutex);

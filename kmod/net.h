@@ -71,6 +71,7 @@ struct mackeep_net {
 	unsigned int pair_max;
 	unsigned int pair_timeout;	/* seconds */
 	unsigned int neigh;		/* neighbour fallback: 0 off, 1 on */
+	bool lift_vlan;			/* see tag.c; under mackeep_net_mutex */
 	struct ctl_table_header *sysctl;
 
 	unsigned int users;		/* rules; under mackeep_net_mutex */

@@ -82,7 +82,21 @@ static int mackeep_netlink_policy(struct sk_buff *skb, struct genl_info *info)
 
 /* --- the pair cache -------------------------------------------------------- */
 
-static int mackeep_netlink_put_pair(struct sk_buff *skb,
+/* Under rcu_read_lock(). */
+static int mackeep_netlink_put_vlan(struct sk_buff *skb, struct net *net,
+				    const struct mackeep_pair *pair)
+{
+	u32 tag = READ_ONCE(pair->tag);
+
+	if (!tag)
+		return nla_put_u16(skb, MACKEEP_A_VLAN,
+				   mackeep_tag_device(net, pair->key.ifindex));
+	return nla_put_u16(skb, MACKEEP_A_VLAN, tag) ?:
+	       nla_put_u16(skb, MACKEEP_A_VLAN_PROTO,
+			   ntohs(mackeep_tag_proto(tag)));
+}
+
+static int mackeep_netlink_put_pair(struct sk_buff *skb, struct net *net,
 				    const struct mackeep_pair *pair)
 {
 	const struct mackeep_pair_key *key = &pair->key;
@@ -95,7 +109,7 @@ static int mackeep_netlink_put_pair(struct sk_buff *skb,
 	    nla_put(skb, MACKEEP_A_CLIENT, len, &key->client) ||
 	    nla_put_u16(skb, MACKEEP_A_ZONE, key->zone) ||
 	    nla_put_u32(skb, MACKEEP_A_IFINDEX, key->ifindex) ||
-	    nla_put_u16(skb, MACKEEP_A_VLAN, pair->vlan) ||
+	    mackeep_netlink_put_vlan(skb, net, pair) ||
 	    nla_put(skb, MACKEEP_A_SRC, ETH_ALEN, pair->src) ||
 	    nla_put_u32(skb, MACKEEP_A_AGE, jiffies_to_msecs(age)))
 		return -EMSGSIZE;
@@ -119,7 +133,7 @@ static int mackeep_netlink_dump_pair(struct sk_buff *skb,
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if (mackeep_netlink_put_pair(skb, pair)) {
+	if (mackeep_netlink_put_pair(skb, sock_net(cb->skb->sk), pair)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}

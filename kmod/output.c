@@ -28,6 +28,7 @@
 #include "output.h"
 #include "ownport.h"
 #include "policy.h"
+#include "tag.h"
 
 /*
  * Whether a packet must not leave with this box's own MAC: its own rule is strict,
@@ -81,7 +82,8 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 	} else if (likely(macs->flags & dst_flag &&
 			  !(options & XT_MACKEEP_KEEP_SRC))) {
 		ether_addr_copy(hdr->dst, orig ? macs->dst : macs->src);
-	} else if (!mackeep_neigh_nexthop(skb, v6,
+	} else if (macs->tag || /* its VLAN has no neighbours here */
+		   !mackeep_neigh_nexthop(skb, v6,
 					   options & XT_MACKEEP_STRICT,
 					   hdr->dst)) {
 		MACKEEP_STAT_INC(mn, noneigh);
@@ -100,8 +102,8 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
  * asked about its two stations.
  */
 static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
-			       const struct mackeep_header *hdr, bool v6,
-			       bool apart)
+			       const struct mackeep_header *hdr, u32 tag,
+			       bool v6, bool apart)
 {
 	struct net_device *dev = skb->dev;
 
@@ -120,6 +122,7 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 		kfree_skb(skb);
 		return -EINVAL;
 	}
+	mackeep_tag_put(skb, tag);
 	return apart ? dev_queue_xmit(skb) : mackeep_ownport_xmit(mn, skb);
 }
 
@@ -148,7 +151,7 @@ static int mackeep_output_fragment(struct net *net, struct sock *sk,
 		kfree_skb(skb);
 		return -ENOENT;
 	}
-	return mackeep_output_xmit(mn, skb, &hdr, v6, false);
+	return mackeep_output_xmit(mn, skb, &hdr, macs.tag, v6, false);
 }
 
 static int mackeep_output_cut(struct net *net, struct sock *sk,
@@ -224,6 +227,18 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 	return NF_DROP;
 }
 
+/* The stack knows no tag, and would send the packet into another VLAN. */
+static unsigned int mackeep_output_untagged(struct mackeep_net *mn,
+					    const struct sk_buff *skb,
+					    const struct mackeep_macs *macs,
+					    unsigned int verdict)
+{
+	if (likely(!macs->tag) || macs->ifindex != skb->dev->ifindex)
+		return verdict;
+	MACKEEP_STAT_INC(mn, untagged);
+	return NF_DROP;
+}
+
 static __always_inline unsigned int
 mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	       const struct nf_hook_state *state, bool v6)
@@ -262,7 +277,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, rule);
 	if (!mackeep_policy_match(policy, skb, dir)) {
 		MACKEEP_STAT_INC(mn, mark);
-		return NF_ACCEPT;
+		return mackeep_output_untagged(mn, skb, &macs, NF_ACCEPT);
 	}
 	if (macs.ifindex && macs.ifindex != state->out->ifindex &&
 	    !mackeep_adopt_device(mn, skb, &macs)) {
@@ -283,8 +298,10 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	}
 
 	if (!mackeep_output_header(mn, skb, &macs, policy->flags, dir, v6,
-				   &hdr))
-		return mackeep_output_leave(mn, skb, policy->flags, v6);
+				   &hdr)) {
+		verdict = mackeep_output_leave(mn, skb, policy->flags, v6);
+		return mackeep_output_untagged(mn, skb, &macs, verdict);
+	}
 
 	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
 	fits = mackeep_mtu_fits(skb, mtu, v6);
@@ -317,7 +334,7 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	MACKEEP_STAT_INC(mn, slow);
 
 	if (likely(fits))
-		err = mackeep_output_xmit(mn, skb, &hdr, v6, apart);
+		err = mackeep_output_xmit(mn, skb, &hdr, macs.tag, v6, apart);
 	else
 		err = mackeep_output_big(mn, sk, skb, mtu, v6);
 	/* The program may want the sender to slow down. */

@@ -28,6 +28,7 @@
 #include "net.h"
 #include "pair.h"
 #include "policy.h"
+#include "tag.h"
 
 /* Two stamps of 8 s, see learn.c: who was used since is in use. */
 #define MACKEEP_PAIR_BUSY	(16 * HZ)
@@ -129,12 +130,24 @@ static void mackeep_pair_touch(struct mackeep_pairs *pairs,
 		       pair->proven ? &pairs->proven : &pairs->fresh);
 }
 
-static bool mackeep_pair_same(const struct mackeep_pair *pair,
-			      const struct mackeep_macs *macs)
+static bool mackeep_pair_vlan(const struct mackeep_pair *pair, u32 vlan)
+{
+	return mackeep_tag_vlan(READ_ONCE(pair->tag)) == vlan;
+}
+
+static bool mackeep_pair_same_macs(const struct mackeep_pair *pair,
+				   const struct mackeep_macs *macs)
 {
 	return ether_addr_equal(pair->src, macs->src) &&
 	       ether_addr_equal(pair->dst, macs->dst) &&
-	       pair->vlan == macs->vlan && pair->policy == macs->policy;
+	       mackeep_pair_vlan(pair, mackeep_tag_vlan(macs->tag));
+}
+
+static bool mackeep_pair_same(const struct mackeep_pair *pair,
+			      const struct mackeep_macs *macs)
+{
+	return mackeep_pair_same_macs(pair, macs) &&
+	       pair->policy == macs->policy;
 }
 
 /* Under rcu_read_lock(), as macs may have a number that was given up since. */
@@ -153,7 +166,7 @@ mackeep_pair_alloc(const struct mackeep_net *mn,
 	ether_addr_copy(pair->dst, macs->dst);
 	memset(&pair->was, 0, sizeof(pair->was));
 	pair->answered = false;
-	pair->vlan = macs->vlan;
+	pair->tag = macs->tag;
 	pair->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			       macs->policy : 0;
 	pair->proven = proven;
@@ -331,6 +344,7 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
 	return pair && mackeep_pair_same(pair, macs) &&
+	       READ_ONCE(pair->tag) == macs->tag &&
 	       (READ_ONCE(pair->proven) || !proven) &&
 	       mackeep_pair_since(READ_ONCE(pair->shown)) < HZ;
 }
@@ -342,17 +356,12 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
  * come; those that are there go by what the pair was, see adopt.c.
  */
 static bool mackeep_pair_yields(const struct mackeep_pair *pair,
+				const struct mackeep_macs *macs,
 				const struct mackeep_pair_proof *proof)
 {
-	return proof->proven ||
+	return (proof->proven &&
+		mackeep_pair_vlan(pair, mackeep_tag_vlan(macs->tag))) ||
 	       mackeep_pair_since(pair->shown) > MACKEEP_PAIR_BUSY;
-}
-
-static bool mackeep_pair_same_macs(const struct mackeep_pair *pair,
-				   const struct mackeep_macs *macs)
-{
-	return ether_addr_equal(pair->src, macs->src) &&
-	       ether_addr_equal(pair->dst, macs->dst);
 }
 
 static struct mackeep_pair *
@@ -387,9 +396,9 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 	if (proof->fixed) {
 		ether_addr_copy(now.src, pair->src);
 		ether_addr_copy(now.dst, pair->dst);
-		now.vlan = pair->vlan;
+		now.tag = pair->tag;
 	} else if (!mackeep_pair_same_macs(pair, macs) &&
-		   !mackeep_pair_yields(pair, proof)) {
+		   !mackeep_pair_yields(pair, macs, proof)) {
 		MACKEEP_STAT_INC(mn, pair_refused);
 		return;
 	}
@@ -407,6 +416,7 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 	} else if (mackeep_pair_same(pair, &now)) {
 		if (proof->proven)
 			WRITE_ONCE(pair->proven, true);
+		WRITE_ONCE(pair->tag, now.tag);
 		WRITE_ONCE(pair->shown, jiffies);
 		mackeep_pair_touch(&mn->pairs, pair);
 		return;
@@ -476,12 +486,40 @@ mackeep_pair_answered(struct mackeep_net *mn,
 }
 
 /*
+ * Under rcu_read_lock(), for a frame of a bridge where VLANs have no device.
+ * Whether what it shows is in use in another VLAN: frames between its addresses,
+ * or, if its source is a client, others of that.
+ */
+bool mackeep_pair_elsewhere(struct mackeep_net *mn, const struct sk_buff *skb,
+			    u32 ifindex, u32 vlan, bool client)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *pair;
+	struct mackeep_pair_key key, back;
+
+	mackeep_pair_key_skb(&key, skb, NULL, ifindex, v6);
+	pair = rhashtable_lookup(&pairs->table, &key, mackeep_pair_params);
+	if (!pair) {
+		back = key;
+		swap(back.client, back.server);
+		pair = rhashtable_lookup(&pairs->table, &back,
+					 mackeep_pair_params);
+	}
+	if (!pair && client)
+		pair = mackeep_pair_client(pairs, &key);
+	return pair && !mackeep_pair_vlan(pair, vlan) &&
+	       mackeep_pair_since(READ_ONCE(pair->shown)) <= MACKEEP_PAIR_BUSY;
+}
+
+/*
  * Under rcu_read_lock(). The client says that it has this MAC now. Only its
  * one entry for any server changes and remembers what it was before; all else
  * that has the old MAC finds out there.
  */
 void mackeep_pair_move(struct mackeep_net *mn,
-		       const struct mackeep_pair_key *key, const u8 *mac)
+		       const struct mackeep_pair_key *key, u32 vlan,
+		       const u8 *mac)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair_was was = {};
@@ -490,15 +528,17 @@ void mackeep_pair_move(struct mackeep_net *mn,
 
 	/* Mostly the client is no one we know, or where it always was. */
 	pair = mackeep_pair_client(pairs, key);
-	if (!pair || ether_addr_equal(pair->src, mac))
+	if (!pair || ether_addr_equal(pair->src, mac) ||
+	    !mackeep_pair_vlan(pair, vlan))
 		return;
 
 	spin_lock_bh(&pairs->lock);
 	pair = mackeep_pair_client(pairs, key);
 	if (pair && !ether_addr_equal(pair->src, mac) &&
+	    mackeep_pair_vlan(pair, vlan) &&
 	    !mackeep_policy_fixed(&mn->policies, pair->policy)) {
 		ether_addr_copy(macs.src, mac);
-		macs.vlan = pair->vlan;
+		macs.tag = pair->tag;
 		macs.policy = pair->policy;
 		ether_addr_copy(was.src, pair->src);
 		WRITE_ONCE(pairs->moved, true);
@@ -521,6 +561,7 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 	pair = mackeep_pair_client(pairs, key);
 	if (!pair || !ether_addr_equal(pair->was.src, macs->src) ||
 	    ether_addr_equal(pair->src, macs->src) ||
+	    !mackeep_pair_vlan(pair, mackeep_tag_vlan(macs->tag)) ||
 	    mackeep_policy_fixed(&mn->policies, macs->policy))
 		return false;
 	ether_addr_copy(macs->src, pair->src);
@@ -548,7 +589,7 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	ether_addr_copy(macs->src, pair->src);
 	ether_addr_copy(macs->dst, pair->dst);
 	macs->ifindex = pair->key.ifindex;
-	macs->vlan = pair->vlan;
+	macs->tag = READ_ONCE(pair->tag);
 	macs->policy = READ_ONCE(pair->policy);
 	if (was)
 		*was = pair->was;

@@ -54,7 +54,7 @@ struct mackeep_pair {
 	u8 src[ETH_ALEN];
 	u8 dst[ETH_ALEN];
 	struct mackeep_pair_was was;
-	u16 vlan;
+	u32 tag;			/* as of macs.h; PCP of the last frame */
 	u8 policy;			/* under lock, read without */
 	bool proven;			/* under lock, read without */
 	bool answered;			/* frames came from dst; likewise */
@@ -113,8 +113,11 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was);
 unsigned int mackeep_pair_devices(const struct mackeep_net *mn);
 u32 mackeep_pair_device(const struct mackeep_net *mn, unsigned int i);
+bool mackeep_pair_elsewhere(struct mackeep_net *mn, const struct sk_buff *skb,
+			    u32 ifindex, u32 vlan, bool client);
 void mackeep_pair_move(struct mackeep_net *mn,
-		       const struct mackeep_pair_key *key, const u8 *mac);
+		       const struct mackeep_pair_key *key, u32 vlan,
+		       const u8 *mac);
 bool mackeep_pair_follow(struct mackeep_net *mn,
 			 const struct mackeep_pair_key *key,
 			 struct mackeep_macs *macs);

@@ -37,6 +37,7 @@
 
 /* A record's how: MACKEEP_INFO_*, what is no business of user space, and via */
 #define MACKEEP_RECORD_RULED	0x08
+#define MACKEEP_RECORD_AD	0x10	/* the tag is of 802.1ad */
 #define MACKEEP_RECORD_VIA	5
 
 /* What is registered, and what it is made from; old kernels take the latter. */
@@ -141,7 +142,8 @@ static void mackeep_record_copy(const struct mackeep_record *rec,
 	ether_addr_copy(macs->src, rec->orig.src);
 	ether_addr_copy(macs->dst, rec->orig.dst);
 	macs->ifindex = rec->ifindex;
-	macs->vlan = rec->vlan;
+	macs->tag = rec->tci |
+		    (rec->how & MACKEEP_RECORD_AD ? MACKEEP_TAG_AD : 0);
 	macs->policy = rec->policy;
 	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
 	macs->checked = rec->checked;
@@ -173,9 +175,11 @@ void mackeep_record_read(const struct nf_conn *ct,
 static u8 mackeep_record_how(const struct mackeep_macs *macs)
 {
 	BUILD_BUG_ON(MACKEEP_VIA_MAX >> (8 - MACKEEP_RECORD_VIA) ||
-		     MACKEEP_INFO_ALL_FLAGS & MACKEEP_RECORD_RULED);
+		     MACKEEP_INFO_ALL_FLAGS &
+			     (MACKEEP_RECORD_RULED | MACKEEP_RECORD_AD));
 
 	return macs->flags | (macs->ruled ? MACKEEP_RECORD_RULED : 0) |
+	       (macs->tag & MACKEEP_TAG_AD ? MACKEEP_RECORD_AD : 0) |
 	       macs->via << MACKEEP_RECORD_VIA;
 }
 
@@ -184,7 +188,7 @@ static bool mackeep_record_shows(const struct mackeep_record *rec,
 {
 	return ether_addr_equal(rec->orig.src, macs->src) &&
 	       ether_addr_equal(rec->orig.dst, macs->dst) &&
-	       rec->ifindex == macs->ifindex && rec->vlan == macs->vlan &&
+	       rec->ifindex == macs->ifindex && rec->tci == (u16)macs->tag &&
 	       rec->policy == macs->policy &&
 	       (rec->how & ~MACKEEP_INFO_FORWARDED) == mackeep_record_how(macs);
 }
@@ -206,7 +210,7 @@ static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 	ether_addr_copy(rec->orig.src, macs->src);
 	ether_addr_copy(rec->orig.dst, macs->dst);
 	rec->ifindex = macs->ifindex;
-	rec->vlan = macs->vlan;
+	rec->tci = macs->tag;
 	rec->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			      macs->policy : 0;
 	rec->checked = macs->checked;
@@ -368,7 +372,12 @@ static int mackeep_record_to_nlattr(struct sk_buff *skb,
 	if (mackeep_record_forwarded(rec))
 		info.flags |= MACKEEP_INFO_FORWARDED;
 	info.via = macs.via;
-	info.vlan = macs.vlan;
+	if (macs.tag) {
+		info.vlan = macs.tag;
+		info.vlan_proto = ntohs(mackeep_tag_proto(macs.tag));
+	} else {
+		info.vlan = mackeep_tag_device(nf_ct_net(ct), macs.ifindex);
+	}
 	info.policy = macs.policy;
 	info.ifindex = macs.ifindex;
 	ether_addr_copy(info.src, macs.src);
@@ -388,7 +397,7 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 				const char **why)
 {
 	const struct mackeep_info *info = nla_data(attr);
-	const struct net_device *dev;
+	const struct net_device *dev = NULL;
 	int err;
 
 	*why = "length is not that of struct mackeep_info";
@@ -396,16 +405,18 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 		return -EINVAL;
 
 	*why = "unknown version";
-	if (info->version != MACKEEP_INFO_VERSION)
+	if (info->version != MACKEEP_INFO_VERSION && info->version != 1)
 		return -EPROTONOSUPPORT;
 
 	*why = "unknown flag, or a reserved field that is not 0";
 	if (info->flags & ~MACKEEP_INFO_ALL_FLAGS || info->reserved ||
-	    info->reserved2[0] || info->reserved2[1])
+	    info->reserved2[0] || info->reserved2[1] || info->reserved2[2] ||
+	    (info->version == 1 && info->vlan_proto))
 		return -EINVAL;
 
-	*why = "via or vlan out of range";
-	if (info->via > MACKEEP_VIA_MAX || info->vlan > 4094)
+	*why = "via, vlan or vlan_proto out of range";
+	if (info->via > MACKEEP_VIA_MAX ||
+	    !mackeep_tag_valid(info->vlan_proto, info->vlan))
 		return -EINVAL;
 
 	*why = "a MAC address that is not unicast, or one without its flag";
@@ -423,6 +434,10 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 		if (!dev || dev->type != ARPHRD_ETHER)
 			return -ENODEV;
 	}
+
+	*why = "a tag, but ifindex names no bridge";
+	if (info->vlan_proto && (!dev || !netif_is_bridge_master(dev)))
+		return -EINVAL;
 	return 0;
 }
 
@@ -432,7 +447,8 @@ static void mackeep_record_macs(const struct mackeep_info *info,
 	ether_addr_copy(macs->src, info->src);
 	ether_addr_copy(macs->dst, info->dst);
 	macs->ifindex = info->ifindex;
-	macs->vlan = info->vlan;
+	if (info->vlan_proto)
+		macs->tag = mackeep_tag(htons(info->vlan_proto), info->vlan);
 	macs->flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 }
 

@@ -22,7 +22,7 @@ struct mackeep_record {
 	struct mackeep_header orig;	/* of frames of that direction */
 	u8 policy;
 	u8 how;				/* flags and via, see record.c */
-	u16 vlan;
+	u16 tci;			/* of the frames' tag, see tag.h */
 	u32 stamp;			/* not under seq: any value is harmless */
 };
 

@@ -30,7 +30,8 @@ const struct nla_policy mackeep_restore_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_SRC]		= NLA_POLICY_ETH_ADDR,
 	[MACKEEP_A_DST]		= NLA_POLICY_ETH_ADDR,
 	[MACKEEP_A_IFINDEX]	= NLA_POLICY_MIN(NLA_U32, 1),
-	[MACKEEP_A_VLAN]	= NLA_POLICY_MAX(NLA_U16, 4094),
+	[MACKEEP_A_VLAN]	= { .type = NLA_U16 },
+	[MACKEEP_A_VLAN_PROTO]	= { .type = NLA_U16 },
 	[MACKEEP_A_ZONE]	= { .type = NLA_U16 },
 	[MACKEEP_A_AGE]		= { .type = NLA_U32 },
 	[MACKEEP_A_PROVEN]	= { .type = NLA_FLAG },
@@ -116,6 +117,22 @@ static u16 mackeep_restore_u16(const struct nlattr *attr)
 
 /* --- pairs ----------------------------------------------------------------- */
 
+static int mackeep_restore_tag(struct genl_info *info,
+			       struct mackeep_macs *macs)
+{
+	u16 proto = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN_PROTO]);
+	u16 vlan = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN]);
+
+	if (!mackeep_tag_valid(proto, vlan)) {
+		NL_SET_ERR_MSG(info->extack,
+			       "VLAN or its protocol out of range");
+		return -EINVAL;
+	}
+	if (proto)
+		macs->tag = mackeep_tag(htons(proto), vlan);
+	return 0;
+}
+
 static int mackeep_restore_pair_parse(struct genl_info *info,
 				      struct mackeep_pair_key *key,
 				      struct mackeep_macs *macs)
@@ -153,15 +170,14 @@ static int mackeep_restore_pair_parse(struct genl_info *info,
 	key->family = family;
 	key->ifindex = nla_get_u32(info->attrs[MACKEEP_A_IFINDEX]);
 	key->zone = mackeep_restore_u16(info->attrs[MACKEEP_A_ZONE]);
-	macs->vlan = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN]);
-	return 0;
+	return mackeep_restore_tag(info, macs);
 }
 
 static const char *mackeep_restore_pair_why(int err)
 {
 	switch (err) {
 	case -ENODEV:
-		return "ifindex names no Ethernet device of this namespace";
+		return "ifindex names no Ethernet device of this namespace, or no bridge where there is a tag";
 	case -EEXIST:
 		return "there is a pair of these addresses";
 	case -ETIME:
@@ -192,7 +208,8 @@ int mackeep_restore_pair(struct sk_buff *skb, struct genl_info *info)
 		goto out;
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(net, key.ifindex);
-	if (dev && dev->type == ARPHRD_ETHER)
+	if (dev && dev->type == ARPHRD_ETHER &&
+	    (!macs.tag || netif_is_bridge_master(dev)))
 		err = mackeep_pair_restore(mn, &key, &macs,
 					   nla_get_flag(info->attrs[MACKEEP_A_PROVEN]),
 					   nla_get_u32(info->attrs[MACKEEP_A_AGE]));

@@ -43,6 +43,7 @@ MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
 MACKEEP_STAT(strict)		/* dropped instead, as --strict says */
 MACKEEP_STAT(xfrm)		/* IPsec or a lightweight tunnel takes it */
+MACKEEP_STAT(untagged)		/* dropped: the tag is known, the MACs are not */
 MACKEEP_STAT(toobig)		/* over the MTU and not to be fragmented */
 
 /* packets a rule could do nothing for, by reason */
@@ -54,6 +55,10 @@ MACKEEP_STAT(helper)		/* flow has a conntrack helper of its own */
 MACKEEP_STAT(late)		/* flow was there before the rule */
 MACKEEP_STAT(novlan)		/* tagged frame, no such VLAN device on the bridge */
 MACKEEP_STAT(nolift)		/* frames that the bridge had no way to pass up */
+MACKEEP_STAT(twin)		/* frames of a client whose address another VLAN has */
+MACKEEP_STAT(qinq)		/* frames with two tags */
+MACKEEP_STAT(pppoe)		/* frames of PPPoE sessions */
+MACKEEP_STAT(mpls)		/* frames with MPLS labels */
 
 /* tables and memory */
 MACKEEP_STAT(pair_evicted)	/* pairs pushed out by newer ones */

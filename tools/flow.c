@@ -11,6 +11,7 @@
 #include "line.h"
 #include "netlink.h"
 #include "say.h"
+#include "tag.h"
 #include "text.h"
 
 static bool has_helper(const struct nf_conntrack *ct)
@@ -18,6 +19,12 @@ static bool has_helper(const struct nf_conntrack *ct)
 	return nfct_attr_is_set(ct, ATTR_HELPER_NAME) > 0 &&
 	       !strcmp(nfct_get_attr(ct, ATTR_HELPER_NAME),
 		       MACKEEP_HELPER_NAME);
+}
+
+/* Version 1 has zeros where the tag is now. */
+static bool is_known(const uint8_t *version)
+{
+	return *version == MACKEEP_INFO_VERSION || *version == 1;
 }
 
 bool flow_kept(struct flow *flow)
@@ -31,7 +38,7 @@ bool flow_kept(struct flow *flow)
 	if (nfct_attr_is_set(ct, ATTR_HELPER_INFO) <= 0)
 		return true;
 	info = nfct_get_attr(ct, ATTR_HELPER_INFO);
-	if (info && *(const uint8_t *)info == MACKEEP_INFO_VERSION)
+	if (info && is_known(info))
 		memcpy(&flow->info, info, sizeof(flow->info));
 	return true;
 }
@@ -145,7 +152,7 @@ static void json_record(json_t *object, const struct mackeep_info *info)
 		json_int(object, "ifindex", info->ifindex);
 	}
 	if (info->vlan)
-		json_int(object, "vlan", info->vlan);
+		tag_json(object, (struct tag){ info->vlan, info->vlan_proto });
 	json_text(object, "via", via_text(info->via));
 }
 

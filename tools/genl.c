@@ -227,6 +227,7 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_FAMILY] = 1, [MACKEEP_A_SRC] = 6,
 		[MACKEEP_A_DST] = 6, [MACKEEP_A_IFINDEX] = 4,
 		[MACKEEP_A_VLAN] = 2, [MACKEEP_A_ZONE] = 2,
+		[MACKEEP_A_VLAN_PROTO] = 2,
 		[MACKEEP_A_AGE] = 4, [MACKEEP_A_PAIRS] = 4,
 		[MACKEEP_A_RECORDS] = 4, [MACKEEP_A_CLIENT] = 4,
 		[MACKEEP_A_SERVER] = 4, [MACKEEP_A_MARK] = 4,

@@ -35,7 +35,7 @@
 
 /* hooks comes last: with it packets are looked at. */
 static const char *const sysctls[] = {
-	"lift_mark", "pair_max", "pair_timeout", "neigh", "steer", "hooks",
+	"lift_mark", "lift_vlan", "pair_max", "pair_timeout", "neigh", "steer", "hooks",
 };
 
 static void on_guard(const struct guard *guard, void *data)

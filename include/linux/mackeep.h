@@ -28,10 +28,10 @@ enum {
 	/*
 	 * The pair cache; dump only. Needs CAP_NET_ADMIN over the namespace.
 	 * A message for each pair: FAMILY, CLIENT, SERVER (absent: any
-	 * server), ZONE, IFINDEX, VLAN, SRC, DST (absent with SERVER), AGE,
-	 * PROVEN. Pairs that come or go during the dump may be missing. If
-	 * the table is resized, some pairs may come twice; messages have
-	 * NLM_F_DUMP_INTR from then on.
+	 * server), ZONE, IFINDEX, VLAN, VLAN_PROTO if its frames have a tag,
+	 * SRC, DST (absent with SERVER), AGE, PROVEN. Pairs that come or go
+	 * during the dump may be missing. If the table is resized, some pairs
+	 * may come twice; messages have NLM_F_DUMP_INTR from then on.
 	 */
 	MACKEEP_CMD_PAIRS,
 
@@ -116,7 +116,7 @@ enum {
 	 * what is known by now.
 	 *
 	 * PAIR_NEW: FAMILY, CLIENT, SRC, IFINDEX, AGE; both of SERVER and DST,
-	 * or none of them; optional ZONE, VLAN, PROVEN.
+	 * or none of them; optional ZONE, VLAN, VLAN_PROTO, PROVEN.
 	 * EINVAL	an attribute is missing, out of range, or does not fit the
 	 *		others
 	 * ENODEV	IFINDEX names no Ethernet device of the namespace
@@ -176,7 +176,9 @@ enum {
 	MACKEEP_A_SRC,		/* 6 bytes: MAC of frames client to server */
 	MACKEEP_A_DST,		/* 6 bytes: their destination */
 	MACKEEP_A_IFINDEX,	/* u32: L3 device, not 0 */
-	MACKEEP_A_VLAN,		/* u16: VLAN id of the device, 0 for none */
+	MACKEEP_A_VLAN,		/* u16: with VLAN_PROTO: TCI of the frames' tag;
+				 * without: VLAN id of the device, 0 for none
+				 */
 	MACKEEP_A_ZONE,		/* u16: conntrack zone */
 	MACKEEP_A_AGE,		/* u32: milliseconds since its last use */
 	MACKEEP_A_PROVEN,	/* flag: a flow with an answer has used it */
@@ -208,6 +210,7 @@ enum {
 	MACKEEP_A_ORIG_MASK,	/* u32: its mask, not 0 */
 	MACKEEP_A_REPLY_MARK,
 	MACKEEP_A_REPLY_MASK,
+	MACKEEP_A_VLAN_PROTO,	/* u16: ETH_P_8021Q or ETH_P_8021AD */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,

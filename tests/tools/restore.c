@@ -28,6 +28,7 @@ static const struct key {
 	{ "server", MACKEEP_A_SERVER, 0 }, { "src", MACKEEP_A_SRC, 0 },
 	{ "dst", MACKEEP_A_DST, 0 }, { "ifindex", MACKEEP_A_IFINDEX, 4 },
 	{ "vlan", MACKEEP_A_VLAN, 2 }, { "zone", MACKEEP_A_ZONE, 2 },
+	{ "vlan-proto", MACKEEP_A_VLAN_PROTO, 2 },
 	{ "age", MACKEEP_A_AGE, 4 }, { "proven", MACKEEP_A_PROVEN, -1 },
 	{ "proto", MACKEEP_A_PROTO, 1 }, { "cport", MACKEEP_A_CLIENT_PORT, 2 },
 	{ "port", MACKEEP_A_PORT, 2 }, { "info", MACKEEP_A_INFO, 0 },

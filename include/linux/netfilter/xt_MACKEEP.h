@@ -57,7 +57,7 @@ struct xt_mackeep_tginfo {
 /* The conntrack helper that holds the record; "helper=mackeep" in listings. */
 #define MACKEEP_HELPER_NAME	"mackeep"
 
-#define MACKEEP_INFO_VERSION	1
+#define MACKEEP_INFO_VERSION	2
 
 /* mackeep_info.flags: what is known. The kernel refuses any other bit. */
 enum {
@@ -90,8 +90,9 @@ enum {
  *
  * A record that is written through ctnetlink must be exactly this long. The module
  * refuses it with
- *   EINVAL      wrong length, unknown flag, via or vlan out of range, a
- *               reserved field or a MAC without its flag that is not 0
+ *   EINVAL      wrong length, unknown flag, via, vlan or vlan_proto out of range,
+ *               a tag where ifindex names no bridge, a reserved field or a MAC
+ *               without its flag that is not 0
  *   EPROTONOSUPPORT  another version
  *   EADDRNOTAVAIL    a MAC that is multicast or all zero
  *   ENODEV      ifindex names no Ethernet device of the namespace
@@ -100,18 +101,26 @@ enum {
  * badinfo tell, so read back what was written. In a record that is taken, via
  * becomes MACKEEP_VIA_RESTORED, and a policy that the namespace does not have
  * becomes 0.
+ *
+ * Version 1 has reserved bytes in the place of vlan_proto, and a vlan that is
+ * always that of the device. Records of it are still taken, and none are given.
  */
 struct mackeep_info {
 	__u8  version;		/* MACKEEP_INFO_VERSION */
 	__u8  flags;		/* MACKEEP_INFO_* */
 	__u8  via;		/* MACKEEP_VIA_* */
 	__u8  reserved;		/* 0 */
-	__u16 vlan;		/* VLAN id of the device, 0: none */
+	__u16 vlan;		/* with vlan_proto: TCI of the frames' tag;
+				 * without: VLAN id of the device, 0: none
+				 */
 	__u16 policy;		/* number of the rule's options, 0: none */
 	__u32 ifindex;		/* L3 device that they were learned on, 0: any */
 	__u8  src[6];
 	__u8  dst[6];
-	__u32 reserved2[2];	/* 0 */
+	__u16 vlan_proto;	/* ETH_P_8021Q or ETH_P_8021AD: what leaves by the
+				 * bridge ifindex gets a tag; 0: no tag
+				 */
+	__u16 reserved2[3];	/* 0 */
 };
 
 #endif /* _XT_MACKEEP_H */
