@@ -58,7 +58,8 @@ struct args {
 	const char *bridge;
 	struct groups groups;
 	unsigned int order;		/* among the bridges that are up */
-	unsigned int vlan;		/* 0: none */
+	unsigned int vlan;		/* that has a device; 0: none */
+	struct vlans vlans;		/* that have none */
 	enum backend backend;
 	uint32_t fwmark;
 	uint32_t table;

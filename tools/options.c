@@ -76,7 +76,8 @@ static const struct option_text {
 	{ OPT_HOOKS, "hooks", "DIRECTORY", MONITOR, "with --services: tell the programs in it" },
 	{ OPT_HOOK_TIMEOUT, "hook-timeout", "SECONDS", MONITOR,
 	  "that each may take; " NUMBER_TEXT(HOOK_TIMEOUT) " if not given" },
-	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
+	{ OPT_VLAN, "vlan", "ID|IDS|all", UP,
+	  "of this VLAN; of these, like 10,20-29,untagged" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
 	{ OPT_FWMARK, "fwmark", "MARK", UP,
 	  "mark for policy routing; " NUMBER_TEXT(FWMARK) " if not given" },
@@ -194,6 +195,17 @@ static void set_on_ip(struct args *args, const char *value)
 		args->on4 = addr;
 	else
 		args->on6 = addr;
+}
+
+/* One VLAN gets a device, as it always did. */
+static void set_vlan(struct args *args, const char *value)
+{
+	if (value[strspn(value, "0123456789")])
+		args->vlans = value_vlans("vlan", value);
+	else
+		args->vlan = value_number("vlan", value, 1, 4094);
+	if (args->vlan && vlans_given(&args->vlans))
+		die(BAD_ARGS, "--vlan: it is given twice; make one list of it, like 10,20-29,untagged");
 }
 
 static void in_namespace(const char *name)
@@ -383,7 +395,7 @@ static void set_option(struct args *args, int key, const char *value,
 		args->hook_timeout = value_number("hook-timeout", value, 1, 86400);
 		break;
 	case OPT_VLAN:
-		args->vlan = value_number("vlan", value, 1, 4094);
+		set_vlan(args, value);
 		break;
 	case OPT_BACKEND:
 		if (!strcmp(value, "nft"))

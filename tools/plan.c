@@ -20,6 +20,7 @@
 #include "plan-nft.h"
 #include "plan-silence.h"
 #include "plan-text.h"
+#include "plan-vlan.h"
 #include "policy.h"
 #include "run.h"
 #include "say.h"
@@ -90,6 +91,8 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
 			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
 	step_sysctl(plan, "net/netfilter/mackeep_steer", "1", "0");
+	if (vlans_given(&args->vlans))
+		step_sysctl(plan, "net/netfilter/mackeep_lift_vlan", "1", "0");
 }
 
 /*
@@ -368,6 +371,8 @@ json_t *plan_make(const struct args *args)
 	if (args->backend == BACKEND_NFT && args->policy.given)
 		plan_policy(plan, args);
 	plan_sysctls(plan, args);
+	if (vlans_given(&args->vlans))
+		plan_vlans(plan, args);
 	plan_eapol(plan, args);
 	for (v6 = 0; v6 < 2; v6++)
 		if (args->family != (v6 ? AF_INET : AF_INET6))

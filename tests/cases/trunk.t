@@ -224,6 +224,8 @@ is "$(awk '$1 == "from" { print $2, $3 }' "$TMP/east")" \
 for kind in qinq:2 pppoe:2 mpls:1; do
 	is "$(mackeep_stat box ${kind%:*})" ${kind#*:} "and ${kind%:*} counts them"
 done
+like "$(ns box mackeep check 2>&1)" "beyond: .* 2 with two tags, 2 of PPPoE, 1 with MPLS" \
+	"mackeep check says so"
 
 # --- filtering, with a client at an access port; tags in the frame ------------------
 
@@ -306,6 +308,7 @@ twin()
 		0 "twin: and no frame is in the other's VLAN"
 	ok "twin: the first is not disturbed" held_stop one
 	cmp_ok "$(mackeep_stat box twin)" -ge 1 "twin: it is counted"
+	like "$(ns box mackeep check 2>&1)" "twin: " "twin: mackeep check says so"
 	must topo_ip c2 <<-LINES
 	addr del 192.0.2.31/24 dev eth0.20
 	LINES
