@@ -134,7 +134,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir)/netfilter include/linux/netfilter/xt_MACKEEP.h
 	$(Q)$(INSTALL) -D -m 644 -t $(incdir) include/linux/mackeep.h
 	$(Q)$(INSTALL) -D -m 644 -t $(mandir)/man8 $(man) tools/mackeep.8
-	$(Q)$(INSTALL) -D -m 644 -t $(mandir)/man7 tools/mackeep-recipes.7
+	$(Q)$(INSTALL) -D -m 644 -t $(mandir)/man7 tools/mackeep-recipes.7 tools/mackeep-macs.7
 	$(Q)$(INSTALL) -D -m 644 tools/mackeep.bash-completion $(compdir)/mackeep
 	$(Q)for unit in $(units); do \
 		sed 's|/usr/sbin|$(PREFIX)/sbin|' tools/$$unit | \
@@ -149,7 +149,8 @@ uninstall:
 	rm -f $(modinst)/xt_MACKEEP.ko $(DESTDIR)$(xtlibdir)/libxt_MACKEEP.so \
 		$(bindir)/mackeep $(incdir)/netfilter/xt_MACKEEP.h $(incdir)/mackeep.h \
 		$(mandir)/man8/xt_MACKEEP.8 $(mandir)/man8/mackeep.8 \
-		$(mandir)/man7/mackeep-recipes.7 $(compdir)/mackeep \
+		$(mandir)/man7/mackeep-recipes.7 $(mandir)/man7/mackeep-macs.7 \
+		$(compdir)/mackeep \
 		$(units:%=$(unitdir)/%) $(ruledir)/90-mackeep.rules $(modconf)/mackeep.conf
 	! cmp -s tools/br0.conf $(confdir)/br0.conf || rm $(confdir)/br0.conf
 	for dir in $(confdir)/hooks.d $(confdir); do \

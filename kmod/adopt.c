@@ -2,9 +2,10 @@
 /*
  * Which MACs a packet that leaves gets. A flow that came in has them in its
  * record. One that the box opens in a client's name adopts those of the pair
- * cache, or else of the neighbour table for the source and the route for the
- * destination: once, the record keeps the result. When the genid has changed since, a
- * record is looked at again.
+ * cache, or else of the neighbour table for the source; for a destination that these
+ * do not know, that of router.c, or else the route's. All of that is decided once, the
+ * record keeps the result. When the genid has changed since, a record is looked at
+ * again.
  *
  * All of it runs under rcu_read_lock(), in process context or softirq, on many
  * CPUs for one flow. A record is only written where it still is what was read.
@@ -20,6 +21,7 @@
 #include "neigh.h"
 #include "net.h"
 #include "record.h"
+#include "router.h"
 #include "sock.h"
 
 /*
@@ -63,8 +65,10 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 	macs->policy = mackeep_policy_instead(&mn->policies,
 					      &mn->policies.none)->id;
 	macs->ifindex = skb->dev->ifindex;
+	macs->tag = 0;
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_NEIGH;
+	macs->checked = mackeep_genid(mn);
 	return mackeep_neigh_source(mn->net, skb, v6, macs->src);
 }
 
@@ -73,10 +77,15 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
  * what the router itself, or another in its place, has shown counts more.
  */
 static void mackeep_adopt_moved(struct mackeep_net *mn,
-				const struct mackeep_pair_key *key,
+				const struct mackeep_pair_key *key, u32 tag,
 				const union nf_inet_addr *server, u8 *mac)
 {
-	mackeep_move_follow(mn, key->ifindex, key->family, server, 0, mac);
+	struct mackeep_segment on = {
+		.ifindex = key->ifindex,
+		.vlan = mackeep_tag_vlan(tag),
+	};
+
+	mackeep_move_follow(mn, on, key->family, server, 0, mac);
 }
 
 /* was: as of mackeep_pair_find() */
@@ -88,12 +97,14 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 	struct mackeep_pair_key other = *key;
 	u8 mac[ETH_ALEN];
 
-	if (mackeep_pair_find(mn, key, macs, was)) {
+	if (mackeep_pair_find(mn, key, macs, was) &&
+	    macs->via == MACKEEP_VIA_PAIR) {
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
-		macs->via = MACKEEP_VIA_PAIR;
 		if (!mackeep_policy_fixed(&mn->policies, macs->policy)) {
-			mackeep_adopt_moved(mn, key, &key->server, macs->dst);
-			mackeep_adopt_moved(mn, key, &key->server, was->dst);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+					    macs->dst);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+					    was->dst);
 		}
 		return true;
 	}
@@ -109,17 +120,79 @@ static bool mackeep_adopt_by_pair(struct mackeep_net *mn,
 		macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 		macs->via = MACKEEP_VIA_REVERSE;
 		if (!mackeep_policy_fixed(&mn->policies, macs->policy)) {
-			mackeep_adopt_moved(mn, key, &key->client, macs->src);
-			mackeep_adopt_moved(mn, key, &key->client, was->src);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->client,
+					    macs->src);
+			mackeep_adopt_moved(mn, key, macs->tag, &key->client,
+					    was->src);
 		}
 		return true;
 	}
 
 	other.client = key->client;
 	memset(&other.server, 0, sizeof(other.server));
+	if (!mackeep_pair_find(mn, &other, macs, was))
+		return false;
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_CLIENT;
-	return mackeep_pair_find(mn, &other, macs, was);
+	return true;
+}
+
+/* Whether nobody has said which is the packet's next hop: then frames may tell. */
+static bool mackeep_adopt_unsaid(struct mackeep_net *mn,
+				 const struct sk_buff *skb, bool v6, u8 policy)
+{
+	return !(mackeep_policy_now(&mn->policies, policy)->flags &
+		 (XT_MACKEEP_KEEP_SRC | XT_MACKEEP_NEXT_HOP_ROUTE)) &&
+	       !mackeep_neigh_configured(skb, v6);
+}
+
+/*
+ * The source is known, and the client never sent to this server: the next hop is the
+ * server itself or the client's router.
+ */
+static void mackeep_adopt_by_router(struct mackeep_net *mn,
+				    const struct sk_buff *skb,
+				    const struct mackeep_pair_key *key,
+				    struct mackeep_macs *macs)
+{
+	if (macs->flags & MACKEEP_INFO_DST ||
+	    !mackeep_adopt_unsaid(mn, skb, key->family == NFPROTO_IPV6,
+				  macs->policy) ||
+	    !mackeep_router_hop(mn, key, mackeep_tag_vlan(macs->tag),
+				macs->dst))
+		return;
+	macs->flags |= MACKEEP_INFO_DST;
+	macs->via = MACKEEP_VIA_ROUTER;
+	if (!mackeep_policy_fixed(&mn->policies, macs->policy))
+		mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+				    macs->dst);
+	mackeep_pair_note(mn, key, macs);
+}
+
+/*
+ * A flow of the box itself, which a rule in OUTPUT has named: from its own MAC to
+ * where the clients' frames go. macs is what the flow has, if it has any.
+ */
+static bool mackeep_adopt_own(struct mackeep_net *mn, const struct sk_buff *skb,
+			      const struct mackeep_pair_key *key,
+			      struct mackeep_macs *macs)
+{
+	u32 genid = mackeep_genid(mn);
+	u8 mac[ETH_ALEN];
+
+	ether_addr_copy(mac, macs->dst);
+	macs->checked = genid;
+	if (!mackeep_adopt_unsaid(mn, skb, key->family == NFPROTO_IPV6,
+				  macs->policy) ||
+	    !mackeep_router_own(mn, key, mac))
+		return macs->flags;
+	if (!mackeep_policy_fixed(&mn->policies, macs->policy))
+		mackeep_adopt_moved(mn, key, 0, &key->server, mac);
+	ether_addr_copy(macs->dst, mac);
+	macs->ifindex = key->ifindex;
+	macs->flags = MACKEEP_INFO_DST;
+	macs->via = MACKEEP_VIA_ROUTER;
+	return true;
 }
 
 /* The pair that a flow was adopted by may be forgotten by now. */
@@ -129,10 +202,12 @@ static void mackeep_adopt_follow_move(struct mackeep_net *mn,
 {
 	if (mackeep_policy_fixed(&mn->policies, macs->policy))
 		return;
-	if (macs->via == MACKEEP_VIA_PAIR)
-		mackeep_adopt_moved(mn, key, &key->server, macs->dst);
+	if (macs->via == MACKEEP_VIA_PAIR || macs->via == MACKEEP_VIA_ROUTER)
+		mackeep_adopt_moved(mn, key, macs->tag, &key->server,
+				    macs->dst);
 	else if (macs->via == MACKEEP_VIA_REVERSE)
-		mackeep_adopt_moved(mn, key, &key->client, macs->src);
+		mackeep_adopt_moved(mn, key, macs->tag, &key->client,
+				    macs->src);
 }
 
 static bool mackeep_adopt_mac(const u8 *old, const u8 *new, const u8 *was)
@@ -151,7 +226,8 @@ static bool mackeep_adopt_may(const struct nf_conn *ct,
 			      const struct mackeep_macs *new,
 			      const struct mackeep_pair_was *was)
 {
-	if (old->flags & ~new->flags)
+	if (old->flags & ~new->flags ||
+	    mackeep_tag_vlan(old->tag) != mackeep_tag_vlan(new->tag))
 		return false;
 	if (ether_addr_equal(old->src, new->src) &&
 	    ether_addr_equal(old->dst, new->dst))
@@ -191,27 +267,35 @@ static bool mackeep_adopt_opened(struct mackeep_net *mn,
 	struct mackeep_pair_was was = {};
 	struct mackeep_macs new = {};
 	u32 genid = mackeep_genid(mn);
+	enum ip_conntrack_info ctinfo;
 	struct mackeep_pair_key key;
-	bool found;
+	bool found, orig;
 
+	nf_ct_get(skb, &ctinfo);
+	orig = CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL;
 	mackeep_adopt_key(&key, ct, skb->dev->ifindex);
 	found = mackeep_adopt_by_pair(mn, &key, &new, &was);
+	if (!found && orig && !mackeep_adopt_foreign(skb, mn->net, v6))
+		return mackeep_adopt_own(mn, skb, &key, macs);
+	if (!found && (!macs->flags || macs->via == MACKEEP_VIA_NEIGH))
+		found = mackeep_adopt_by_neigh(mn, skb, v6, &new);
+	if (found && macs->ruled) {
+		new.policy = macs->policy;
+		new.ruled = true;
+	}
+	if (found && orig)
+		mackeep_adopt_by_router(mn, skb, &key, &new);
+
 	if (macs->flags) {
 		mackeep_adopt_follow_move(mn, &key, macs);
 		if (!found || !mackeep_adopt_may(ct, macs, &new, &was)) {
 			macs->checked = genid;
 			return true;
 		}
-	} else if (!found && !mackeep_adopt_by_neigh(mn, skb, v6, &new)) {
-		return false;
 	}
-
-	if (macs->ruled) {
-		new.policy = macs->policy;
-		new.ruled = true;
-	}
-	*macs = new;
-	return true;
+	if (found)
+		*macs = new;
+	return found;
 }
 
 /*
@@ -254,23 +338,24 @@ static void mackeep_adopt_follow(struct mackeep_net *mn,
 				 struct mackeep_record *rec,
 				 struct mackeep_macs *macs)
 {
+	struct mackeep_segment on = mackeep_macs_segment(macs);
 	struct mackeep_macs old = *macs;
 	struct mackeep_pair_key key;
 	bool moved;
 
 	mackeep_pair_key_ct(&key, ct, macs->ifindex ?: skb->dev->ifindex);
+	on.ifindex = key.ifindex;
 	moved = mackeep_pair_follow(mn, &key, macs);
 	if (macs->flags & MACKEEP_INFO_DST &&
 	    !mackeep_policy_fixed(&mn->policies, macs->policy))
-		moved |= mackeep_move_follow(mn, key.ifindex, key.family,
-					     &key.server, old.checked,
-					     macs->dst);
+		moved |= mackeep_move_follow(mn, on, key.family, &key.server,
+					     old.checked, macs->dst);
 	if (moved)
 		MACKEEP_STAT_INC(mn, refreshed);
 	mackeep_record_replace(ct, rec, &old, macs);
 }
 
-/* A flow got its first MACs */
+/* A flow got its first MACs, or its destination. */
 static void mackeep_adopt_count(struct mackeep_net *mn, u8 via)
 {
 	switch (via) {
@@ -286,6 +371,9 @@ static void mackeep_adopt_count(struct mackeep_net *mn, u8 via)
 	case MACKEEP_VIA_NEIGH:
 		MACKEEP_STAT_INC(mn, neigh);
 		break;
+	case MACKEEP_VIA_ROUTER:
+		MACKEEP_STAT_INC(mn, router);
+		break;
 	}
 }
 
@@ -296,7 +384,7 @@ static void mackeep_adopt_again(struct mackeep_net *mn,
 				struct mackeep_macs *macs)
 {
 	u32 genid = mackeep_genid(mn);
-	bool first = !macs->flags;
+	u8 flags = macs->flags;
 
 	if (macs->via == MACKEEP_VIA_LEARNED ||
 	    macs->via == MACKEEP_VIA_RESTORED) {
@@ -310,7 +398,7 @@ static void mackeep_adopt_again(struct mackeep_net *mn,
 	    !mackeep_adopt_opened(mn, skb, ct, macs))
 		return;
 	mackeep_record_write(ct, rec, macs);
-	if (first)
+	if (!flags || macs->flags & ~flags)
 		mackeep_adopt_count(mn, macs->via);
 }
 
@@ -319,10 +407,11 @@ static bool mackeep_adopt_stale(const struct mackeep_net *mn,
 {
 	switch (macs->via) {
 	case MACKEEP_VIA_NEIGH:
-		return false;
+		return !macs->checked;
 	case MACKEEP_VIA_PAIR:
 	case MACKEEP_VIA_REVERSE:
 	case MACKEEP_VIA_CLIENT:
+	case MACKEEP_VIA_ROUTER:
 		break;
 	default:
 		if (!(macs->flags & MACKEEP_INFO_DST))
@@ -349,6 +438,7 @@ static int mackeep_adopt_packet(struct mackeep_net *mn,
 	if (!mackeep_adopt_by_pair(mn, &key, macs, &was) &&
 	    !mackeep_adopt_by_neigh(mn, skb, v6, macs))
 		return -ENODATA;
+	mackeep_adopt_by_router(mn, skb, &key, macs);
 	MACKEEP_STAT_INC(mn, norecord);
 	if (macs->via != MACKEEP_VIA_REVERSE)
 		return IP_CT_DIR_ORIGINAL;
@@ -409,10 +499,31 @@ bool mackeep_adopt_device(struct mackeep_net *mn, const struct sk_buff *skb,
 }
 
 /*
+ * A packet of the flow could not leave for want of a next hop. The next one looks
+ * again: frames may have shown it by then.
+ */
+void mackeep_adopt_unsure(const struct sk_buff *skb,
+			  const struct mackeep_macs *macs)
+{
+	struct mackeep_macs now = *macs;
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_record *rec;
+	struct nf_conn *ct;
+
+	ct = nf_ct_get(skb, &ctinfo);
+	rec = ct ? mackeep_record_find(ct) : NULL;
+	if (IS_ERR_OR_NULL(rec))
+		return;
+	now.checked = 0;
+	mackeep_record_replace(ct, rec, macs, &now);
+}
+
+/*
  * True if the fast path may send the flow's next packets; the record says so.
  * Holds until the next mackeep_genid_bump(). The MACs have to be complete, and
  * neither of them this box's; the rule to have no options; the entry to be
  * confirmed, and nobody to follow its events; the bridge to know both stations.
+ * The fast path knows no tags.
  */
 bool mackeep_adopt_settle(const struct sk_buff *skb,
 			  const struct mackeep_macs *macs,
@@ -424,7 +535,8 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 	struct mackeep_record *rec;
 	struct nf_conn *ct;
 
-	if (macs->policy || policy->id || macs->ifindex != dev->ifindex ||
+	if (macs->policy || policy->id || macs->tag ||
+	    macs->ifindex != dev->ifindex ||
 	    macs->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
 	    !netif_is_bridge_master(dev) ||
 	    ether_addr_equal(macs->src, dev->dev_addr) ||

@@ -3,6 +3,7 @@
 #ifndef _MACKEEP_ADOPT_H
 #define _MACKEEP_ADOPT_H
 
+#include <linux/netfilter/xt_MACKEEP.h>
 #include <linux/skbuff.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/tcp.h>
@@ -28,6 +29,13 @@ static inline bool mackeep_adopt_socket(const struct sk_buff *skb)
 	return inet_test_bit(TRANSPARENT, sk) || sk->sk_type == SOCK_RAW;
 }
 
+/* The box's own flow: its source is that of the device, and is to be. */
+static inline bool mackeep_adopt_owned(const struct mackeep_macs *macs)
+{
+	return macs->via == MACKEEP_VIA_ROUTER &&
+	       !(macs->flags & MACKEEP_INFO_SRC);
+}
+
 /* A packet that came in by a device; IPv6 has no other sign of it. */
 static inline bool mackeep_adopt_forwarded(const struct sk_buff *skb)
 {
@@ -40,6 +48,8 @@ int mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 		  struct mackeep_macs *macs);
 bool mackeep_adopt_device(struct mackeep_net *mn, const struct sk_buff *skb,
 			  struct mackeep_macs *macs);
+void mackeep_adopt_unsure(const struct sk_buff *skb,
+			  const struct mackeep_macs *macs);
 bool mackeep_adopt_settle(const struct sk_buff *skb,
 			  const struct mackeep_macs *macs,
 			  const struct mackeep_policy *policy);

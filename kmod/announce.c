@@ -8,7 +8,8 @@
  * They are seen as they cross a bridge, or else as IP sees them, by the L3 device
  * that records name as well. It is taken for no more than that a client which is
  * known by its frames has left the MAC they came from, or that a router or a
- * server has another one: see move.c. The zone of a flow does not show in it:
+ * server has another one: see move.c; or, with a router advertisement, that there
+ * is a router: see router.c. The zone of a flow does not show in it:
  * flows in other zones than the default one wait for a frame of theirs.
  */
 #include <linux/if_arp.h>
@@ -22,10 +23,11 @@
 #include "move.h"
 #include "net.h"
 #include "pair.h"
+#include "router.h"
 
 /* An address that a host can have has this MAC now. */
 static void mackeep_announce_say(struct mackeep_net *mn,
-				 const struct mackeep_pair_key *key,
+				 const struct mackeep_pair_key *key, u32 vlan,
 				 const u8 *mac)
 {
 	if (!is_valid_ether_addr(mac))
@@ -36,16 +38,17 @@ static void mackeep_announce_say(struct mackeep_net *mn,
 		    ipv4_is_lbcast(key->client.ip) :
 		    !(ipv6_addr_type(&key->client.in6) & IPV6_ADDR_UNICAST))
 		return;
-	mackeep_pair_move(mn, key, mac);
-	mackeep_move_announce(mn, key, mac);
+	mackeep_pair_move(mn, key, vlan, mac);
+	mackeep_move_announce(mn, key, vlan, mac);
 }
 
 /* All of the header is there. */
 static void mackeep_announce_sender(struct mackeep_net *mn,
-				    const struct sk_buff *skb, u32 ifindex)
+				    const struct sk_buff *skb,
+				    struct mackeep_segment on)
 {
 	struct mackeep_pair_key key = {
-		.ifindex = ifindex,
+		.ifindex = on.ifindex,
 		.family = NFPROTO_IPV4,
 	};
 	const struct arphdr *arp = (struct arphdr *)skb_network_header(skb);
@@ -55,15 +58,17 @@ static void mackeep_announce_sender(struct mackeep_net *mn,
 	    arp->ar_pln != sizeof(key.client.ip))
 		return;
 	memcpy(&key.client.ip, sender + ETH_ALEN, sizeof(key.client.ip));
-	mackeep_announce_say(mn, &key, sender);
+	mackeep_announce_say(mn, &key, on.vlan, sender);
 }
 
+/* arp_rcv() has looked at the lengths, and that all of it is there. */
 unsigned int mackeep_announce_arp(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	/* arp_rcv() has looked at the lengths, and that all of it is there. */
+	struct mackeep_segment on = { .ifindex = state->in->ifindex };
+
 	if (state->in->type == ARPHRD_ETHER)
-		mackeep_announce_sender(priv, skb, state->in->ifindex);
+		mackeep_announce_sender(priv, skb, on);
 	return NF_ACCEPT;
 }
 
@@ -99,13 +104,13 @@ static int mackeep_announce_skip(u8 type)
 
 /* The IPv6 header is there, and says ICMPv6. */
 static void mackeep_announce_nd(struct mackeep_net *mn, struct sk_buff *skb,
-				u32 ifindex)
+				struct mackeep_segment on)
 {
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 	unsigned int at = skb_network_offset(skb) + sizeof(*ip6h);
 	struct mackeep_pair_key key = {
 		.client.in6 = ip6h->saddr,
-		.ifindex = ifindex,
+		.ifindex = on.ifindex,
 		.family = NFPROTO_IPV6,
 	};
 	u8 opt[8], type, option = ND_OPT_SOURCE_LL_ADDR;
@@ -137,16 +142,22 @@ static void mackeep_announce_nd(struct mackeep_net *mn, struct sk_buff *skb,
 		option = ND_OPT_TARGET_LL_ADDR;
 	}
 	mac = mackeep_announce_option(skb, at + skip, option, opt);
-	if (mac)
-		mackeep_announce_say(mn, &key, mac);
+	if (!mac)
+		return;
+	mackeep_announce_say(mn, &key, on.vlan, mac);
+	if (type == NDISC_ROUTER_ADVERTISEMENT && is_valid_ether_addr(mac))
+		mackeep_router_says(mn, on, mac,
+				    ntohs(icmp->icmp6_rt_lifetime));
 }
 
 unsigned int mackeep_announce_ndisc(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state)
 {
+	struct mackeep_segment on = { .ifindex = state->in->ifindex };
+
 	if (unlikely(ipv6_hdr(skb)->nexthdr == IPPROTO_ICMPV6) &&
 	    state->in->type == ARPHRD_ETHER)
-		mackeep_announce_nd(priv, skb, state->in->ifindex);
+		mackeep_announce_nd(priv, skb, on);
 	return NF_ACCEPT;
 }
 
@@ -158,7 +169,9 @@ void mackeep_announce_look(struct mackeep_net *mn, struct sk_buff *skb,
 			   const struct net_device *port)
 {
 	bool arp = skb->protocol == htons(ETH_P_ARP);
+	struct mackeep_segment on;
 	struct net_device *in, *br;
+	u32 tag;
 	u16 vid;
 
 	if (!pskb_may_pull(skb, arp ? arp_hdr_len((struct net_device *)port) :
@@ -167,11 +180,13 @@ void mackeep_announce_look(struct mackeep_net *mn, struct sk_buff *skb,
 	if (!arp && ipv6_hdr(skb)->nexthdr != IPPROTO_ICMPV6)
 		return;
 	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
-	in = br ? mackeep_bridge_in(skb, br, port, &vid) : NULL;
+	in = br ? mackeep_bridge_in(skb, br, port, &vid, &tag) : NULL;
 	if (!in)
 		return;
+	on.ifindex = in->ifindex;
+	on.vlan = mackeep_tag_vlan(tag);
 	if (arp)
-		mackeep_announce_sender(mn, skb, in->ifindex);
+		mackeep_announce_sender(mn, skb, on);
 	else
-		mackeep_announce_nd(mn, skb, in->ifindex);
+		mackeep_announce_nd(mn, skb, on);
 }

@@ -6,6 +6,7 @@
 #include "bridge.h"
 #include "compat.h"
 #include "stp.h"
+#include "tag.h"
 
 /* Under rcu_read_lock(). The FDB's word for it, without RTNL; vid 0 is none. */
 const struct net_device *
@@ -28,12 +29,13 @@ mackeep_bridge_port(const struct net_device *br, const u8 *mac, u16 vid)
 
 /*
  * The bridge that a device sends by, and the VLAN's id in its FDB. NULL where
- * there is none, or the bridge has no place for what is sent.
+ * there is none, or the bridge has no place for what is sent. vlan: of the tag that
+ * this has, if it has no VLAN device.
  */
 const struct net_device *mackeep_bridge_of(const struct net_device *dev,
-					   u16 *vid)
+					   u32 vlan, u16 *vid)
 {
-	*vid = 0;
+	*vid = vlan & VLAN_VID_MASK;
 	while (is_vlan_dev(dev)) {
 		*vid = vlan_dev_vlan_id(dev);
 		dev = vlan_dev_real_dev(dev);
@@ -50,36 +52,46 @@ const struct net_device *mackeep_bridge_of(const struct net_device *dev,
 /*
  * The device a frame would come in by: the bridge or a VLAN device on it, and
  * the VLAN's id in the FDB. NULL when the bridge has no place for the frame's
- * VLAN: it would not pass it up.
+ * VLAN: it would not pass it up. tag: what it would have then, without a device.
  */
 struct net_device *mackeep_bridge_in(const struct sk_buff *skb,
 				     struct net_device *br,
-				     const struct net_device *port, u16 *vid)
+				     const struct net_device *port, u16 *vid,
+				     u32 *tag)
 {
-	u16 tag = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
+	u16 tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
+	u16 id = tci & VLAN_VID_MASK;
 	__be16 proto = skb->vlan_proto;
 	struct bridge_vlan_info info;
+	struct net_device *in;
 	u16 filtered;
 
 	*vid = 0;
+	*tag = 0;
 	if (br_vlan_enabled(br)) {
 		br_vlan_get_proto(br, &filtered);
 		/* With a tag of the other kind it is untagged for the bridge,
 		 * which puts that tag back into the frame.
 		 */
-		if (tag && proto != htons(filtered))
+		if (id && proto != htons(filtered))
 			return NULL;
 		proto = htons(filtered);
-		if (!tag && br_vlan_get_pvid_rcu(port, &tag))
+		if (!id && br_vlan_get_pvid_rcu(port, &id))
 			return NULL;
-		if (br_vlan_get_info_rcu(br, tag, &info) ||
+		if (br_vlan_get_info_rcu(br, id, &info) ||
 		    !(info.flags & BRIDGE_VLAN_INFO_BRENTRY))
 			return NULL;
-		*vid = tag;
+		*vid = id;
 		if (info.flags & BRIDGE_VLAN_INFO_UNTAGGED)
 			return br;
 	}
-	return tag ? __vlan_find_dev_deep_rcu(br, proto, tag) : br;
+	if (!id)
+		return br;
+	in = __vlan_find_dev_deep_rcu(br, proto, id);
+	if (in || !mackeep_tag_lifts(br))
+		return in;
+	*tag = mackeep_tag(proto, (tci & ~VLAN_VID_MASK) | id);
+	return br;
 }
 
 /* Whether the bridge would pass up what is sent to its own address. */

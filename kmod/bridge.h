@@ -11,10 +11,11 @@ struct mackeep_net;
 const struct net_device *
 mackeep_bridge_port(const struct net_device *br, const u8 *mac, u16 vid);
 const struct net_device *mackeep_bridge_of(const struct net_device *dev,
-					   u16 *vid);
+					   u32 vlan, u16 *vid);
 struct net_device *mackeep_bridge_in(const struct sk_buff *skb,
 				     struct net_device *br,
-				     const struct net_device *port, u16 *vid);
+				     const struct net_device *port, u16 *vid,
+				     u32 *tag);
 bool mackeep_bridge_knows_itself(const struct net_device *br, u16 vid);
 bool mackeep_bridge_silent(const struct net_device *br, const u8 *mac, u16 vid,
 			   unsigned long age);

@@ -8,7 +8,9 @@
  * containers come and go with. Written under RTNL, read in hooks.
  */
 #include <linux/if_vlan.h>
+#include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <net/addrconf.h>
 
 #include "device.h"
 #include "net.h"
@@ -25,6 +27,25 @@ static void mackeep_device_gone(struct mackeep_net *mn,
 	strscpy(gone->name, dev->name, sizeof(gone->name));
 	WRITE_ONCE(devices->any, true);
 	spin_unlock_bh(&devices->lock);
+}
+
+/*
+ * Under rcu_read_lock(). Whether the box is a host by this device, and may ask who has
+ * an address there: a bridge that has none would ask in nobody's name.
+ */
+bool mackeep_device_addressed(const struct net_device *dev, bool v6)
+{
+	const struct in_device *in4 = __in_dev_get_rcu(dev);
+	const struct inet6_dev *in6 = __in6_dev_get(dev);
+	const struct inet6_ifaddr *ifa;
+
+	if (!v6)
+		return in4 && rcu_access_pointer(in4->ifa_list);
+	if (in6)
+		list_for_each_entry_rcu(ifa, &in6->addr_list, if_list)
+			if (!(ipv6_addr_type(&ifa->addr) & IPV6_ADDR_LINKLOCAL))
+				return true;
+	return false;
 }
 
 /* Under rcu_read_lock(). The ifindex that a device has now. */

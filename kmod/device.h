@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Devices that went, and which have their names now. */
+/* Devices that went, which have their names now, and who is a host. */
 #ifndef _MACKEEP_DEVICE_H
 #define _MACKEEP_DEVICE_H
 
@@ -20,6 +20,7 @@ struct mackeep_devices {
 	struct mackeep_device gone[16];
 };
 
+bool mackeep_device_addressed(const struct net_device *dev, bool v6);
 u32 mackeep_device_now(struct mackeep_net *mn, u32 ifindex);
 void mackeep_device_net_init(struct mackeep_net *mn);
 int mackeep_device_init(void);

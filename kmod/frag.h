@@ -13,7 +13,8 @@ struct mackeep_frag_datagram {
 	u32 id;
 	u32 ifindex;			/* the device it comes in by */
 	u32 protocol;
-	u32 pad;
+	u32 rehearse;			/* 1: it would be lifted, and is not */
+	u32 vlan;			/* of its frame, if that has no device */
 };
 
 enum mackeep_frag_part {

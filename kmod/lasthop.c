@@ -63,7 +63,7 @@ mackeep_lasthop_route(struct mackeep_net *mn, const struct sk_buff *skb,
 
 	dst = mackeep_onlink(mn, macs.ifindex, v6);
 	if (!dst)
-		MACKEEP_STAT_INC(mn, nohop);
+		MACKEEP_LEFT(mn, skb, nohop);
 	return dst;
 }
 
@@ -95,7 +95,7 @@ static unsigned int mackeep_lasthop_in(struct mackeep_net *mn,
 	if (!dst)
 		return NF_ACCEPT;
 	if (!mackeep_lasthop_forwards(mn->net, state->in, v6)) {
-		MACKEEP_STAT_INC(mn, nohop);
+		MACKEEP_LEFT(mn, skb, nohop);
 		return NF_ACCEPT;
 	}
 

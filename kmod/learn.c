@@ -19,7 +19,9 @@
 #include "net.h"
 #include "pair.h"
 #include "record.h"
+#include "router.h"
 #include "station.h"
+#include "tag.h"
 
 static u64 mackeep_learn_secret[6] __read_mostly;
 
@@ -51,7 +53,7 @@ static bool mackeep_learn_macs(const struct sk_buff *skb,
 	ether_addr_copy(macs->src, eth->h_source);
 	ether_addr_copy(macs->dst, eth->h_dest);
 	macs->ifindex = in->ifindex;
-	macs->vlan = is_vlan_dev(in) ? vlan_dev_vlan_id(in) : 0;
+	macs->tag = mackeep_tag_hidden(skb, eth, in);
 	macs->flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
 	if (unlikely(netif_is_bridge_port(in)))
 		br = netdev_master_upper_dev_get_rcu((struct net_device *)in);
@@ -74,7 +76,7 @@ static bool mackeep_learn_same(const struct mackeep_macs *a,
 	       ether_addr_equal(a->src, b->src) &&
 	       ether_addr_equal(a->dst, b->dst) &&
 	       a->policy == b->policy && a->ruled == b->ruled &&
-	       a->vlan == b->vlan;
+	       a->tag == b->tag;
 }
 
 /*
@@ -155,8 +157,20 @@ static void mackeep_learn_late(struct mackeep_net *mn, const struct nf_conn *ct,
 	const struct nf_conntrack_tuple *tuple =
 		&ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
 
-	mackeep_move_late(mn, now->ifindex, nf_ct_l3num(ct), &tuple->dst.u3,
-			  now->dst);
+	mackeep_move_late(mn, mackeep_macs_segment(now), nf_ct_l3num(ct),
+			  &tuple->dst.u3, now->dst);
+}
+
+static void mackeep_learn_pair(struct mackeep_net *mn,
+			       const struct mackeep_pair_key *key,
+			       const struct mackeep_macs *macs,
+			       struct mackeep_pair_proof *proof)
+{
+	if (macs->flags & MACKEEP_INFO_DST)
+		proof->router = mackeep_router_seen(mn, key,
+						    mackeep_tag_vlan(macs->tag),
+						    macs->dst, proof->proven);
+	mackeep_pair_learn(mn, key, macs, proof);
 }
 
 /* A frame of the ORIGINAL direction: its MACs are the flow's. */
@@ -248,7 +262,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 
 	proof.proven = proven && mackeep_learn_proves(skb, ct);
 	mackeep_pair_key_ct(&key, ct, ifindex);
-	mackeep_pair_learn(mn, &key, &now, &proof);
+	mackeep_learn_pair(mn, &key, &now, &proof);
 }
 
 /*
@@ -339,7 +353,7 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
 	back = key;
 	swap(back.client, back.server);
 	if (!mackeep_pair_find(mn, &back, &known, NULL))
-		mackeep_pair_learn(mn, &key, &now, &proof);
+		mackeep_learn_pair(mn, &key, &now, &proof);
 }
 
 /*
@@ -348,12 +362,12 @@ void mackeep_learn_untracked(struct mackeep_net *mn, const struct sk_buff *skb,
  */
 static void mackeep_learn_answer(struct mackeep_net *mn,
 				 const struct mackeep_pair_key *key,
-				 const u8 *src, u8 *dst)
+				 struct mackeep_segment on, const u8 *src,
+				 u8 *dst)
 {
-	mackeep_move_follow(mn, key->ifindex, key->family, &key->server, 0,
-			    dst);
+	mackeep_move_follow(mn, on, key->family, &key->server, 0, dst);
 	if (!ether_addr_equal(src, dst))
-		mackeep_move_suspect(mn, key->ifindex, dst, src);
+		mackeep_move_suspect(mn, on, dst, src);
 }
 
 /*
@@ -368,34 +382,40 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 					      const struct net_device *port,
 					      bool teach)
 {
-	u16 tag = skb_vlan_tag_present(skb) ? skb_vlan_tag_get_id(skb) : 0;
+	u32 tag = mackeep_tag_bridged(skb);
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	const struct ethhdr *eth = eth_hdr(skb);
-	const struct mackeep_pair_proof proof = {};
+	struct mackeep_pair_proof proof = {};
 	struct mackeep_pair_key key, back;
 	enum mackeep_pair_answer answer;
 	struct mackeep_macs macs = {};
-	struct net_device *in = skb->dev;
+	struct net_device *in = skb->dev, *upper = NULL;
+	struct mackeep_segment on;
 	u8 dst[ETH_ALEN];
 	u16 vid = 0;
 
 	if (br_vlan_enabled(in) && !tag)
 		br_vlan_get_pvid_rcu(in, &vid);
 	else if (br_vlan_enabled(in))
-		vid = tag;
+		vid = tag & VLAN_VID_MASK;
 	mackeep_station_seen(mn, in, eth->h_source, vid, port);
 
 	if (tag)
-		in = __vlan_find_dev_deep_rcu(in, skb->vlan_proto, tag);
-	if (!in)
-		return;
+		upper = __vlan_find_dev_deep_rcu(in, skb->vlan_proto,
+						 tag & VLAN_VID_MASK);
+	if (upper) {
+		in = upper;
+		tag = 0;
+	}
+	on.ifindex = in->ifindex;
+	on.vlan = mackeep_tag_vlan(tag);
 	mackeep_pair_key_skb(&key, skb, NULL, in->ifindex, v6);
 	back = key;
 	swap(back.client, back.server);
-	mackeep_move_back(mn, in->ifindex, eth->h_source);
+	mackeep_move_back(mn, on, eth->h_source);
 	answer = mackeep_pair_answered(mn, &back, eth->h_source, dst);
 	if (answer == MACKEEP_PAIR_LEFT)
-		mackeep_learn_answer(mn, &back, eth->h_source, dst);
+		mackeep_learn_answer(mn, &back, on, eth->h_source, dst);
 	if (answer != MACKEEP_PAIR_UNKNOWN)
 		return;
 	if (!teach || !mackeep_learn_ports(skb, v6) ||
@@ -404,10 +424,10 @@ static noinline void mackeep_learn_lifted_new(struct mackeep_net *mn,
 		return;
 	ether_addr_copy(macs.src, eth->h_source);
 	ether_addr_copy(macs.dst, eth->h_dest);
-	macs.vlan = tag;
+	macs.tag = tag;
 	macs.policy = mackeep_policy_unruled(&mn->policies)->id;
 	macs.flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST;
-	mackeep_pair_learn(mn, &key, &macs, &proof);
+	mackeep_learn_pair(mn, &key, &macs, &proof);
 }
 
 #define MACKEEP_LEARN_TIME	0xfffffffULL	/* of a slot: steps of 8 s */

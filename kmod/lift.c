@@ -32,6 +32,7 @@
 #include "net.h"
 #include "service.h"
 #include "sock.h"
+#include "tag.h"
 
 static u64 mackeep_lift_secret[3] __read_mostly;
 
@@ -49,6 +50,7 @@ enum mackeep_lift_why {
 	MACKEEP_LIFT_NOT,
 	MACKEEP_LIFT_DROP,		/* its service does not take it, nor let it by */
 	MACKEEP_LIFT_NOVLAN,		/* it should be, but has no VLAN device */
+	MACKEEP_LIFT_REHEARSED,		/* it would be, but its service rehearses */
 	MACKEEP_LIFT_MARK,
 	MACKEEP_LIFT_SOCKET,
 	MACKEEP_LIFT_FRAGMENT,
@@ -61,23 +63,64 @@ enum mackeep_lift_why {
 static enum mackeep_lift_why
 mackeep_lift_service(struct mackeep_net *mn, struct sk_buff *skb,
 		     const struct net_device *in, enum mackeep_frag_part part,
-		     const struct mackeep_frag_datagram *key, bool final)
+		     struct mackeep_frag_datagram *key, bool final)
 {
 	struct mackeep_service *service = mackeep_service_find(mn, skb);
 	u8 why = MACKEEP_SERVICE_MIDSTREAM;
 
 	if (likely(!service))
 		return MACKEEP_LIFT_MARK;
+	/* Datagrams apart from those that are lifted */
+	if (unlikely(service->rehearse))
+		key->rehearse = 1;
 	if (part != MACKEEP_FRAG_LATER)
 		why = mackeep_service_ask(mn, service, skb, in);
 	else if (mackeep_frag_recall(mn, key))
 		why = MACKEEP_SERVICE_OPEN;
+	if (unlikely(service->rehearse && why == MACKEEP_SERVICE_OPEN))
+		why = MACKEEP_SERVICE_REHEARSED;
 	if (final)
 		mackeep_service_count(service, why);
 	if (why == MACKEEP_SERVICE_OPEN)
 		return MACKEEP_LIFT_MARK;
+	if (unlikely(service->rehearse))
+		return why == MACKEEP_SERVICE_REHEARSED ?
+			       MACKEEP_LIFT_REHEARSED : MACKEEP_LIFT_NOT;
 	return service->fail == MACKEEP_FAIL_CLOSED ? MACKEEP_LIFT_DROP :
 						      MACKEEP_LIFT_NOT;
+}
+
+/*
+ * Where VLANs have no device: whether another VLAN of this device has a client of
+ * the same address. The proxy's connection to the server could not tell the two
+ * apart, so the one that came first has the proxy, while its frames are seen.
+ */
+static bool mackeep_lift_twin(struct mackeep_net *mn, const struct sk_buff *skb,
+			      const struct net_device *in, u32 vlan,
+			      enum mackeep_lift_why why)
+{
+	struct mackeep_macs macs;
+
+	if (likely(!mackeep_pair_elsewhere(mn, skb, in->ifindex, vlan,
+					   why == MACKEEP_LIFT_MARK)))
+		return false;
+	/* Its flow may be older than the other one's. */
+	return !mackeep_sock_record(mn, skb, &macs) || !macs.flags ||
+	       macs.ifindex != in->ifindex ||
+	       mackeep_tag_vlan(macs.tag) != vlan;
+}
+
+/* Where nothing may go past the proxy, the second one gets nowhere. */
+static enum mackeep_lift_why
+mackeep_lift_twin_way(struct mackeep_net *mn, const struct sk_buff *skb,
+		      enum mackeep_lift_why why)
+{
+	const struct mackeep_service *service = NULL;
+
+	if (why == MACKEEP_LIFT_MARK)
+		service = mackeep_service_find(mn, skb);
+	return service && service->fail == MACKEEP_FAIL_CLOSED ?
+		       MACKEEP_LIFT_DROP : MACKEEP_LIFT_NOT;
 }
 
 /*
@@ -87,9 +130,12 @@ mackeep_lift_service(struct mackeep_net *mn, struct sk_buff *skb,
 static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 						 struct sk_buff *skb,
 						 const struct net_device *in,
-						 bool final)
+						 u32 vlan, bool final)
 {
-	struct mackeep_frag_datagram key = { .ifindex = in ? in->ifindex : 0 };
+	struct mackeep_frag_datagram key = {
+		.ifindex = in ? in->ifindex : 0,
+		.vlan = vlan,
+	};
 	enum mackeep_lift_why why;
 	enum mackeep_frag_part part;
 
@@ -108,22 +154,39 @@ static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 	else
 		why = mackeep_sock_find(mn, skb, in) ? MACKEEP_LIFT_SOCKET :
 							 MACKEEP_LIFT_NOT;
-	if (part == MACKEEP_FRAG_FIRST && why >= MACKEEP_LIFT_MARK)
+	if (static_branch_unlikely(&mackeep_tag_used) &&
+	    (why == MACKEEP_LIFT_MARK || why == MACKEEP_LIFT_SOCKET) &&
+	    mackeep_lift_twin(mn, skb, in, vlan, why)) {
+		if (final)
+			MACKEEP_STAT_INC(mn, twin);
+		why = mackeep_lift_twin_way(mn, skb, why);
+	}
+	if (part == MACKEEP_FRAG_FIRST && why >= MACKEEP_LIFT_REHEARSED)
 		mackeep_frag_remember(mn, &key);
 	return why;
 }
+
+/* What the bridge would do with a frame that it passes up */
+struct mackeep_lift_place {
+	u16 vid;			/* in its FDB */
+	u32 tag;			/* which it would have, and no device for */
+};
 
 /* Under rcu_read_lock(). Whether it is wanted; a frame of no socket is remembered. */
 static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 					       struct sk_buff *skb,
 					       struct net_device *br,
 					       const struct net_device *port,
-					       u64 hash, u16 *vid, bool final)
+					       u64 hash,
+					       struct mackeep_lift_place *place,
+					       bool final)
 {
+	const struct net_device *in;
 	enum mackeep_lift_why why;
 
-	why = mackeep_lift_wanted(mn, skb,
-				  mackeep_bridge_in(skb, br, port, vid), final);
+	in = mackeep_bridge_in(skb, br, port, &place->vid, &place->tag);
+	why = mackeep_lift_wanted(mn, skb, in, mackeep_tag_vlan(place->tag),
+				  final);
 	if (why == MACKEEP_LIFT_NOT && hash)
 		mackeep_sock_remember(mn, hash);
 	return why;
@@ -199,6 +262,7 @@ struct mackeep_lift_note {
 	u64 key;
 	u8 dest[ETH_ALEN];
 	u8 why;
+	bool tagged;			/* and its VLAN has no device */
 };
 
 static u64 mackeep_lift_key(const struct sk_buff *skb)
@@ -210,7 +274,7 @@ static u64 mackeep_lift_key(const struct sk_buff *skb)
 static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 				      struct sk_buff *skb,
 				      const struct net_device *br,
-				      enum mackeep_lift_why why,
+				      enum mackeep_lift_why why, bool tagged,
 				      enum mackeep_lift_way way)
 {
 	struct mackeep_lift_note *note;
@@ -225,6 +289,7 @@ static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 	note = (struct mackeep_lift_note *)skb->head;
 	note->key = mackeep_lift_key(skb);
 	note->why = why;
+	note->tagged = tagged;
 	ether_addr_copy(note->dest, eth->h_dest);
 	if (likely(way == MACKEEP_LIFT_OWN))
 		ether_addr_copy(eth->h_dest, br->dev_addr);
@@ -235,22 +300,41 @@ static unsigned int mackeep_lift_take(struct mackeep_net *mn,
 	return NF_ACCEPT;
 }
 
+/* A frame that would be lifted now; later fragments are of a flow that is known. */
+static noinline unsigned int mackeep_lift_rehearse(struct mackeep_net *mn,
+						   struct sk_buff *skb,
+						   struct net_device *br,
+						   const struct net_device *port)
+{
+	const struct mackeep_service *service = mackeep_service_find(mn, skb);
+	struct mackeep_frag_datagram key = {};
+	const struct net_device *in;
+	u32 tag;
+	u16 vid;
+
+	in = mackeep_bridge_in(skb, br, port, &vid, &tag);
+	if (service && service->rehearse && in &&
+	    mackeep_frag_parse(skb, &key) != MACKEEP_FRAG_LATER)
+		mackeep_service_rehearse(mn, service, skb, in);
+	return NF_ACCEPT;
+}
+
 static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 					      struct sk_buff *skb,
 					      const struct net_device *port,
 					      u64 hash)
 {
 	struct net_device *br;
+	struct mackeep_lift_place place;
 	enum mackeep_lift_why why;
 	enum mackeep_lift_way way;
-	u16 vid;
 
 	if (!hash)
 		mackeep_announce_bridged(mn, skb, port);
 	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
 	if (!br)
 		return NF_ACCEPT;
-	why = mackeep_lift_look(mn, skb, br, port, hash, &vid, true);
+	why = mackeep_lift_look(mn, skb, br, port, hash, &place, true);
 	if (why == MACKEEP_LIFT_NOT)
 		return NF_ACCEPT;
 	if (hash)
@@ -261,12 +345,14 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 		MACKEEP_STAT_INC(mn, novlan);
 		return NF_ACCEPT;
 	}
-	way = mackeep_lift_find_way(mn, skb, br, port, vid);
+	way = mackeep_lift_find_way(mn, skb, br, port, place.vid);
 	if (way == MACKEEP_LIFT_NOWAY)
 		MACKEEP_STAT_INC(mn, nolift);
 	if (way >= MACKEEP_LIFT_NOWAY)
 		return NF_ACCEPT;
-	return mackeep_lift_take(mn, skb, br, why, way);
+	if (unlikely(why == MACKEEP_LIFT_REHEARSED))
+		return mackeep_lift_rehearse(mn, skb, br, port);
+	return mackeep_lift_take(mn, skb, br, why, place.tag, way);
 }
 
 /* Whether a marked frame goes past its service, as one like it did just now */
@@ -288,12 +374,28 @@ static bool mackeep_lift_past(struct mackeep_net *mn, const struct sk_buff *skb,
 	return true;
 }
 
-/* A frame that is not lifted, but may say who has which MAC */
+/*
+ * A frame that is not lifted, but may say who has which MAC. What has IP behind
+ * another header goes past every proxy: its kinds are counted.
+ */
 static noinline unsigned int mackeep_lift_hear(struct mackeep_net *mn,
 					       struct sk_buff *skb,
 					       const struct net_device *port)
 {
-	mackeep_announce_bridged(mn, skb, port);
+	switch (skb->protocol) {
+	case htons(ETH_P_8021Q):
+	case htons(ETH_P_8021AD):
+		MACKEEP_STAT_INC(mn, qinq);
+		break;
+	case htons(ETH_P_PPP_SES):
+		MACKEEP_STAT_INC(mn, pppoe);
+		break;
+	case htons(ETH_P_MPLS_UC):
+		MACKEEP_STAT_INC(mn, mpls);
+		break;
+	default:
+		mackeep_announce_bridged(mn, skb, port);
+	}
 	return NF_ACCEPT;
 }
 
@@ -338,9 +440,9 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
 	struct net_device *port, *br;
+	struct mackeep_lift_place place;
 	struct mackeep_net *mn = priv;
 	u64 hash = 0;
-	u16 vid;
 
 	if (likely(!info) || !info->in_prerouting || !info->pkt_otherhost)
 		return NF_ACCEPT;
@@ -350,9 +452,10 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
 	br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
 	if (!br ||
-	    mackeep_lift_look(mn, skb, br, port, hash, &vid, false) <
+	    mackeep_lift_look(mn, skb, br, port, hash, &place, false) <
 		    MACKEEP_LIFT_MARK ||
-	    mackeep_lift_find_way(mn, skb, br, port, vid) >= MACKEEP_LIFT_NOWAY)
+	    mackeep_lift_find_way(mn, skb, br, port, place.vid) >=
+		    MACKEEP_LIFT_NOWAY)
 		return NF_ACCEPT;
 	local_bh_disable();
 	state->okfn(state->net, state->sk, skb);
@@ -401,6 +504,9 @@ unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
 	mackeep_lift_count(priv, note->why);
 	mackeep_learn_lifted(priv, skb, state->in,
 			     note->why == MACKEEP_LIFT_SOCKET);
+	/* The note is gone from here on. */
+	if (unlikely(note->tagged))
+		mackeep_tag_hide(skb);
 	return NF_ACCEPT;
 }
 

@@ -6,6 +6,8 @@
 #include <linux/if_ether.h>
 #include <linux/types.h>
 
+#include "tag.h"
+
 /* The first bytes of an Ethernet header, in their order on the wire */
 struct mackeep_header {
 	u8 dst[ETH_ALEN];
@@ -16,12 +18,22 @@ struct mackeep_macs {
 	u8 src[ETH_ALEN];		/* of the ORIGINAL direction */
 	u8 dst[ETH_ALEN];
 	u32 ifindex;			/* L3 device, 0 for any */
-	u16 vlan;
+	u32 tag;			/* of frames on that bridge; see tag.h */
 	u8 policy;			/* number, see policy.h */
 	bool ruled;			/* by a rule: neither pair nor default changes that */
 	u32 checked;			/* genid they were found valid at; see net.h */
 	u8 flags;			/* MACKEEP_INFO_SRC, MACKEEP_INFO_DST */
 	u8 via;				/* MACKEEP_VIA_* */
 };
+
+/* Where frames that have them are */
+static inline struct mackeep_segment
+mackeep_macs_segment(const struct mackeep_macs *macs)
+{
+	return (struct mackeep_segment){
+		.ifindex = macs->ifindex,
+		.vlan = mackeep_tag_vlan(macs->tag),
+	};
+}
 
 #endif /* _MACKEEP_MACS_H */

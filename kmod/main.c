@@ -7,10 +7,12 @@
 
 #include "default.h"
 #include "device.h"
+#include "feed.h"
 #include "frag.h"
 #include "guard.h"
 #include "lasthop.h"
 #include "learn.h"
+#include "left.h"
 #include "lift.h"
 #include "move.h"
 #include "net.h"
@@ -23,11 +25,13 @@
 #include "service.h"
 #include "service-netlink.h"
 #include "sock.h"
+#include "sockopt.h"
 #include "stat.h"
 #include "station.h"
 #include "steer.h"
 #include "stp.h"
 #include "sysctl.h"
+#include "tag.h"
 #include "target.h"
 
 static int __net_init mackeep_net_init(struct net *net)
@@ -43,6 +47,7 @@ static int __net_init mackeep_net_init(struct net *net)
 	mackeep_onlink_net_init(mn);
 	mackeep_ownport_net_init(mn);
 	mackeep_move_net_init(mn);
+	mackeep_router_net_init(mn);
 	mackeep_device_net_init(mn);
 	mackeep_stp_net_init(mn);
 	mackeep_guard_net_init(mn);
@@ -106,11 +111,13 @@ static void __net_exit mackeep_net_use_pre_exit(struct net *net)
 	struct mackeep_net *mn = mackeep_net(net);
 
 	mackeep_sysctl_net_exit(mn);
+	mackeep_tag_net_exit(mn);
 	mackeep_service_netlink_stop(mn);
 
 	mutex_lock(&mackeep_net_mutex);
 	mackeep_lasthop_stop(mn);
 	mackeep_steer_set(mn, false);
+	mackeep_feed_set(mn, false);
 	mackeep_default_close(mn);
 	mackeep_net_close(mn);
 	mutex_unlock(&mackeep_net_mutex);
@@ -149,10 +156,12 @@ static int __init mackeep_init(void)
 		return err;
 	mackeep_frag_init();
 	mackeep_learn_init();
+	mackeep_left_init();
 	mackeep_sock_init();
 	mackeep_service_init();
 	mackeep_lift_init();
 	mackeep_move_init();
+	mackeep_router_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);
 	if (err)
@@ -186,12 +195,18 @@ static int __init mackeep_init(void)
 	if (err)
 		goto err_guard;
 
-	err = mackeep_target_init();
+	err = mackeep_sockopt_init();
 	if (err)
 		goto err_netlink;
 
+	err = mackeep_target_init();
+	if (err)
+		goto err_sockopt;
+
 	return 0;
 
+err_sockopt:
+	mackeep_sockopt_exit();
 err_netlink:
 	mackeep_netlink_exit();
 err_guard:
@@ -217,6 +232,7 @@ err_pair:
 static void __exit mackeep_exit(void)
 {
 	mackeep_target_exit();
+	mackeep_sockopt_exit();
 	mackeep_netlink_exit();
 	mackeep_guard_exit();
 	unregister_pernet_subsys(&mackeep_net_use_ops);

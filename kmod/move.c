@@ -45,7 +45,7 @@ static u32 mackeep_move_seed __read_mostly;
 /* A binding has an address; a move has the MAC that was left in its place. */
 struct mackeep_move_key {
 	union nf_inet_addr addr;
-	u32 ifindex;			/* L3 device */
+	struct mackeep_segment on;
 	u32 family;			/* NFPROTO_*; 0: a move */
 };
 
@@ -77,12 +77,12 @@ mackeep_move_kind(struct mackeep_moves *moves,
 	return key->family ? &moves->bindings : &moves->moves;
 }
 
-static void mackeep_move_key_mac(struct mackeep_move_key *key, u32 ifindex,
-				 const u8 *mac)
+static void mackeep_move_key_mac(struct mackeep_move_key *key,
+				 struct mackeep_segment on, const u8 *mac)
 {
 	memset(key, 0, sizeof(*key));
 	ether_addr_copy((u8 *)&key->addr, mac);
-	key->ifindex = ifindex;
+	key->on = on;
 }
 
 static struct mackeep_move *
@@ -137,7 +137,7 @@ mackeep_move_add(struct mackeep_net *mn, const struct mackeep_move_key *key)
 	return move;
 }
 
-/* Under lock. Whether a MAC is known to have an address other than this one. */
+/* Under lock. As mackeep_move_apart() */
 static bool mackeep_move_has_other(struct mackeep_moves *moves,
 				   const struct mackeep_move_key *key,
 				   const u8 *mac)
@@ -146,7 +146,8 @@ static bool mackeep_move_has_other(struct mackeep_moves *moves,
 
 	list_for_each_entry(move, &moves->bindings.list, list)
 		if (move->key.family == key->family &&
-		    move->key.ifindex == key->ifindex &&
+		    move->key.on.ifindex == key->on.ifindex &&
+		    move->key.on.vlan == key->on.vlan &&
 		    ether_addr_equal(move->mac, mac) &&
 		    memcmp(&move->key, key, sizeof(*key)) &&
 		    time_before(jiffies, move->when + MACKEEP_MOVE_BOUND))
@@ -163,7 +164,7 @@ static u32 mackeep_move_bump(struct mackeep_net *mn)
 }
 
 /* Under lock. What had the one MAC has the other from now on. */
-static void mackeep_move_make(struct mackeep_net *mn, u32 ifindex,
+static void mackeep_move_make(struct mackeep_net *mn, struct mackeep_segment on,
 			      const u8 *from, const u8 *to, bool shown)
 {
 	struct mackeep_moves *moves = &mn->moves;
@@ -171,12 +172,12 @@ static void mackeep_move_make(struct mackeep_net *mn, u32 ifindex,
 	struct mackeep_move *move;
 
 	/* Who is moved to has not left. */
-	mackeep_move_key_mac(&key, ifindex, to);
+	mackeep_move_key_mac(&key, on, to);
 	move = mackeep_move_lookup(moves, &key);
 	if (move)
 		mackeep_move_del(moves, move);
 
-	mackeep_move_key_mac(&key, ifindex, from);
+	mackeep_move_key_mac(&key, on, from);
 	move = mackeep_move_lookup(moves, &key) ?: mackeep_move_add(mn, &key);
 	if (!move)
 		return;
@@ -190,12 +191,13 @@ static void mackeep_move_make(struct mackeep_net *mn, u32 ifindex,
 
 /* Somebody says that he has this MAC. */
 void mackeep_move_announce(struct mackeep_net *mn,
-			   const struct mackeep_pair_key *who, const u8 *mac)
+			   const struct mackeep_pair_key *who, u32 vlan,
+			   const u8 *mac)
 {
 	struct mackeep_moves *moves = &mn->moves;
 	struct mackeep_move_key key = {
 		.addr = who->client,
-		.ifindex = who->ifindex,
+		.on = { .ifindex = who->ifindex, .vlan = vlan },
 		.family = who->family,
 	};
 	struct mackeep_move *binding;
@@ -209,8 +211,7 @@ void mackeep_move_announce(struct mackeep_net *mn,
 	} else if (!ether_addr_equal(binding->mac, mac)) {
 		ether_addr_copy(binding->was, binding->mac);
 		if (!mackeep_move_has_other(moves, &key, binding->was))
-			mackeep_move_make(mn, key.ifindex, binding->was, mac,
-					  false);
+			mackeep_move_make(mn, key.on, binding->was, mac, false);
 		binding->genid = mackeep_move_bump(mn);
 	}
 	ether_addr_copy(binding->mac, mac);
@@ -229,16 +230,17 @@ static bool mackeep_move_newer(const struct mackeep_move *move, u32 since)
  * Under rcu_read_lock(). Whether the bridge has heard nothing of it since; just
  * after that it cannot tell.
  */
-static bool mackeep_move_silent(struct mackeep_net *mn, u32 ifindex,
-				const u8 *mac, unsigned long since)
+static bool mackeep_move_silent(struct mackeep_net *mn,
+				struct mackeep_segment on, const u8 *mac,
+				unsigned long since)
 {
 	unsigned long age = jiffies - since;
 	const struct net_device *dev, *br;
 	u16 vid;
 
 	age -= min_t(unsigned long, age, MACKEEP_MOVE_SLACK);
-	dev = dev_get_by_index_rcu(mn->net, ifindex);
-	br = dev ? mackeep_bridge_of(dev, &vid) : NULL;
+	dev = dev_get_by_index_rcu(mn->net, on.ifindex);
+	br = dev ? mackeep_bridge_of(dev, on.vlan, &vid) : NULL;
 	return br && mackeep_bridge_silent(br, mac, vid, age);
 }
 
@@ -247,14 +249,14 @@ static bool mackeep_move_silent(struct mackeep_net *mn, u32 ifindex,
  * now. since: not by what is no newer than that; 0: by all that is known. left:
  * a frame was sent to the MAC just now, which whoever has it may still want.
  */
-static bool mackeep_move_find(struct mackeep_net *mn, u32 ifindex, u16 family,
-			      const union nf_inet_addr *addr, u32 since,
-			      bool left, u8 *mac)
+static bool mackeep_move_find(struct mackeep_net *mn, struct mackeep_segment on,
+			      u16 family, const union nf_inet_addr *addr,
+			      u32 since, bool left, u8 *mac)
 {
 	struct mackeep_moves *moves = &mn->moves;
 	struct mackeep_move_key key = {
 		.addr = *addr,
-		.ifindex = ifindex,
+		.on = on,
 		.family = family,
 	};
 	const struct mackeep_move *binding, *move;
@@ -270,12 +272,11 @@ static bool mackeep_move_find(struct mackeep_net *mn, u32 ifindex, u16 family,
 		found = true;
 	}
 	for (hops = 0; hops < MACKEEP_MOVE_HOPS; hops++) {
-		mackeep_move_key_mac(&key, ifindex, mac);
+		mackeep_move_key_mac(&key, on, mac);
 		move = mackeep_move_lookup(moves, &key);
 		if (!move || !mackeep_move_newer(move, since) ||
 		    (binding && !move->shown) ||
-		    (left && !mackeep_move_silent(mn, ifindex, mac,
-						  move->when)))
+		    (left && !mackeep_move_silent(mn, on, mac, move->when)))
 			break;
 		ether_addr_copy(mac, move->mac);
 		found = true;
@@ -285,25 +286,66 @@ static bool mackeep_move_find(struct mackeep_net *mn, u32 ifindex, u16 family,
 }
 
 /* For a flow that has the MAC since then, or for all that is known. */
-bool mackeep_move_follow(struct mackeep_net *mn, u32 ifindex, u16 family,
-			 const union nf_inet_addr *addr, u32 since, u8 *mac)
+bool mackeep_move_follow(struct mackeep_net *mn, struct mackeep_segment on,
+			 u16 family, const union nf_inet_addr *addr, u32 since,
+			 u8 *mac)
 {
 	if (likely(!READ_ONCE(mn->moves.any)))
 		return false;
-	return mackeep_move_find(mn, ifindex, family, addr, since, false, mac);
+	return mackeep_move_find(mn, on, family, addr, since, false, mac);
 }
 
 /* For a frame that a client has sent, not knowing of the move maybe. */
-bool mackeep_move_late(struct mackeep_net *mn, u32 ifindex, u16 family,
-		       const union nf_inet_addr *addr, u8 *mac)
+bool mackeep_move_late(struct mackeep_net *mn, struct mackeep_segment on,
+		       u16 family, const union nf_inet_addr *addr, u8 *mac)
 {
 	if (likely(!READ_ONCE(mn->moves.any)))
 		return false;
-	return mackeep_move_find(mn, ifindex, family, addr, 0, true, mac);
+	return mackeep_move_find(mn, on, family, addr, 0, true, mac);
+}
+
+/* The MAC of an address of the segment, as was said last; false for any other. */
+bool mackeep_move_bound(struct mackeep_net *mn, struct mackeep_segment on,
+			u16 family, const union nf_inet_addr *addr, u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	const struct mackeep_move_key key = {
+		.addr = *addr,
+		.on = on,
+		.family = family,
+	};
+	const struct mackeep_move *binding;
+
+	spin_lock_bh(&moves->lock);
+	binding = mackeep_move_lookup(moves, &key);
+	if (binding)
+		ether_addr_copy(mac, binding->mac);
+	spin_unlock_bh(&moves->lock);
+	return binding;
+}
+
+/* Whether a MAC is known to have an address other than this one */
+bool mackeep_move_apart(struct mackeep_net *mn, struct mackeep_segment on,
+			u16 family, const union nf_inet_addr *addr,
+			const u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	const struct mackeep_move_key key = {
+		.addr = *addr,
+		.on = on,
+		.family = family,
+	};
+	bool apart;
+
+	spin_lock_bh(&moves->lock);
+	apart = mackeep_move_has_other(moves, &key, mac);
+	spin_unlock_bh(&moves->lock);
+	return apart;
 }
 
 /* A MAC that was left, as frames seemed to show, is heard again. */
-void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac)
+void mackeep_move_back(struct mackeep_net *mn, struct mackeep_segment on,
+		       const u8 *mac)
 {
 	struct mackeep_moves *moves = &mn->moves;
 	struct mackeep_move_key key;
@@ -311,7 +353,7 @@ void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac)
 
 	if (likely(!READ_ONCE(moves->any)))
 		return;
-	mackeep_move_key_mac(&key, ifindex, mac);
+	mackeep_move_key_mac(&key, on, mac);
 	spin_lock_bh(&moves->lock);
 	move = mackeep_move_lookup(moves, &key);
 	if (move && move->shown) {
@@ -325,8 +367,8 @@ void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac)
  * Under rcu_read_lock(). Answers that came from one MAC come from another. Where
  * more of that is under way than there is room for, later frames will tell.
  */
-void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
-			  const u8 *to)
+void mackeep_move_suspect(struct mackeep_net *mn, struct mackeep_segment on,
+			  const u8 *from, const u8 *to)
 {
 	struct mackeep_moves *moves = &mn->moves;
 	struct mackeep_suspect *suspect, *free = NULL;
@@ -335,9 +377,10 @@ void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
 	spin_lock_bh(&moves->lock);
 	for (i = 0; i < ARRAY_SIZE(moves->suspects); i++) {
 		suspect = &moves->suspects[i];
-		if (!suspect->ifindex) {
+		if (!suspect->on.ifindex) {
 			free = suspect;
-		} else if (suspect->ifindex == ifindex &&
+		} else if (suspect->on.ifindex == on.ifindex &&
+			   suspect->on.vlan == on.vlan &&
 			   ether_addr_equal(suspect->from, from)) {
 			ether_addr_copy(suspect->to, to);
 			goto out;
@@ -345,7 +388,7 @@ void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
 	}
 	if (!free)
 		goto out;
-	free->ifindex = ifindex;
+	free->on = on;
 	free->since = jiffies;
 	free->until = jiffies + MACKEEP_MOVE_UNTIL;
 	ether_addr_copy(free->from, from);
@@ -372,18 +415,17 @@ static void mackeep_move_work(struct work_struct *work)
 	spin_lock_bh(&moves->lock);
 	for (i = 0; i < ARRAY_SIZE(moves->suspects); i++) {
 		suspect = &moves->suspects[i];
-		if (!suspect->ifindex)
+		if (!suspect->on.ifindex)
 			continue;
 		if (time_before(jiffies, suspect->since + MACKEEP_MOVE_SILENT)) {
 			more = true;
-		} else if (mackeep_move_silent(mn, suspect->ifindex,
-					       suspect->from,
+		} else if (mackeep_move_silent(mn, suspect->on, suspect->from,
 					       suspect->since)) {
-			mackeep_move_make(mn, suspect->ifindex, suspect->from,
+			mackeep_move_make(mn, suspect->on, suspect->from,
 					  suspect->to, true);
-			suspect->ifindex = 0;
+			suspect->on.ifindex = 0;
 		} else if (time_after(jiffies, suspect->until)) {
-			suspect->ifindex = 0;
+			suspect->on.ifindex = 0;
 		} else {
 			suspect->since = jiffies;
 			more = true;

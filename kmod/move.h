@@ -9,6 +9,8 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "tag.h"
+
 struct mackeep_net;
 struct mackeep_pair_key;
 
@@ -17,7 +19,7 @@ struct mackeep_pair_key;
 
 /* Answers that come from another MAC: it may be a move. */
 struct mackeep_suspect {
-	u32 ifindex;			/* 0: free */
+	struct mackeep_segment on;	/* ifindex 0: free */
 	u8 from[ETH_ALEN];
 	u8 to[ETH_ALEN];
 	unsigned long since;		/* jiffies; the old one is silent */
@@ -40,14 +42,22 @@ struct mackeep_moves {
 };
 
 void mackeep_move_announce(struct mackeep_net *mn,
-			   const struct mackeep_pair_key *who, const u8 *mac);
-bool mackeep_move_follow(struct mackeep_net *mn, u32 ifindex, u16 family,
-			 const union nf_inet_addr *addr, u32 since, u8 *mac);
-bool mackeep_move_late(struct mackeep_net *mn, u32 ifindex, u16 family,
-		       const union nf_inet_addr *addr, u8 *mac);
-void mackeep_move_back(struct mackeep_net *mn, u32 ifindex, const u8 *mac);
-void mackeep_move_suspect(struct mackeep_net *mn, u32 ifindex, const u8 *from,
-			  const u8 *to);
+			   const struct mackeep_pair_key *who, u32 vlan,
+			   const u8 *mac);
+bool mackeep_move_follow(struct mackeep_net *mn, struct mackeep_segment on,
+			 u16 family, const union nf_inet_addr *addr, u32 since,
+			 u8 *mac);
+bool mackeep_move_late(struct mackeep_net *mn, struct mackeep_segment on,
+		       u16 family, const union nf_inet_addr *addr, u8 *mac);
+bool mackeep_move_bound(struct mackeep_net *mn, struct mackeep_segment on,
+			u16 family, const union nf_inet_addr *addr, u8 *mac);
+bool mackeep_move_apart(struct mackeep_net *mn, struct mackeep_segment on,
+			u16 family, const union nf_inet_addr *addr,
+			const u8 *mac);
+void mackeep_move_back(struct mackeep_net *mn, struct mackeep_segment on,
+		       const u8 *mac);
+void mackeep_move_suspect(struct mackeep_net *mn, struct mackeep_segment on,
+			  const u8 *from, const u8 *to);
 void mackeep_move_stop(struct mackeep_net *mn);
 void mackeep_move_net_init(struct mackeep_net *mn);
 void mackeep_move_init(void);

@@ -94,8 +94,10 @@ int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 /* No packet may be in a hook any more. */
 static void mackeep_net_forget(struct mackeep_net *mn)
 {
+	mackeep_left_stop(mn);
 	mackeep_ownport_stop(mn);
 	mackeep_stp_stop(mn);
+	mackeep_router_stop(mn);
 	mackeep_move_stop(mn);
 	mackeep_station_stop(mn);
 	mackeep_pair_stop(mn);
@@ -111,6 +113,7 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	err = nf_ct_netns_get(mn->net, NFPROTO_INET);
 	if (err)
 		goto err_slots;
+	mackeep_left_start(mn);
 	mackeep_pair_start(mn);
 	mackeep_stp_start(mn);
 	mackeep_ownport_start(mn);

@@ -13,13 +13,16 @@
 #include "compat.h"
 #include "default.h"
 #include "device.h"
+#include "feed.h"
 #include "guard.h"
 #include "lasthop.h"
+#include "left.h"
 #include "move.h"
 #include "onlink.h"
 #include "ownport.h"
 #include "pair.h"
 #include "policy.h"
+#include "router.h"
 #include "service.h"
 #include "stat.h"
 #include "station.h"
@@ -55,14 +58,17 @@ struct mackeep_net {
 	struct mackeep_pairs pairs;
 	struct mackeep_stations stations;
 	struct mackeep_moves moves;
+	struct mackeep_routers routers;
 	struct mackeep_devices devices;
 	struct mackeep_stp stp;
 	struct mackeep_onlink onlink;
 	struct mackeep_lasthop lasthop;
 	struct mackeep_steer steer;
+	struct mackeep_feed feed;
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */
+	struct mackeep_left __rcu *left; /* likewise, or NULL */
 	atomic_t expected;		/* flows that the proxy opened; sock.c */
 
 	/* sysctls */
@@ -71,6 +77,7 @@ struct mackeep_net {
 	unsigned int pair_max;
 	unsigned int pair_timeout;	/* seconds */
 	unsigned int neigh;		/* neighbour fallback: 0 off, 1 on */
+	bool lift_vlan;			/* see tag.c; under mackeep_net_mutex */
 	struct ctl_table_header *sysctl;
 
 	unsigned int users;		/* rules; under mackeep_net_mutex */

@@ -21,11 +21,13 @@
 
 #include "filter.h"
 #include "guard-netlink.h"
+#include "left-netlink.h"
 #include "net.h"
 #include "netlink.h"
 #include "pair.h"
 #include "policy-netlink.h"
 #include "record.h"
+#include "rehearse-netlink.h"
 #include "restore.h"
 #include "service-netlink.h"
 
@@ -82,7 +84,21 @@ static int mackeep_netlink_policy(struct sk_buff *skb, struct genl_info *info)
 
 /* --- the pair cache -------------------------------------------------------- */
 
-static int mackeep_netlink_put_pair(struct sk_buff *skb,
+/* Under rcu_read_lock(). */
+static int mackeep_netlink_put_vlan(struct sk_buff *skb, struct net *net,
+				    const struct mackeep_pair *pair)
+{
+	u32 tag = READ_ONCE(pair->tag);
+
+	if (!tag)
+		return nla_put_u16(skb, MACKEEP_A_VLAN,
+				   mackeep_tag_device(net, pair->key.ifindex));
+	return nla_put_u16(skb, MACKEEP_A_VLAN, tag) ?:
+	       nla_put_u16(skb, MACKEEP_A_VLAN_PROTO,
+			   ntohs(mackeep_tag_proto(tag)));
+}
+
+static int mackeep_netlink_put_pair(struct sk_buff *skb, struct net *net,
 				    const struct mackeep_pair *pair)
 {
 	const struct mackeep_pair_key *key = &pair->key;
@@ -95,11 +111,13 @@ static int mackeep_netlink_put_pair(struct sk_buff *skb,
 	    nla_put(skb, MACKEEP_A_CLIENT, len, &key->client) ||
 	    nla_put_u16(skb, MACKEEP_A_ZONE, key->zone) ||
 	    nla_put_u32(skb, MACKEEP_A_IFINDEX, key->ifindex) ||
-	    nla_put_u16(skb, MACKEEP_A_VLAN, pair->vlan) ||
+	    mackeep_netlink_put_vlan(skb, net, pair) ||
 	    nla_put(skb, MACKEEP_A_SRC, ETH_ALEN, pair->src) ||
 	    nla_put_u32(skb, MACKEEP_A_AGE, jiffies_to_msecs(age)))
 		return -EMSGSIZE;
 	if (READ_ONCE(pair->proven) && nla_put_flag(skb, MACKEEP_A_PROVEN))
+		return -EMSGSIZE;
+	if (READ_ONCE(pair->routed) && nla_put_flag(skb, MACKEEP_A_ROUTED))
 		return -EMSGSIZE;
 	if (!nf_inet_addr_cmp(&key->server, &any) &&
 	    (nla_put(skb, MACKEEP_A_SERVER, len, &key->server) ||
@@ -119,7 +137,7 @@ static int mackeep_netlink_dump_pair(struct sk_buff *skb,
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if (mackeep_netlink_put_pair(skb, pair)) {
+	if (mackeep_netlink_put_pair(skb, sock_net(cb->skb->sk), pair)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -254,6 +272,7 @@ static int mackeep_netlink_flush(struct sk_buff *skb, struct genl_info *info)
 
 	mutex_lock(&mackeep_net_mutex);
 	pairs = mackeep_pair_flush(mackeep_net(net), &filter);
+	mackeep_router_flush(mackeep_net(net), &filter);
 	mutex_unlock(&mackeep_net_mutex);
 	records = mackeep_record_flush(net, &filter);
 
@@ -322,6 +341,16 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
+		.cmd		= MACKEEP_CMD_REHEARSED,
+		.dumpit		= mackeep_rehearse_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= MACKEEP_CMD_LEFT,
+		.dumpit		= mackeep_left_netlink_dump,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
 		.cmd		= MACKEEP_CMD_GUARD_ADD,
 		.doit		= mackeep_guard_netlink_add,
 		.policy		= mackeep_guard_netlink_policy,
@@ -369,7 +398,8 @@ static const struct genl_ops mackeep_netlink_ops[] = {
 };
 
 static const struct genl_multicast_group mackeep_netlink_groups[] = {
-	{ .name = MACKEEP_GENL_GROUP },
+	[MACKEEP_GROUP_SERVICES] = { .name = MACKEEP_GENL_GROUP },
+	[MACKEEP_GROUP_LEFT] = { .name = MACKEEP_GENL_LEFT },
 };
 
 struct genl_family mackeep_netlink_family __ro_after_init = {
@@ -385,11 +415,16 @@ struct genl_family mackeep_netlink_family __ro_after_init = {
 
 int __init mackeep_netlink_init(void)
 {
-	return genl_register_family(&mackeep_netlink_family);
+	int err = genl_register_family(&mackeep_netlink_family);
+
+	if (!err)
+		mackeep_left_netlink_init();
+	return err;
 }
 
 /* Waits for those who are in it; a dump under way holds the module. */
 void mackeep_netlink_exit(void)
 {
+	mackeep_left_netlink_exit();
 	genl_unregister_family(&mackeep_netlink_family);
 }

@@ -3,6 +3,12 @@
 #ifndef _MACKEEP_NETLINK_H
 #define _MACKEEP_NETLINK_H
 
+/* The family's multicast groups */
+enum {
+	MACKEEP_GROUP_SERVICES,
+	MACKEEP_GROUP_LEFT,
+};
+
 int mackeep_netlink_init(void);
 void mackeep_netlink_exit(void);
 

@@ -22,12 +22,14 @@
 #include <linux/mackeep.h>
 
 #include "adopt.h"
+#include "left.h"
 #include "mtu.h"
 #include "neigh.h"
 #include "net.h"
 #include "output.h"
 #include "ownport.h"
 #include "policy.h"
+#include "tag.h"
 
 /*
  * Whether a packet must not leave with this box's own MAC: its own rule is strict,
@@ -40,6 +42,19 @@ static bool mackeep_output_strict(const struct mackeep_net *mn,
 	return options & XT_MACKEEP_STRICT ||
 	       (READ_ONCE(mn->strict) &&
 		mackeep_adopt_foreign(skb, mn->net, v6));
+}
+
+/*
+ * Whether the route is to say where a packet goes: the rule wants it, or does not
+ * want what was found instead.
+ */
+static __always_inline bool
+mackeep_output_routed(const struct mackeep_macs *macs, u32 options)
+{
+	return unlikely(options & (XT_MACKEEP_KEEP_SRC |
+				   XT_MACKEEP_NEXT_HOP_ROUTE)) &&
+	       (options & XT_MACKEEP_KEEP_SRC ||
+		macs->via == MACKEEP_VIA_ROUTER);
 }
 
 /*
@@ -59,8 +74,9 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (unlikely(!(macs->flags & src_flag) &&
 		     !(options & XT_MACKEEP_KEEP_DST) &&
+		     !mackeep_adopt_owned(macs) &&
 		     mackeep_output_strict(mn, skb, options, v6))) {
-		MACKEEP_STAT_INC(mn, unknown);
+		MACKEEP_LEFT(mn, skb, unknown);
 		return false;
 	}
 
@@ -79,17 +95,18 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 		     mackeep_neigh_known(skb, v6, hdr->dst))) {
 		;
 	} else if (likely(macs->flags & dst_flag &&
-			  !(options & XT_MACKEEP_KEEP_SRC))) {
+			  !mackeep_output_routed(macs, options))) {
 		ether_addr_copy(hdr->dst, orig ? macs->dst : macs->src);
-	} else if (!mackeep_neigh_nexthop(skb, v6,
+	} else if (macs->tag || /* its VLAN has no neighbours here */
+		   !mackeep_neigh_nexthop(skb, v6,
 					   options & XT_MACKEEP_STRICT,
 					   hdr->dst)) {
-		MACKEEP_STAT_INC(mn, noneigh);
+		MACKEEP_LEFT(mn, skb, noneigh);
 		return false;
 	}
 
 	if (unlikely(ether_addr_equal(hdr->dst, dev->dev_addr))) {
-		MACKEEP_STAT_INC(mn, own);
+		MACKEEP_LEFT(mn, skb, own);
 		return false;
 	}
 	return true;
@@ -100,8 +117,8 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
  * asked about its two stations.
  */
 static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
-			       const struct mackeep_header *hdr, bool v6,
-			       bool apart)
+			       const struct mackeep_header *hdr, u32 tag,
+			       bool v6, bool apart)
 {
 	struct net_device *dev = skb->dev;
 
@@ -120,6 +137,7 @@ static int mackeep_output_xmit(struct mackeep_net *mn, struct sk_buff *skb,
 		kfree_skb(skb);
 		return -EINVAL;
 	}
+	mackeep_tag_put(skb, tag);
 	return apart ? dev_queue_xmit(skb) : mackeep_ownport_xmit(mn, skb);
 }
 
@@ -148,7 +166,7 @@ static int mackeep_output_fragment(struct net *net, struct sock *sk,
 		kfree_skb(skb);
 		return -ENOENT;
 	}
-	return mackeep_output_xmit(mn, skb, &hdr, v6, false);
+	return mackeep_output_xmit(mn, skb, &hdr, macs.tag, v6, false);
 }
 
 static int mackeep_output_cut(struct net *net, struct sock *sk,
@@ -213,6 +231,20 @@ static bool mackeep_output_seqadj(struct sk_buff *skb, struct nf_conn *ct,
 	return nf_ct_seq_adjust(skb, ct, ctinfo, protoff);
 }
 
+/*
+ * Whether the stack could only ask in nobody's name, with this box's own MAC: the
+ * box speaks for another, and has no address there.
+ */
+static bool mackeep_output_mute(const struct mackeep_net *mn,
+				const struct sk_buff *skb, bool v6)
+{
+	u8 mac[ETH_ALEN];
+
+	return mackeep_adopt_foreign(skb, mn->net, v6) &&
+	       !mackeep_device_addressed(skb->dev, v6) &&
+	       !mackeep_neigh_known(skb, v6, mac);
+}
+
 /* What cannot be kept is left to the stack, or dropped where --strict says so. */
 static noinline unsigned int
 mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
@@ -220,17 +252,19 @@ mackeep_output_leave(struct mackeep_net *mn, const struct sk_buff *skb,
 {
 	if (!mackeep_output_strict(mn, skb, options, v6))
 		return NF_ACCEPT;
-	MACKEEP_STAT_INC(mn, strict);
+	MACKEEP_LEFT(mn, skb, strict);
 	return NF_DROP;
 }
 
 /* IPsec or a tunnel takes it, and what leaves is a packet of this box. */
 static bool mackeep_output_tunnel(struct mackeep_net *mn,
-				  const struct dst_entry *dst)
+				  const struct sk_buff *skb)
 {
+	const struct dst_entry *dst = skb_dst(skb);
+
 	if (likely(!dst_xfrm(dst) && !dst->lwtstate))
 		return false;
-	MACKEEP_STAT_INC(mn, xfrm);
+	MACKEEP_LEFT(mn, skb, xfrm);
 	return true;
 }
 
@@ -253,16 +287,43 @@ mackeep_output_other(struct mackeep_net *mn, struct sk_buff *skb,
 	ct = nf_ct_get(skb, &ctinfo);
 	skb->dev = state->out;
 	if (mackeep_adopt(mn, skb, ct, ctinfo, v6, &macs) >= 0)
-		mackeep_output_tunnel(mn, dst);
+		mackeep_output_tunnel(mn, skb);
 	skb->dev = dev;
 	return NF_ACCEPT;
+}
+
+/*
+ * As mackeep_output_leave(), but for want of MACs. A socket tries again, and some
+ * may be known then.
+ */
+static noinline unsigned int
+mackeep_output_unknown(struct mackeep_net *mn, const struct sk_buff *skb,
+		       const struct mackeep_macs *macs, u32 options, bool v6)
+{
+	if (macs->flags)
+		mackeep_adopt_unsure(skb, macs);
+	if (!mackeep_output_mute(mn, skb, v6))
+		return mackeep_output_leave(mn, skb, options, v6);
+	MACKEEP_LEFT(mn, skb, mute);
+	return NF_DROP_ERR(-EHOSTUNREACH);
+}
+
+/* The stack knows no tag, and would send the packet into another VLAN. */
+static unsigned int mackeep_output_untagged(struct mackeep_net *mn,
+					    const struct sk_buff *skb,
+					    const struct mackeep_macs *macs,
+					    unsigned int verdict)
+{
+	if (likely(!macs->tag) || macs->ifindex != skb->dev->ifindex)
+		return verdict;
+	MACKEEP_LEFT(mn, skb, untagged);
+	return NF_DROP;
 }
 
 static __always_inline unsigned int
 mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	       const struct nf_hook_state *state, bool v6)
 {
-	const struct dst_entry *dst = skb_dst(skb);
 	const struct mackeep_policy *policy;
 	struct sock *sk = state->sk;
 	enum ip_conntrack_info ctinfo;
@@ -287,40 +348,44 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 		return mackeep_output_leave(mn, skb, 0, v6);
 	policy = mackeep_policy_now(&mn->policies, macs.policy);
 	if (dir < 0) {
-		MACKEEP_STAT_INC(mn, unknown);
-		return mackeep_output_leave(mn, skb, policy->flags, v6);
+		MACKEEP_LEFT(mn, skb, unknown);
+		return mackeep_output_unknown(mn, skb, &macs, policy->flags,
+					      v6);
 	}
 
 	if (unlikely(policy->id != macs.policy))
 		MACKEEP_STAT_INC(mn, rule);
 	if (!mackeep_policy_match(policy, skb, dir)) {
-		MACKEEP_STAT_INC(mn, mark);
-		return NF_ACCEPT;
+		MACKEEP_LEFT(mn, skb, mark);
+		return mackeep_output_untagged(mn, skb, &macs, NF_ACCEPT);
 	}
 	if (macs.ifindex && macs.ifindex != state->out->ifindex &&
 	    !mackeep_adopt_device(mn, skb, &macs)) {
-		MACKEEP_STAT_INC(mn, device);
+		MACKEEP_LEFT(mn, skb, device);
 		return mackeep_output_leave(mn, skb, 0, v6);
 	}
-	if (unlikely(mackeep_output_tunnel(mn, dst)))
+	if (unlikely(mackeep_output_tunnel(mn, skb)))
 		return mackeep_output_leave(mn, skb, 0, v6);
 
 	/* The client uses this box as its router: the answers are routed, too. */
 	if (dir == IP_CT_DIR_REPLY && mackeep_adopt_forwarded(skb) &&
 	    !(policy->flags & XT_MACKEEP_LAST_HOP) &&
 	    ether_addr_equal(macs.dst, state->out->dev_addr)) {
-		MACKEEP_STAT_INC(mn, routed);
+		MACKEEP_LEFT(mn, skb, routed);
 		return NF_ACCEPT;
 	}
 
 	if (!mackeep_output_header(mn, skb, &macs, policy->flags, dir, v6,
-				   &hdr))
-		return mackeep_output_leave(mn, skb, policy->flags, v6);
+				   &hdr)) {
+		verdict = mackeep_output_unknown(mn, skb, &macs, policy->flags,
+						 v6);
+		return mackeep_output_untagged(mn, skb, &macs, verdict);
+	}
 
 	mtu = v6 ? ip6_skb_dst_mtu(skb) : ip_skb_dst_mtu(sk, skb);
 	fits = mackeep_mtu_fits(skb, mtu, v6);
 	if (unlikely(!fits && mackeep_mtu_must_fit(skb, mtu, v6))) {
-		MACKEEP_STAT_INC(mn, toobig);
+		MACKEEP_LEFT(mn, skb, toobig);
 		return NF_ACCEPT;
 	}
 
@@ -348,22 +413,34 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	MACKEEP_STAT_INC(mn, slow);
 
 	if (likely(fits))
-		err = mackeep_output_xmit(mn, skb, &hdr, v6, apart);
+		err = mackeep_output_xmit(mn, skb, &hdr, macs.tag, v6, apart);
 	else
 		err = mackeep_output_big(mn, sk, skb, mtu, v6);
 	/* The program may want the sender to slow down. */
 	return mackeep_output_stolen(err ?: ret);
 }
 
+/* What is left to the stack may go to a client that is fed. */
+static __always_inline unsigned int
+mackeep_output_left(const struct mackeep_net *mn, const struct sk_buff *skb,
+		    const struct nf_hook_state *state, unsigned int verdict)
+{
+	if (verdict == NF_ACCEPT && unlikely(READ_ONCE(mn->feed.on)))
+		mackeep_neigh_used(skb, state);
+	return verdict;
+}
+
 /* Both run under rcu_read_lock(), in process context or softirq. */
 unsigned int mackeep_output4(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	return mackeep_output(mn, skb, state, false);
+	return mackeep_output_left(mn, skb, state,
+				   mackeep_output(mn, skb, state, false));
 }
 
 unsigned int mackeep_output6(struct mackeep_net *mn, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
-	return mackeep_output(mn, skb, state, true);
+	return mackeep_output_left(mn, skb, state,
+				   mackeep_output(mn, skb, state, true));
 }

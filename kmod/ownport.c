@@ -32,6 +32,7 @@
 #include "ownport.h"
 #include "station.h"
 #include "stp.h"
+#include "tag.h"
 
 #define MACKEEP_OWNPORT_HELD	256		/* frames that wait, at most */
 #define MACKEEP_OWNPORT_QUIET	(30 * HZ)	/* without a flood */
@@ -174,7 +175,7 @@ bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
 
 	/* Without switchdev nobody tells when that changes. */
 	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) ||
-	    mackeep_bridge_of(br, &vid) != br)
+	    mackeep_bridge_of(br, 0, &vid) != br)
 		return false;
 	from = mackeep_bridge_port(br, src, vid);
 	to = mackeep_bridge_port(br, dst, vid);
@@ -196,7 +197,7 @@ static int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	const struct net_device *br, *from, *to;
 	u16 vid;
 
-	br = mackeep_bridge_of(skb->dev, &vid);
+	br = mackeep_bridge_of(skb->dev, mackeep_tag_bridged(skb), &vid);
 	if (br && !ether_addr_equal(eth->h_source, br->dev_addr)) {
 		from = mackeep_ownport_at(mn, br, eth->h_source, vid);
 		to = mackeep_bridge_port(br, eth->h_dest, vid);
@@ -217,7 +218,7 @@ static int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb,
 
 /*
  * As dev_queue_xmit(), for a packet with its Ethernet header. A slot with the
- * two stations, the device and this jiffy: the bridge has been asked already.
+ * two stations, device, tag and this jiffy: the bridge has been asked already.
  */
 int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 {
@@ -225,7 +226,7 @@ int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 	u64 to = get_unaligned((u64 *)skb->data);
 	u64 pair, moment;
 
-	from |= (u64)skb->dev->ifindex << 32;
+	from |= (u64)((u32)skb->dev->ifindex ^ skb_vlan_all(skb)) << 32;
 	pair = mackeep_hash(to ^ mackeep_ownport_key[0],
 			    from ^ mackeep_ownport_key[1]);
 	moment = jiffies + mackeep_genid(mn);

@@ -11,9 +11,15 @@
  * is none, the proven one that was longest unused, and never one that a live
  * flow named within the last two stamps.
  *
+ * A flow of the proxy's own to a server that its client never sent to is noted as
+ * a pair as well, a *routed* one: router.c has its destination, which is decided
+ * anew for the next flow. The note tells that what comes back is an answer, and
+ * from where; a frame of the client's own takes its place.
+ *
  * Lookups run under RCU alone and see entries whose MACs never change: an
- * entry with new MACs replaces the old one. Everything else happens under
- * pairs.lock: once per new flow, and once per 8 s for a flow that lives.
+ * entry with new MACs replaces the old one. The client's router is one word. On 32
+ * bits a reader may see halves of two, which no router has. Everything else happens
+ * under pairs.lock: once per new flow, and once per 8 s for a flow that lives.
  */
 #include <linux/jiffies.h>
 #include <linux/jhash.h>
@@ -24,10 +30,12 @@
 
 #include <linux/mackeep.h>
 
+#include "client.h"
 #include "filter.h"
 #include "net.h"
 #include "pair.h"
 #include "policy.h"
+#include "tag.h"
 
 /* Two stamps of 8 s, see learn.c: who was used since is in use. */
 #define MACKEEP_PAIR_BUSY	(16 * HZ)
@@ -98,8 +106,12 @@ static void mackeep_pair_del(struct mackeep_pairs *pairs,
 	lockdep_assert_held(&pairs->lock);
 
 	rhashtable_remove_fast(&pairs->table, &pair->node, mackeep_pair_params);
-	list_del(&pair->list);
 	WRITE_ONCE(pairs->count, pairs->count - 1);
+	if (unlikely(pair->fed)) {
+		list_move_tail(&pair->list, &pairs->unfed);
+		return;
+	}
+	list_del(&pair->list);
 	call_rcu(&pair->rcu, mackeep_pair_free);
 }
 
@@ -129,12 +141,24 @@ static void mackeep_pair_touch(struct mackeep_pairs *pairs,
 		       pair->proven ? &pairs->proven : &pairs->fresh);
 }
 
-static bool mackeep_pair_same(const struct mackeep_pair *pair,
-			      const struct mackeep_macs *macs)
+static bool mackeep_pair_vlan(const struct mackeep_pair *pair, u32 vlan)
+{
+	return mackeep_tag_vlan(READ_ONCE(pair->tag)) == vlan;
+}
+
+static bool mackeep_pair_same_macs(const struct mackeep_pair *pair,
+				   const struct mackeep_macs *macs)
 {
 	return ether_addr_equal(pair->src, macs->src) &&
 	       ether_addr_equal(pair->dst, macs->dst) &&
-	       pair->vlan == macs->vlan && pair->policy == macs->policy;
+	       mackeep_pair_vlan(pair, mackeep_tag_vlan(macs->tag));
+}
+
+static bool mackeep_pair_same(const struct mackeep_pair *pair,
+			      const struct mackeep_macs *macs)
+{
+	return mackeep_pair_same_macs(pair, macs) &&
+	       pair->policy == macs->policy;
 }
 
 /* Under rcu_read_lock(), as macs may have a number that was given up since. */
@@ -153,12 +177,16 @@ mackeep_pair_alloc(const struct mackeep_net *mn,
 	ether_addr_copy(pair->dst, macs->dst);
 	memset(&pair->was, 0, sizeof(pair->was));
 	pair->answered = false;
-	pair->vlan = macs->vlan;
+	pair->fed = false;
+	pair->tag = macs->tag;
 	pair->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			       macs->policy : 0;
 	pair->proven = proven;
+	pair->routed = macs->via == MACKEEP_VIA_ROUTER;
 	pair->used = jiffies;
 	pair->shown = jiffies;
+	pair->hop = 0;
+	pair->hopped = jiffies;
 	return pair;
 }
 
@@ -175,8 +203,11 @@ static void mackeep_pair_change(struct mackeep_net *mn,
 	pair = mackeep_pair_alloc(mn, &old->key, macs, proven || old->proven);
 	if (pair) {
 		pair->was = *was;
+		pair->hop = old->hop;
+		pair->hopped = old->hopped;
 		pair->answered = old->answered &&
 				 ether_addr_equal(pair->dst, old->dst);
+		pair->fed = old->fed;
 		err = rhashtable_replace_fast(&pairs->table, &old->node,
 					      &pair->node, mackeep_pair_params);
 	}
@@ -256,9 +287,10 @@ mackeep_pair_insert(struct mackeep_net *mn, const struct mackeep_pair_key *key,
 	return pair;
 }
 
-static void mackeep_pair_add(struct mackeep_net *mn,
-			     const struct mackeep_pair_key *key,
-			     const struct mackeep_macs *macs, bool proven)
+/* As above; NULL when there is no room. */
+static struct mackeep_pair *
+mackeep_pair_add(struct mackeep_net *mn, const struct mackeep_pair_key *key,
+		 const struct mackeep_macs *macs, bool proven)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
@@ -267,7 +299,7 @@ static void mackeep_pair_add(struct mackeep_net *mn,
 		pair = mackeep_pair_victim(pairs);
 		if (!pair) {
 			MACKEEP_STAT_INC(mn, pair_full);
-			return;
+			return NULL;
 		}
 		mackeep_pair_del(pairs, pair);
 		MACKEEP_STAT_INC(mn, pair_evicted);
@@ -277,6 +309,7 @@ static void mackeep_pair_add(struct mackeep_net *mn,
 	if (pair)
 		list_add_tail(&pair->list,
 			      proven ? &pairs->proven : &pairs->fresh);
+	return pair;
 }
 
 /*
@@ -322,16 +355,23 @@ out:
 	return err;
 }
 
-/* Under rcu_read_lock(). Whether the cache knows all this, and lately. */
+/*
+ * Under rcu_read_lock(). Whether the cache knows all this, and lately. hop: the
+ * client's router, 0 if that is not shown.
+ */
 static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 				 const struct mackeep_pair_key *key,
-				 const struct mackeep_macs *macs, bool proven)
+				 const struct mackeep_macs *macs, bool proven,
+				 u64 hop)
 {
 	const struct mackeep_pair *pair;
 
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
 	return pair && mackeep_pair_same(pair, macs) &&
+	       READ_ONCE(pair->tag) == macs->tag &&
 	       (READ_ONCE(pair->proven) || !proven) &&
+	       !READ_ONCE(pair->routed) &&
+	       (!hop || READ_ONCE(pair->hop) == hop) &&
 	       mackeep_pair_since(READ_ONCE(pair->shown)) < HZ;
 }
 
@@ -342,17 +382,13 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
  * come; those that are there go by what the pair was, see adopt.c.
  */
 static bool mackeep_pair_yields(const struct mackeep_pair *pair,
+				const struct mackeep_macs *macs,
 				const struct mackeep_pair_proof *proof)
 {
-	return proof->proven ||
+	return (proof->proven &&
+		mackeep_pair_vlan(pair, mackeep_tag_vlan(macs->tag))) ||
+	       pair->routed ||
 	       mackeep_pair_since(pair->shown) > MACKEEP_PAIR_BUSY;
-}
-
-static bool mackeep_pair_same_macs(const struct mackeep_pair *pair,
-				   const struct mackeep_macs *macs)
-{
-	return ether_addr_equal(pair->src, macs->src) &&
-	       ether_addr_equal(pair->dst, macs->dst);
 }
 
 static struct mackeep_pair *
@@ -387,9 +423,9 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 	if (proof->fixed) {
 		ether_addr_copy(now.src, pair->src);
 		ether_addr_copy(now.dst, pair->dst);
-		now.vlan = pair->vlan;
+		now.tag = pair->tag;
 	} else if (!mackeep_pair_same_macs(pair, macs) &&
-		   !mackeep_pair_yields(pair, proof)) {
+		   !mackeep_pair_yields(pair, macs, proof)) {
 		MACKEEP_STAT_INC(mn, pair_refused);
 		return;
 	}
@@ -401,12 +437,13 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 		ether_addr_copy(was.src, pair->src);
 	if (proof->old && !proof->fixed) {
 		ether_addr_copy(was.src, proof->old->src);
-		if (!is_zero_ether_addr(now.dst))
-			ether_addr_copy(was.dst, proof->old->dst);
+		ether_addr_copy(was.dst, proof->old->dst);
 		was.weak = proof->weak;
 	} else if (mackeep_pair_same(pair, &now)) {
 		if (proof->proven)
 			WRITE_ONCE(pair->proven, true);
+		WRITE_ONCE(pair->routed, false);
+		WRITE_ONCE(pair->tag, now.tag);
 		WRITE_ONCE(pair->shown, jiffies);
 		mackeep_pair_touch(&mn->pairs, pair);
 		return;
@@ -414,28 +451,169 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 	mackeep_pair_change(mn, pair, &now, proof->proven, &was);
 }
 
+/*
+ * Under lock. The client's frames go to this router. Another one is believed as
+ * other MACs are.
+ */
+static void mackeep_pair_hops(struct mackeep_pair *pair, u64 hop,
+			      const struct mackeep_pair_proof *proof)
+{
+	if (pair->hop && pair->hop != hop &&
+	    (proof->fixed || (!proof->proven && mackeep_pair_since(pair->hopped) <=
+						MACKEEP_PAIR_BUSY)))
+		return;
+	WRITE_ONCE(pair->hop, hop);
+	pair->hopped = jiffies;
+}
+
+/* hop: see mackeep_pair_current() */
 static void mackeep_pair_learn_one(struct mackeep_net *mn,
 				   const struct mackeep_pair_key *key,
 				   const struct mackeep_macs *macs,
-				   const struct mackeep_pair_proof *proof)
+				   const struct mackeep_pair_proof *proof,
+				   u64 hop)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	struct mackeep_pair *pair;
+	struct mackeep_pair *pair, *old;
 
 	if (!proof->old &&
-	    mackeep_pair_current(pairs, key, macs, proof->proven))
+	    mackeep_pair_current(pairs, key, macs, proof->proven, hop))
 		return;
 
 	spin_lock_bh(&pairs->lock);
-	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
-	if (pair)
-		mackeep_pair_show(mn, pair, macs, proof);
-	else
-		mackeep_pair_add(mn, key, macs, proof->proven);
+	old = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	pair = old ?: mackeep_pair_add(mn, key, macs, proof->proven);
+	if (pair && hop)
+		mackeep_pair_hops(pair, hop, proof);
+	/* This may have each flow look again, which then finds the router. */
+	if (old)
+		mackeep_pair_show(mn, old, macs, proof);
 	spin_unlock_bh(&pairs->lock);
 }
 
-/* Under rcu_read_lock(). */
+/* --- the neighbour table, see client.c ------------------------------------------ */
+
+/*
+ * Takes clients that are gone out of the neighbour table, but for who is back; at
+ * most so many. Whoever deletes pairs calls this when it has dropped the lock: what
+ * waits for a neighbour may be sent on its change.
+ */
+static void mackeep_pair_unfeed(struct mackeep_net *mn, unsigned int most)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *other;
+	struct mackeep_pair *pair;
+
+	while (most-- && !list_empty_careful(&pairs->unfed)) {
+		rcu_read_lock();
+		spin_lock_bh(&pairs->lock);
+		pair = list_first_entry_or_null(&pairs->unfed,
+						struct mackeep_pair, list);
+		if (pair) {
+			list_del(&pair->list);
+			other = rhashtable_lookup(&pairs->table, &pair->key,
+						  mackeep_pair_params);
+		}
+		spin_unlock_bh(&pairs->lock);
+		if (pair) {
+			if (!other || !READ_ONCE(other->fed))
+				mackeep_client_leave(mn, &pair->key);
+			call_rcu(&pair->rcu, mackeep_pair_free);
+		}
+		rcu_read_unlock();
+	}
+}
+
+/* May sleep */
+static void mackeep_pair_unfeed_all(struct mackeep_net *mn)
+{
+	while (!list_empty_careful(&mn->pairs.unfed)) {
+		mackeep_pair_unfeed(mn, 64);
+		cond_resched();
+	}
+}
+
+/*
+ * Under rcu_read_lock(). Puts the client's MAC into the neighbour table, and sees
+ * that it stays there. first: also if it was not there before.
+ */
+static void mackeep_pair_feed(struct mackeep_net *mn,
+			      const struct mackeep_pair_key *key, bool first)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair *pair;
+	bool fed;
+
+	if (likely(!READ_ONCE(mn->feed.on)))
+		return;
+	pair = mackeep_pair_client(pairs, key);
+	if (!pair)
+		return;
+	fed = READ_ONCE(pair->fed);
+	if ((!fed && !first) ||
+	    !mackeep_client_enter(mn, &pair->key, pair->src, fed) || fed)
+		return;
+
+	/* The pair may be another one by now, or none. */
+	spin_lock_bh(&pairs->lock);
+	pair = mackeep_pair_client(pairs, key);
+	if (pair)
+		WRITE_ONCE(pair->fed, true);
+	spin_unlock_bh(&pairs->lock);
+	if (!pair) {
+		struct mackeep_pair_key any = *key;
+
+		memset(&any.server, 0, sizeof(any.server));
+		mackeep_client_leave(mn, &any);
+	}
+}
+
+/* As mackeep_pair_flush_list(). */
+static void mackeep_pair_starve_list(struct mackeep_net *mn,
+				     struct list_head *list)
+{
+	struct mackeep_pairs *pairs = &mn->pairs;
+	struct mackeep_pair_key key;
+	struct mackeep_pair *pair;
+	LIST_HEAD(others);
+	bool fed;
+
+	spin_lock_bh(&pairs->lock);
+	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
+						list))) {
+		list_move_tail(&pair->list, &others);
+		fed = pair->fed;
+		key = pair->key;
+		WRITE_ONCE(pair->fed, false);
+		if (!fed && !need_resched())
+			continue;
+		spin_unlock_bh(&pairs->lock);
+		if (fed) {
+			rcu_read_lock();
+			mackeep_client_leave(mn, &key);
+			rcu_read_unlock();
+		}
+		cond_resched();
+		spin_lock_bh(&pairs->lock);
+	}
+	list_splice(&others, list);
+	spin_unlock_bh(&pairs->lock);
+}
+
+/* May sleep. Nobody is fed any more. */
+void mackeep_pair_starve(struct mackeep_net *mn)
+{
+	lockdep_assert_held(&mackeep_net_mutex);
+
+	mackeep_pair_starve_list(mn, &mn->pairs.fresh);
+	mackeep_pair_starve_list(mn, &mn->pairs.proven);
+	mackeep_pair_unfeed_all(mn);
+}
+
+/*
+ * Under rcu_read_lock(). Nobody is fed for a SYN that nothing has answered: it may
+ * be forged.
+ */
 void mackeep_pair_learn(struct mackeep_net *mn,
 			const struct mackeep_pair_key *key,
 			const struct mackeep_macs *macs,
@@ -445,11 +623,56 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 	struct mackeep_macs client = *macs;
 
 	if (macs->flags & MACKEEP_INFO_DST)
-		mackeep_pair_learn_one(mn, key, macs, proof);
+		mackeep_pair_learn_one(mn, key, macs, proof, 0);
 
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);
-	mackeep_pair_learn_one(mn, &any, &client, proof);
+	mackeep_pair_learn_one(mn, &any, &client, proof,
+			       proof->router ? ether_addr_to_u64(macs->dst) : 0);
+	mackeep_pair_feed(mn, key, proof->proven || proof->weak);
+	mackeep_pair_unfeed(mn, 8);
+}
+
+/* Under rcu_read_lock(). The router that the client's frames went to last */
+bool mackeep_pair_hop(const struct mackeep_net *mn,
+		      const struct mackeep_pair_key *key, u8 *mac)
+{
+	const struct mackeep_pair *pair;
+	u64 hop;
+
+	pair = mackeep_pair_client((struct mackeep_pairs *)&mn->pairs, key);
+	hop = pair ? READ_ONCE(pair->hop) : 0;
+	u64_to_ether_addr(hop, mac);
+	return hop;
+}
+
+/* Under rcu_read_lock(). A flow of the proxy's own goes to this router. */
+void mackeep_pair_note(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key,
+		       const struct mackeep_macs *macs)
+{
+	static const struct mackeep_pair_was was;
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *client;
+	struct mackeep_pair *pair;
+
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	if (pair && (!READ_ONCE(pair->routed) ||
+		     (mackeep_pair_same(pair, macs) &&
+		      mackeep_pair_since(READ_ONCE(pair->used)) < HZ)))
+		return;
+
+	spin_lock_bh(&pairs->lock);
+	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
+	client = mackeep_pair_client(pairs, key);
+	if (!pair)
+		mackeep_pair_add(mn, key, macs, client && client->proven);
+	else if (mackeep_pair_same(pair, macs))
+		mackeep_pair_touch(pairs, pair);
+	else if (pair->routed)
+		mackeep_pair_change(mn, pair, macs, false, &was);
+	spin_unlock_bh(&pairs->lock);
+	mackeep_pair_unfeed(mn, 8);
 }
 
 /*
@@ -476,12 +699,40 @@ mackeep_pair_answered(struct mackeep_net *mn,
 }
 
 /*
+ * Under rcu_read_lock(), for a frame of a bridge where VLANs have no device.
+ * Whether what it shows is in use in another VLAN: frames between its addresses,
+ * or, if its source is a client, others of that.
+ */
+bool mackeep_pair_elsewhere(struct mackeep_net *mn, const struct sk_buff *skb,
+			    u32 ifindex, u32 vlan, bool client)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	struct mackeep_pairs *pairs = &mn->pairs;
+	const struct mackeep_pair *pair;
+	struct mackeep_pair_key key, back;
+
+	mackeep_pair_key_skb(&key, skb, NULL, ifindex, v6);
+	pair = rhashtable_lookup(&pairs->table, &key, mackeep_pair_params);
+	if (!pair) {
+		back = key;
+		swap(back.client, back.server);
+		pair = rhashtable_lookup(&pairs->table, &back,
+					 mackeep_pair_params);
+	}
+	if (!pair && client)
+		pair = mackeep_pair_client(pairs, &key);
+	return pair && !mackeep_pair_vlan(pair, vlan) &&
+	       mackeep_pair_since(READ_ONCE(pair->shown)) <= MACKEEP_PAIR_BUSY;
+}
+
+/*
  * Under rcu_read_lock(). The client says that it has this MAC now. Only its
  * one entry for any server changes and remembers what it was before; all else
  * that has the old MAC finds out there.
  */
 void mackeep_pair_move(struct mackeep_net *mn,
-		       const struct mackeep_pair_key *key, const u8 *mac)
+		       const struct mackeep_pair_key *key, u32 vlan,
+		       const u8 *mac)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair_was was = {};
@@ -490,21 +741,24 @@ void mackeep_pair_move(struct mackeep_net *mn,
 
 	/* Mostly the client is no one we know, or where it always was. */
 	pair = mackeep_pair_client(pairs, key);
-	if (!pair || ether_addr_equal(pair->src, mac))
+	if (!pair || ether_addr_equal(pair->src, mac) ||
+	    !mackeep_pair_vlan(pair, vlan))
 		return;
 
 	spin_lock_bh(&pairs->lock);
 	pair = mackeep_pair_client(pairs, key);
 	if (pair && !ether_addr_equal(pair->src, mac) &&
+	    mackeep_pair_vlan(pair, vlan) &&
 	    !mackeep_policy_fixed(&mn->policies, pair->policy)) {
 		ether_addr_copy(macs.src, mac);
-		macs.vlan = pair->vlan;
+		macs.tag = pair->tag;
 		macs.policy = pair->policy;
 		ether_addr_copy(was.src, pair->src);
 		WRITE_ONCE(pairs->moved, true);
 		mackeep_pair_change(mn, pair, &macs, false, &was);
 	}
 	spin_unlock_bh(&pairs->lock);
+	mackeep_pair_feed(mn, key, false);
 }
 
 /* Under rcu_read_lock(). Whether src was given up by the client for another. */
@@ -521,6 +775,7 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 	pair = mackeep_pair_client(pairs, key);
 	if (!pair || !ether_addr_equal(pair->was.src, macs->src) ||
 	    ether_addr_equal(pair->src, macs->src) ||
+	    !mackeep_pair_vlan(pair, mackeep_tag_vlan(macs->tag)) ||
 	    mackeep_policy_fixed(&mn->policies, macs->policy))
 		return false;
 	ether_addr_copy(macs->src, pair->src);
@@ -548,7 +803,9 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 	ether_addr_copy(macs->src, pair->src);
 	ether_addr_copy(macs->dst, pair->dst);
 	macs->ifindex = pair->key.ifindex;
-	macs->vlan = pair->vlan;
+	macs->tag = READ_ONCE(pair->tag);
+	macs->via = READ_ONCE(pair->routed) ? MACKEEP_VIA_ROUTER :
+					      MACKEEP_VIA_PAIR;
 	macs->policy = READ_ONCE(pair->policy);
 	if (was)
 		*was = pair->was;
@@ -602,6 +859,7 @@ static void mackeep_pair_gc(struct work_struct *work)
 
 	mackeep_pair_expire(mn, &mn->pairs.fresh);
 	mackeep_pair_expire(mn, &mn->pairs.proven);
+	mackeep_pair_unfeed_all(mn);
 	mackeep_pair_schedule(mn);
 }
 
@@ -648,11 +906,14 @@ unsigned int mackeep_pair_flush(struct mackeep_net *mn,
 				const struct mackeep_filter *filter)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
+	unsigned int n;
 
 	lockdep_assert_held(&mackeep_net_mutex);
 
-	return mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
-	       mackeep_pair_flush_list(mn, &pairs->proven, filter);
+	n = mackeep_pair_flush_list(mn, &pairs->fresh, filter) +
+	    mackeep_pair_flush_list(mn, &pairs->proven, filter);
+	mackeep_pair_unfeed_all(mn);
+	return n;
 }
 
 /* As mackeep_pair_flush_list(). */
@@ -702,6 +963,7 @@ void mackeep_pair_stop(struct mackeep_net *mn)
 	cancel_delayed_work_sync(&pairs->gc);
 	mackeep_pair_flush_list(mn, &pairs->fresh, &all);
 	mackeep_pair_flush_list(mn, &pairs->proven, &all);
+	mackeep_pair_unfeed_all(mn);
 	/* Flows adopted before the hooks went must not match after a restart. */
 	mackeep_genid_bump(mn);
 }
@@ -714,6 +976,7 @@ int mackeep_pair_net_init(struct mackeep_net *mn)
 	spin_lock_init(&pairs->lock);
 	INIT_LIST_HEAD(&pairs->fresh);
 	INIT_LIST_HEAD(&pairs->proven);
+	INIT_LIST_HEAD(&pairs->unfed);
 	INIT_DELAYED_WORK(&pairs->gc, mackeep_pair_gc);
 	return rhashtable_init(&pairs->table, &mackeep_pair_params);
 }

@@ -25,6 +25,7 @@ struct mackeep_pairs {
 	unsigned int count;
 	unsigned int changes;		/* of MACs; read without */
 	bool moved;			/* some client announced a new MAC */
+	struct list_head unfed;		/* gone, but fed still */
 	unsigned int devices;		/* of which: */
 	u32 device[MACKEEP_PAIR_DEVICES]; /* pairs were learned on; read without */
 	struct delayed_work gc;
@@ -54,14 +55,18 @@ struct mackeep_pair {
 	u8 src[ETH_ALEN];
 	u8 dst[ETH_ALEN];
 	struct mackeep_pair_was was;
-	u16 vlan;
+	u32 tag;			/* as of macs.h; PCP of the last frame */
 	u8 policy;			/* under lock, read without */
 	bool proven;			/* under lock, read without */
 	bool answered;			/* frames came from dst; likewise */
+	bool routed;			/* as router.c has it, not a frame; likewise */
+	bool fed;			/* see client.c; likewise */
 	u32 shown;			/* jiffies of a frame that had all this */
 	u32 used;			/* jiffies; likewise */
+	u64 hop;			/* of any server: the client's router; likewise */
+	u32 hopped;			/* jiffies of a frame to that */
 	union {
-		struct list_head list;	/* fresh or proven, by used */
+		struct list_head list;	/* fresh or proven, by used; unfed */
 		struct rcu_head rcu;	/* when it has left that */
 	};
 };
@@ -84,6 +89,7 @@ struct mackeep_pair_proof {
 	bool proven;			/* its flow has seen an answer */
 	bool weak;			/* and conntrack asks for no more */
 	bool fixed;			/* --refresh first: nothing changes MACs */
+	bool router;			/* the destination is one, see router.c */
 	const struct mackeep_macs *old;	/* which its flow had, if others */
 };
 
@@ -111,13 +117,22 @@ mackeep_pair_answered(struct mackeep_net *mn,
 bool mackeep_pair_find(struct mackeep_net *mn,
 		       const struct mackeep_pair_key *key,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was);
+bool mackeep_pair_hop(const struct mackeep_net *mn,
+		      const struct mackeep_pair_key *key, u8 *mac);
+void mackeep_pair_note(struct mackeep_net *mn,
+		       const struct mackeep_pair_key *key,
+		       const struct mackeep_macs *macs);
 unsigned int mackeep_pair_devices(const struct mackeep_net *mn);
 u32 mackeep_pair_device(const struct mackeep_net *mn, unsigned int i);
+bool mackeep_pair_elsewhere(struct mackeep_net *mn, const struct sk_buff *skb,
+			    u32 ifindex, u32 vlan, bool client);
 void mackeep_pair_move(struct mackeep_net *mn,
-		       const struct mackeep_pair_key *key, const u8 *mac);
+		       const struct mackeep_pair_key *key, u32 vlan,
+		       const u8 *mac);
 bool mackeep_pair_follow(struct mackeep_net *mn,
 			 const struct mackeep_pair_key *key,
 			 struct mackeep_macs *macs);
+void mackeep_pair_starve(struct mackeep_net *mn);
 int mackeep_pair_module_init(void);
 void mackeep_pair_module_exit(void);
 

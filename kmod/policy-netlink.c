@@ -13,6 +13,7 @@ const struct nla_policy
 mackeep_policy_netlink_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_KEEP]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_KEEP_MAX),
 	[MACKEEP_A_REFRESH]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_REFRESH_MAX),
+	[MACKEEP_A_NEXT_HOP]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_NEXT_HOP_MAX),
 	[MACKEEP_A_LAST_HOP]	= { .type = NLA_FLAG },
 	[MACKEEP_A_STRICT]	= { .type = NLA_FLAG },
 	[MACKEEP_A_ORIG_MARK]	= { .type = NLA_U32 },
@@ -61,6 +62,9 @@ static int mackeep_policy_netlink_parse(struct genl_info *info,
 	if (attrs[MACKEEP_A_REFRESH] &&
 	    nla_get_u8(attrs[MACKEEP_A_REFRESH]) == MACKEEP_REFRESH_FIRST)
 		options->flags |= XT_MACKEEP_REFRESH_FIRST;
+	if (attrs[MACKEEP_A_NEXT_HOP] &&
+	    nla_get_u8(attrs[MACKEEP_A_NEXT_HOP]) == MACKEEP_NEXT_HOP_ROUTE)
+		options->flags |= XT_MACKEEP_NEXT_HOP_ROUTE;
 	if (nla_get_flag(attrs[MACKEEP_A_LAST_HOP]))
 		options->flags |= XT_MACKEEP_LAST_HOP;
 	if (nla_get_flag(attrs[MACKEEP_A_STRICT]))
@@ -119,6 +123,9 @@ int mackeep_policy_netlink_put(struct sk_buff *skb, const struct net *net)
 	    nla_put_u8(skb, MACKEEP_A_REFRESH,
 		       options.flags & XT_MACKEEP_REFRESH_FIRST ?
 		       MACKEEP_REFRESH_FIRST : MACKEEP_REFRESH_LAST) ||
+	    nla_put_u8(skb, MACKEEP_A_NEXT_HOP,
+		       options.flags & XT_MACKEEP_NEXT_HOP_ROUTE ?
+		       MACKEEP_NEXT_HOP_ROUTE : MACKEEP_NEXT_HOP_LEARNED) ||
 	    (options.flags & XT_MACKEEP_LAST_HOP &&
 	     nla_put_flag(skb, MACKEEP_A_LAST_HOP)) ||
 	    (options.flags & XT_MACKEEP_STRICT &&

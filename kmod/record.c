@@ -37,6 +37,7 @@
 
 /* A record's how: MACKEEP_INFO_*, what is no business of user space, and via */
 #define MACKEEP_RECORD_RULED	0x08
+#define MACKEEP_RECORD_AD	0x10	/* the tag is of 802.1ad */
 #define MACKEEP_RECORD_VIA	5
 
 /* What is registered, and what it is made from; old kernels take the latter. */
@@ -141,7 +142,8 @@ static void mackeep_record_copy(const struct mackeep_record *rec,
 	ether_addr_copy(macs->src, rec->orig.src);
 	ether_addr_copy(macs->dst, rec->orig.dst);
 	macs->ifindex = rec->ifindex;
-	macs->vlan = rec->vlan;
+	macs->tag = rec->tci |
+		    (rec->how & MACKEEP_RECORD_AD ? MACKEEP_TAG_AD : 0);
 	macs->policy = rec->policy;
 	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
 	macs->checked = rec->checked;
@@ -173,9 +175,11 @@ void mackeep_record_read(const struct nf_conn *ct,
 static u8 mackeep_record_how(const struct mackeep_macs *macs)
 {
 	BUILD_BUG_ON(MACKEEP_VIA_MAX >> (8 - MACKEEP_RECORD_VIA) ||
-		     MACKEEP_INFO_ALL_FLAGS & MACKEEP_RECORD_RULED);
+		     MACKEEP_INFO_ALL_FLAGS &
+			     (MACKEEP_RECORD_RULED | MACKEEP_RECORD_AD));
 
 	return macs->flags | (macs->ruled ? MACKEEP_RECORD_RULED : 0) |
+	       (macs->tag & MACKEEP_TAG_AD ? MACKEEP_RECORD_AD : 0) |
 	       macs->via << MACKEEP_RECORD_VIA;
 }
 
@@ -184,7 +188,7 @@ static bool mackeep_record_shows(const struct mackeep_record *rec,
 {
 	return ether_addr_equal(rec->orig.src, macs->src) &&
 	       ether_addr_equal(rec->orig.dst, macs->dst) &&
-	       rec->ifindex == macs->ifindex && rec->vlan == macs->vlan &&
+	       rec->ifindex == macs->ifindex && rec->tci == (u16)macs->tag &&
 	       rec->policy == macs->policy &&
 	       (rec->how & ~MACKEEP_INFO_FORWARDED) == mackeep_record_how(macs);
 }
@@ -206,7 +210,7 @@ static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 	ether_addr_copy(rec->orig.src, macs->src);
 	ether_addr_copy(rec->orig.dst, macs->dst);
 	rec->ifindex = macs->ifindex;
-	rec->vlan = macs->vlan;
+	rec->tci = macs->tag;
 	rec->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			      macs->policy : 0;
 	rec->checked = macs->checked;
@@ -353,27 +357,70 @@ void mackeep_record_forget(struct net *net, u8 policy)
 	nf_ct_iterate_cleanup_net(mackeep_record_forget_one, &iter);
 }
 
+/* What user space sees; flags are 0 when nothing is known */
+static void mackeep_record_info(const struct nf_conn *ct,
+				const struct mackeep_record *rec,
+				struct mackeep_info *info)
+{
+	struct mackeep_macs macs;
+
+	mackeep_record_read(ct, rec, &macs);
+	memset(info, 0, sizeof(*info));
+	info->version = MACKEEP_INFO_VERSION;
+	info->flags = macs.flags;
+	if (mackeep_record_forwarded(rec))
+		info->flags |= MACKEEP_INFO_FORWARDED;
+	info->via = macs.via;
+	if (macs.tag) {
+		info->vlan = macs.tag;
+		info->vlan_proto = ntohs(mackeep_tag_proto(macs.tag));
+	} else {
+		info->vlan = mackeep_tag_device(nf_ct_net(ct), macs.ifindex);
+	}
+	info->policy = macs.policy;
+	info->ifindex = macs.ifindex;
+	ether_addr_copy(info->src, macs.src);
+	ether_addr_copy(info->dst, macs.dst);
+}
+
 static int mackeep_record_to_nlattr(struct sk_buff *skb,
 				    const struct nf_conn *ct)
 {
 	const struct mackeep_record *rec = mackeep_record_find(ct);
-	struct mackeep_info info = { .version = MACKEEP_INFO_VERSION };
-	struct mackeep_macs macs;
+	struct mackeep_info info;
 
 	if (IS_ERR_OR_NULL(rec))
 		return 0;
-
-	mackeep_record_read(ct, rec, &macs);
-	info.flags = macs.flags;
-	if (mackeep_record_forwarded(rec))
-		info.flags |= MACKEEP_INFO_FORWARDED;
-	info.via = macs.via;
-	info.vlan = macs.vlan;
-	info.policy = macs.policy;
-	info.ifindex = macs.ifindex;
-	ether_addr_copy(info.src, macs.src);
-	ether_addr_copy(info.dst, macs.dst);
+	mackeep_record_info(ct, rec, &info);
 	return nla_put(skb, CTA_HELP_INFO, sizeof(info), &info);
+}
+
+/* Which direction of its flow the tuple is, or -ENOENT: it has no MACs. */
+int mackeep_record_get(struct net *net, const struct nf_conntrack_tuple *tuple,
+		       u16 id, struct mackeep_info *info)
+{
+	const struct mackeep_record *rec;
+	struct nf_conntrack_tuple_hash *found;
+	struct nf_conntrack_zone zone;
+	int dir = -ENOENT;
+	struct nf_conn *ct;
+
+	rcu_read_lock();
+	nf_ct_zone_init(&zone, id, NF_CT_DEFAULT_ZONE_DIR, 0);
+	found = nf_conntrack_find_get(net, &zone, tuple);
+	if (!found)
+		goto out;
+	ct = nf_ct_tuplehash_to_ctrack(found);
+	rec = mackeep_record_find(ct);
+	if (!IS_ERR_OR_NULL(rec)) {
+		mackeep_record_info(ct, rec, info);
+		if (info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST))
+			dir = NF_CT_DIRECTION(found);
+	}
+	nf_ct_put(ct);
+out:
+	rcu_read_unlock();
+	return dir;
 }
 
 static int mackeep_record_check_mac(const u8 *mac, bool known)
@@ -388,7 +435,7 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 				const char **why)
 {
 	const struct mackeep_info *info = nla_data(attr);
-	const struct net_device *dev;
+	const struct net_device *dev = NULL;
 	int err;
 
 	*why = "length is not that of struct mackeep_info";
@@ -396,16 +443,18 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 		return -EINVAL;
 
 	*why = "unknown version";
-	if (info->version != MACKEEP_INFO_VERSION)
+	if (info->version != MACKEEP_INFO_VERSION && info->version != 1)
 		return -EPROTONOSUPPORT;
 
 	*why = "unknown flag, or a reserved field that is not 0";
 	if (info->flags & ~MACKEEP_INFO_ALL_FLAGS || info->reserved ||
-	    info->reserved2[0] || info->reserved2[1])
+	    info->reserved2[0] || info->reserved2[1] || info->reserved2[2] ||
+	    (info->version == 1 && info->vlan_proto))
 		return -EINVAL;
 
-	*why = "via or vlan out of range";
-	if (info->via > MACKEEP_VIA_MAX || info->vlan > 4094)
+	*why = "via, vlan or vlan_proto out of range";
+	if (info->via > MACKEEP_VIA_MAX ||
+	    !mackeep_tag_valid(info->vlan_proto, info->vlan))
 		return -EINVAL;
 
 	*why = "a MAC address that is not unicast, or one without its flag";
@@ -423,6 +472,10 @@ static int mackeep_record_check(struct net *net, const struct nlattr *attr,
 		if (!dev || dev->type != ARPHRD_ETHER)
 			return -ENODEV;
 	}
+
+	*why = "a tag, but ifindex names no bridge";
+	if (info->vlan_proto && (!dev || !netif_is_bridge_master(dev)))
+		return -EINVAL;
 	return 0;
 }
 
@@ -432,7 +485,8 @@ static void mackeep_record_macs(const struct mackeep_info *info,
 	ether_addr_copy(macs->src, info->src);
 	ether_addr_copy(macs->dst, info->dst);
 	macs->ifindex = info->ifindex;
-	macs->vlan = info->vlan;
+	if (info->vlan_proto)
+		macs->tag = mackeep_tag(htons(info->vlan_proto), info->vlan);
 	macs->flags = info->flags & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 }
 

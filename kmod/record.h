@@ -22,7 +22,7 @@ struct mackeep_record {
 	struct mackeep_header orig;	/* of frames of that direction */
 	u8 policy;
 	u8 how;				/* flags and via, see record.c */
-	u16 vlan;
+	u16 tci;			/* of the frames' tag, see tag.h */
 	u32 stamp;			/* not under seq: any value is harmless */
 };
 
@@ -59,6 +59,8 @@ void mackeep_record_set_forwarded(struct nf_conn *ct,
 unsigned int mackeep_record_flush(struct net *net,
 				  const struct mackeep_filter *filter);
 void mackeep_record_forget(struct net *net, u8 policy);
+int mackeep_record_get(struct net *net, const struct nf_conntrack_tuple *tuple,
+		       u16 id, struct mackeep_info *info);
 int mackeep_record_restore(struct net *net,
 			   const struct nf_conntrack_tuple *tuple, u16 id,
 			   const struct nlattr *attr, const char **why);

@@ -18,6 +18,7 @@
 #include "pair.h"
 #include "record.h"
 #include "restore.h"
+#include "router.h"
 
 #define MACKEEP_RESTORE_ADDRESS	NLA_POLICY_RANGE(NLA_BINARY,		       \
 						 sizeof(struct in_addr),       \
@@ -30,10 +31,12 @@ const struct nla_policy mackeep_restore_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_SRC]		= NLA_POLICY_ETH_ADDR,
 	[MACKEEP_A_DST]		= NLA_POLICY_ETH_ADDR,
 	[MACKEEP_A_IFINDEX]	= NLA_POLICY_MIN(NLA_U32, 1),
-	[MACKEEP_A_VLAN]	= NLA_POLICY_MAX(NLA_U16, 4094),
+	[MACKEEP_A_VLAN]	= { .type = NLA_U16 },
+	[MACKEEP_A_VLAN_PROTO]	= { .type = NLA_U16 },
 	[MACKEEP_A_ZONE]	= { .type = NLA_U16 },
 	[MACKEEP_A_AGE]		= { .type = NLA_U32 },
 	[MACKEEP_A_PROVEN]	= { .type = NLA_FLAG },
+	[MACKEEP_A_ROUTED]	= { .type = NLA_FLAG },
 	[MACKEEP_A_PROTO]	= { .type = NLA_U8 },
 	[MACKEEP_A_PORT]	= { .type = NLA_U16 },
 	[MACKEEP_A_CLIENT_PORT]	= { .type = NLA_U16 },
@@ -116,6 +119,22 @@ static u16 mackeep_restore_u16(const struct nlattr *attr)
 
 /* --- pairs ----------------------------------------------------------------- */
 
+static int mackeep_restore_tag(struct genl_info *info,
+			       struct mackeep_macs *macs)
+{
+	u16 proto = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN_PROTO]);
+	u16 vlan = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN]);
+
+	if (!mackeep_tag_valid(proto, vlan)) {
+		NL_SET_ERR_MSG(info->extack,
+			       "VLAN or its protocol out of range");
+		return -EINVAL;
+	}
+	if (proto)
+		macs->tag = mackeep_tag(htons(proto), vlan);
+	return 0;
+}
+
 static int mackeep_restore_pair_parse(struct genl_info *info,
 				      struct mackeep_pair_key *key,
 				      struct mackeep_macs *macs)
@@ -153,15 +172,16 @@ static int mackeep_restore_pair_parse(struct genl_info *info,
 	key->family = family;
 	key->ifindex = nla_get_u32(info->attrs[MACKEEP_A_IFINDEX]);
 	key->zone = mackeep_restore_u16(info->attrs[MACKEEP_A_ZONE]);
-	macs->vlan = mackeep_restore_u16(info->attrs[MACKEEP_A_VLAN]);
-	return 0;
+	if (nla_get_flag(info->attrs[MACKEEP_A_ROUTED]))
+		macs->via = MACKEEP_VIA_ROUTER;
+	return mackeep_restore_tag(info, macs);
 }
 
 static const char *mackeep_restore_pair_why(int err)
 {
 	switch (err) {
 	case -ENODEV:
-		return "ifindex names no Ethernet device of this namespace";
+		return "ifindex names no Ethernet device here, or no bridge for a tag";
 	case -EEXIST:
 		return "there is a pair of these addresses";
 	case -ETIME:
@@ -180,6 +200,7 @@ int mackeep_restore_pair(struct sk_buff *skb, struct genl_info *info)
 	struct mackeep_pair_key key = {};
 	struct mackeep_macs macs = {};
 	const struct net_device *dev;
+	bool proven;
 	int err;
 
 	err = mackeep_restore_pair_parse(info, &key, &macs);
@@ -190,14 +211,19 @@ int mackeep_restore_pair(struct sk_buff *skb, struct genl_info *info)
 	err = mackeep_restore_ready(mn, info);
 	if (err)
 		goto out;
+	proven = nla_get_flag(info->attrs[MACKEEP_A_PROVEN]);
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(net, key.ifindex);
-	if (dev && dev->type == ARPHRD_ETHER)
-		err = mackeep_pair_restore(mn, &key, &macs,
-					   nla_get_flag(info->attrs[MACKEEP_A_PROVEN]),
+	if (dev && dev->type == ARPHRD_ETHER &&
+	    (!macs.tag || netif_is_bridge_master(dev)))
+		err = mackeep_pair_restore(mn, &key, &macs, proven,
 					   nla_get_u32(info->attrs[MACKEEP_A_AGE]));
 	else
 		err = -ENODEV;
+	if (!err && macs.via != MACKEEP_VIA_ROUTER &&
+	    info->attrs[MACKEEP_A_DST])
+		mackeep_router_seen(mn, &key, mackeep_tag_vlan(macs.tag),
+				    macs.dst, proven);
 	rcu_read_unlock();
 	if (err && info->extack)
 		info->extack->_msg = mackeep_restore_pair_why(err);

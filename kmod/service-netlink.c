@@ -10,6 +10,7 @@
 #include <linux/mackeep.h>
 
 #include "net.h"
+#include "netlink.h"
 #include "service.h"
 #include "service-netlink.h"
 
@@ -24,6 +25,7 @@ mackeep_service_netlink_policy[MACKEEP_A_MAX + 1] = {
 	[MACKEEP_A_FAIL]	= NLA_POLICY_MAX(NLA_U8, MACKEEP_FAIL_MAX),
 	[MACKEEP_A_BYPASS]	= NLA_POLICY_MAX(NLA_U8, 1),
 	[MACKEEP_A_SYNPROXY]	= { .type = NLA_FLAG },
+	[MACKEEP_A_REHEARSE]	= { .type = NLA_FLAG },
 	[MACKEEP_A_SETTLE]	= { .type = NLA_U16 },
 	[MACKEEP_A_ON4]		= NLA_POLICY_EXACT_LEN(sizeof(struct in_addr)),
 	[MACKEEP_A_ON6]		= NLA_POLICY_EXACT_LEN(sizeof(struct in6_addr)),
@@ -74,6 +76,7 @@ int mackeep_service_netlink_new(struct sk_buff *skb, struct genl_info *info)
 	if (attrs[MACKEEP_A_BYPASS])
 		what.bypass = nla_get_u8(attrs[MACKEEP_A_BYPASS]);
 	what.synproxy = nla_get_flag(attrs[MACKEEP_A_SYNPROXY]);
+	what.rehearse = nla_get_flag(attrs[MACKEEP_A_REHEARSE]);
 	if (attrs[MACKEEP_A_SETTLE])
 		settle = nla_get_u16(attrs[MACKEEP_A_SETTLE]);
 	if (settle && what.proto != IPPROTO_UDP) {
@@ -185,8 +188,8 @@ static void mackeep_service_netlink_tell(struct mackeep_net *mn,
 			service->state[v6])))
 		goto err;
 	genlmsg_end(msg, hdr);
-	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0, 0,
-				GFP_ATOMIC);
+	genlmsg_multicast_netns(&mackeep_netlink_family, mn->net, msg, 0,
+				MACKEEP_GROUP_SERVICES, GFP_ATOMIC);
 	return;
 err:
 	nlmsg_free(msg);
@@ -239,6 +242,7 @@ static int mackeep_service_netlink_show(struct sk_buff *skb,
 	if (mackeep_service_netlink_put(skb, service) ||
 	    nla_put_u8(skb, MACKEEP_A_BYPASS, service->bypass) ||
 	    (service->synproxy && nla_put_flag(skb, MACKEEP_A_SYNPROXY)) ||
+	    (service->rehearse && nla_put_flag(skb, MACKEEP_A_REHEARSE)) ||
 	    (settle > 0 && nla_put_u16(skb, MACKEEP_A_SETTLE, settle)) ||
 	    (service->on4 &&
 	     nla_put_in_addr(skb, MACKEEP_A_ON4, service->on4)) ||

@@ -7,10 +7,8 @@
  * so that nothing that works is broken, now or when the proxy is back.
  *
  * What a TCP connection began as is seen from its sockets. A UDP flow has none
- * that would tell: those that go past the proxy are remembered in a table, as
- * hashes with the second they were last seen in, one word each. A flow that is
- * in it is never pushed out by another, so that a flood only costs what comes
- * later: its flows are not remembered, and counted as tablefull. A service that
+ * that would tell: those that go past the proxy are remembered in a table, see
+ * past.h; a flow that finds no room there is counted as tablefull. A service that
  * is put into a live network does not know which flows were there before it: until
  * it is settled it takes all of them for older, and remembers them.
  *
@@ -39,13 +37,12 @@
 #include "compat.h"
 #include "hash.h"
 #include "net.h"
+#include "past.h"
+#include "rehearse.h"
 #include "service.h"
 #include "sock.h"
 
 #define MACKEEP_SERVICE_STUCK	(HZ / 2)
-#define MACKEEP_SERVICE_WAYS	8		/* words of a bucket: a line */
-#define MACKEEP_SERVICE_BUCKETS	4096
-#define MACKEEP_SERVICE_LIVES	180		/* seconds; as conntrack's streams */
 
 static u64 mackeep_service_secret[4] __read_mostly;
 
@@ -311,6 +308,29 @@ static u8 mackeep_service_state(const struct mackeep_net *mn,
 	return why;
 }
 
+/* --- flows that are remembered -------------------------------------------------- */
+
+static u64 mackeep_service_hash(const struct mackeep_service_frame *frame)
+{
+	const u8 *ip = skb_network_header(frame->skb);
+	const u64 *secret = mackeep_service_secret;
+	u64 ports = (__force u32)frame->sport << 16 |
+		    (__force u32)frame->dport;
+
+	ports = (ports | (u64)frame->in->ifindex << 32) ^ secret[1];
+	if (frame->v6)
+		return mackeep_hash6(ip + 8, secret[0], ports, secret[2],
+				     secret[3]);
+	return mackeep_hash(get_unaligned((u64 *)(ip + 12)) ^ secret[0], ports);
+}
+
+/* By what a flow that would be the proxy's is remembered: TCP and UDP apart */
+static u64 mackeep_service_begun(const struct mackeep_service *service,
+				 const struct mackeep_service_frame *frame)
+{
+	return mackeep_service_hash(frame) ^ (u64)service->proto << 40;
+}
+
 /* --- TCP ----------------------------------------------------------------------- */
 
 /* Whether the frame ends a handshake that left no socket, but a cookie. */
@@ -339,6 +359,22 @@ static bool mackeep_service_cookie(const struct mackeep_net *mn,
 			   __cookie_v4_check(ip_hdr(frame->skb), th);
 }
 
+/* As below, of a connection that the proxy would have, or not */
+static u8 mackeep_service_tcp_rehearse(const struct mackeep_net *mn,
+				       const struct mackeep_service *service,
+				       const struct mackeep_service_frame *frame,
+				       u8 why)
+{
+	u64 hash = mackeep_service_begun(service, frame);
+	u64 *begun = mn->services.rehearsal->begun;
+
+	if (frame->syn)
+		mackeep_past_del(begun, hash);
+	else if (mackeep_past_has(begun, hash))
+		return MACKEEP_SERVICE_OPEN;
+	return why;
+}
+
 static u8 mackeep_service_tcp(const struct mackeep_net *mn,
 			      struct mackeep_service *service,
 			      const struct mackeep_service_frame *frame)
@@ -351,6 +387,8 @@ static u8 mackeep_service_tcp(const struct mackeep_net *mn,
 		if (why == MACKEEP_SERVICE_OPEN)
 			return why;
 	}
+	if (unlikely(service->rehearse))
+		return mackeep_service_tcp_rehearse(mn, service, frame, why);
 	state = mackeep_sock_state(mn, frame->skb, frame->in);
 	/* What has ended may begin anew, and not with the proxy. */
 	if (state && !(frame->syn && state == TCP_TIME_WAIT))
@@ -364,71 +402,6 @@ static u8 mackeep_service_tcp(const struct mackeep_net *mn,
 }
 
 /* --- UDP ------------------------------------------------------------------------ */
-
-static u64 mackeep_service_now(void)
-{
-	return (u32)ktime_get_seconds() & 0xffff;
-}
-
-static u64 mackeep_service_hash(const struct mackeep_service_frame *frame)
-{
-	const u8 *ip = skb_network_header(frame->skb);
-	const u64 *secret = mackeep_service_secret;
-	u64 ports = (__force u32)frame->sport << 16 |
-		    (__force u32)frame->dport;
-
-	ports = (ports | (u64)frame->in->ifindex << 32) ^ secret[1];
-	if (frame->v6)
-		return mackeep_hash6(ip + 8, secret[0], ports, secret[2],
-				     secret[3]);
-	return mackeep_hash(get_unaligned((u64 *)(ip + 12)) ^ secret[0], ports);
-}
-
-static bool mackeep_service_lives(u64 word)
-{
-	return word && ((mackeep_service_now() - word) & 0xffff) <
-			       MACKEEP_SERVICE_LIVES;
-}
-
-static u64 *mackeep_service_bucket(const struct mackeep_net *mn, u64 hash)
-{
-	return mn->services.past + MACKEEP_SERVICE_WAYS *
-		(hash >> 16 & (MACKEEP_SERVICE_BUCKETS - 1));
-}
-
-/* Whether the flow goes past the proxy; if so, it goes on to. */
-static bool mackeep_service_goes_past(const struct mackeep_net *mn, u64 hash)
-{
-	u64 *word = mackeep_service_bucket(mn, hash);
-	u64 *end = word + MACKEEP_SERVICE_WAYS, old;
-
-	for (; word < end; word++) {
-		old = READ_ONCE(*word);
-		if (old >> 16 != hash >> 16 || !mackeep_service_lives(old))
-			continue;
-		hash = (hash & ~0xffffULL) | mackeep_service_now();
-		if (old != hash)
-			WRITE_ONCE(*word, hash);
-		return true;
-	}
-	return false;
-}
-
-/* False: there is no room. Two at a time may take the same; one loses. */
-static bool mackeep_service_remember(const struct mackeep_net *mn, u64 hash)
-{
-	u64 *word = mackeep_service_bucket(mn, hash);
-	u64 *end = word + MACKEEP_SERVICE_WAYS;
-
-	for (; word < end; word++) {
-		if (mackeep_service_lives(READ_ONCE(*word)))
-			continue;
-		WRITE_ONCE(*word,
-			   (hash & ~0xffffULL) | mackeep_service_now());
-		return true;
-	}
-	return false;
-}
 
 /* Whether the proxy is there to end what it has begun. */
 static bool mackeep_service_ends(const struct mackeep_net *mn,
@@ -450,14 +423,14 @@ static u8 mackeep_service_udp(const struct mackeep_net *mn,
 	u64 hash = mackeep_service_hash(frame);
 	u8 why;
 
-	if (mackeep_service_goes_past(mn, hash))
+	if (mackeep_past_has(mn->services.past, hash))
 		return MACKEEP_SERVICE_MIDSTREAM;
 	why = mackeep_service_state(mn, service, frame);
 	if (why == MACKEEP_SERVICE_OPEN)
 		return why;
-	if (mackeep_service_ends(mn, service, frame))
+	if (!service->rehearse && mackeep_service_ends(mn, service, frame))
 		return MACKEEP_SERVICE_OPEN;
-	if (!mackeep_service_remember(mn, hash))
+	if (!mackeep_past_add(mn->services.past, hash))
 		return MACKEEP_SERVICE_TABLEFULL;
 	return why;
 }
@@ -478,6 +451,25 @@ u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
 	if (service->proto == IPPROTO_TCP)
 		return mackeep_service_tcp(mn, service, &frame);
 	return mackeep_service_udp(mn, service, &frame);
+}
+
+/*
+ * Under rcu_read_lock(). A frame that a service which rehearses would take; its IP
+ * header is there. Where there is no room to remember its flow, that is not told.
+ */
+void mackeep_service_rehearse(struct mackeep_net *mn,
+			      const struct mackeep_service *service,
+			      struct sk_buff *skb, const struct net_device *in)
+{
+	struct mackeep_service_frame frame = { .in = in };
+	u64 *begun = mn->services.rehearsal->begun;
+	u64 hash;
+
+	if (!mackeep_service_parse(skb, &frame))
+		return;
+	hash = mackeep_service_begun(service, &frame);
+	if (!mackeep_past_has(begun, hash) && mackeep_past_add(begun, hash))
+		mackeep_rehearse_flow(mn, service, skb, in);
 }
 
 /* --- coming and going ----------------------------------------------------------- */
@@ -508,8 +500,7 @@ int mackeep_service_add(struct mackeep_net *mn,
 	if (services->count >= MACKEEP_SERVICES_MAX)
 		return -ENOSPC;
 	if (what->proto == IPPROTO_UDP && !services->past) {
-		services->past = kvcalloc(MACKEEP_SERVICE_BUCKETS *
-					  MACKEEP_SERVICE_WAYS, sizeof(u64),
+		services->past = kvcalloc(MACKEEP_PAST_WORDS, sizeof(u64),
 					  GFP_KERNEL_ACCOUNT);
 		if (!services->past)
 			return -ENOMEM;
@@ -519,16 +510,22 @@ int mackeep_service_add(struct mackeep_net *mn,
 		return -ENOMEM;
 	service->counts = alloc_percpu_gfp(struct mackeep_service_counts,
 					   GFP_KERNEL_ACCOUNT);
-	if (!service->counts) {
-		kfree(service);
-		return -ENOMEM;
-	}
+	if (!service->counts)
+		goto err_service;
+	if (service->rehearse && mackeep_rehearse_start(mn))
+		goto err_counts;
 	/* No state: the first one is told. */
 	memset(service->state, U8_MAX, sizeof(service->state));
 	spin_lock_init(&service->lock);
 	list_add_tail_rcu(&service->list, &services->list);
 	WRITE_ONCE(services->count, services->count + 1);
 	return 0;
+
+err_counts:
+	free_percpu(service->counts);
+err_service:
+	kfree(service);
+	return -ENOMEM;
 }
 
 /* May sleep. */
@@ -540,6 +537,8 @@ void mackeep_service_del(struct mackeep_net *mn,
 	list_del_rcu(&service->list);
 	WRITE_ONCE(mn->services.count, mn->services.count - 1);
 	synchronize_rcu();
+	if (service->rehearse)
+		mackeep_rehearse_stop(mn);
 	free_percpu(service->counts);
 	kfree(service);
 }

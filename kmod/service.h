@@ -15,6 +15,7 @@
 #include <linux/mackeep.h>
 
 struct mackeep_net;
+struct mackeep_rehearsal;
 
 #define MACKEEP_SERVICE_QUEUES	8	/* listeners, as of SO_REUSEPORT */
 
@@ -39,6 +40,7 @@ struct mackeep_service {
 	u8 fail;			/* MACKEEP_FAIL_* */
 	bool bypass;
 	bool synproxy;
+	bool rehearse;			/* all of it is bridged, and counted */
 	time64_t settled;		/* when flows count as new, boot's seconds */
 	__be32 on4;			/* --on-ip of TPROXY; 0: none */
 	struct in6_addr on6;
@@ -53,7 +55,9 @@ struct mackeep_service {
 struct mackeep_services {
 	struct list_head list;
 	unsigned int count;
-	u64 *past;			/* UDP flows that go past the proxy */
+	u64 *past;			/* UDP flows that go past the proxy; past.h */
+	struct mackeep_rehearsal *rehearsal; /* while any rehearses */
+	unsigned int rehearsing;	/* that do */
 	struct delayed_work work;	/* tells of changes; service-netlink.c */
 };
 
@@ -84,6 +88,10 @@ struct mackeep_service *mackeep_service_find(const struct mackeep_net *mn,
 					     const struct sk_buff *skb);
 u8 mackeep_service_ask(struct mackeep_net *mn, struct mackeep_service *service,
 		       struct sk_buff *skb, const struct net_device *in);
+void mackeep_service_rehearse(struct mackeep_net *mn,
+			      const struct mackeep_service *service,
+			      struct sk_buff *skb,
+			      const struct net_device *in);
 void mackeep_service_sum(const struct mackeep_service *service,
 			 struct mackeep_service_counts *sum);
 

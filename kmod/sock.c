@@ -27,16 +27,19 @@ void mackeep_sock_expect(struct mackeep_net *mn)
 }
 
 /*
- * Whether the flow of a frame is kept already. Which zone rules of iptables put
+ * Under rcu_read_lock(). Whether the flow of a frame is kept already, and its MACs,
+ * if there are any: see macs->flags. Which zone rules of iptables put
  * a frame into is not known here, so flows of other zones than the default one
  * are not found.
  */
-bool mackeep_sock_kept(const struct mackeep_net *mn, const struct sk_buff *skb)
+bool mackeep_sock_record(const struct mackeep_net *mn,
+			 const struct sk_buff *skb, struct mackeep_macs *macs)
 {
 	u16 l3num = skb->protocol == htons(ETH_P_IPV6) ? NFPROTO_IPV6 :
 							 NFPROTO_IPV4;
 	struct nf_conntrack_tuple_hash *found;
 	struct nf_conntrack_tuple tuple;
+	const struct mackeep_record *rec;
 	struct nf_conn *ct;
 	bool kept;
 
@@ -47,9 +50,19 @@ bool mackeep_sock_kept(const struct mackeep_net *mn, const struct sk_buff *skb)
 	if (!found)
 		return false;
 	ct = nf_ct_tuplehash_to_ctrack(found);
-	kept = !IS_ERR_OR_NULL(mackeep_record_find(ct));
+	rec = mackeep_record_find(ct);
+	kept = !IS_ERR_OR_NULL(rec);
+	if (kept)
+		mackeep_record_read(ct, rec, macs);
 	nf_ct_put(ct);
 	return kept;
+}
+
+bool mackeep_sock_kept(const struct mackeep_net *mn, const struct sk_buff *skb)
+{
+	struct mackeep_macs macs;
+
+	return mackeep_sock_record(mn, skb, &macs);
 }
 
 /*

@@ -115,6 +115,8 @@ int mackeep_sock_state(const struct mackeep_net *mn, const struct sk_buff *skb,
 void mackeep_sock_forget(const struct mackeep_net *mn, struct sk_buff *skb,
 			 const struct net_device *in, __be16 sport,
 			 __be16 dport);
+bool mackeep_sock_record(const struct mackeep_net *mn,
+			 const struct sk_buff *skb, struct mackeep_macs *macs);
 bool mackeep_sock_kept(const struct mackeep_net *mn, const struct sk_buff *skb);
 void mackeep_sock_expect(struct mackeep_net *mn);
 void mackeep_sock_init(void);

@@ -10,11 +10,13 @@ MACKEEP_STAT(saved)		/* flows whose MACs were saved from a frame */
 MACKEEP_STAT(refreshed)		/* flows whose frames showed other MACs */
 MACKEEP_STAT(moved)		/* MACs that others took over, as ARP or frames show */
 MACKEEP_STAT(restored)		/* records written through ctnetlink */
+MACKEEP_STAT(fed)		/* clients put into the neighbour table */
 
 /* flows of the proxy's own, by where their MACs came from */
 MACKEEP_STAT(pair)		/* same client, same server */
 MACKEEP_STAT(reverse)		/* client and server swapped */
 MACKEEP_STAT(client)		/* same client, any server: source MAC only */
+MACKEEP_STAT(router)		/* the server is another: by the client's router */
 MACKEEP_STAT(neigh)		/* neighbour table: source MAC only */
 MACKEEP_STAT(norecord)		/* packets kept by pair, flow has no record */
 MACKEEP_STAT(unknown)		/* packets about which nothing is known */
@@ -41,8 +43,10 @@ MACKEEP_STAT(nosteer)		/* dropped: the device of their flow is down */
 MACKEEP_STAT(routed)		/* answers that this box routes, as a router */
 MACKEEP_STAT(own)		/* its h_dest would be this box */
 MACKEEP_STAT(noneigh)		/* next hop's MAC is being resolved */
+MACKEEP_STAT(mute)		/* dropped: nothing known, and no address to ask from */
 MACKEEP_STAT(strict)		/* dropped instead, as --strict says */
 MACKEEP_STAT(xfrm)		/* IPsec or a lightweight tunnel takes it */
+MACKEEP_STAT(untagged)		/* dropped: the tag is known, the MACs are not */
 MACKEEP_STAT(toobig)		/* over the MTU and not to be fragmented */
 
 /* packets a rule could do nothing for, by reason */
@@ -54,6 +58,10 @@ MACKEEP_STAT(helper)		/* flow has a conntrack helper of its own */
 MACKEEP_STAT(late)		/* flow was there before the rule */
 MACKEEP_STAT(novlan)		/* tagged frame, no such VLAN device on the bridge */
 MACKEEP_STAT(nolift)		/* frames that the bridge had no way to pass up */
+MACKEEP_STAT(twin)		/* frames of a client whose address another VLAN has */
+MACKEEP_STAT(qinq)		/* frames with two tags */
+MACKEEP_STAT(pppoe)		/* frames of PPPoE sessions */
+MACKEEP_STAT(mpls)		/* frames with MPLS labels */
 
 /* tables and memory */
 MACKEEP_STAT(pair_evicted)	/* pairs pushed out by newer ones */

@@ -19,6 +19,11 @@ static const char *const mackeep_stat_names[] = {
 #undef MACKEEP_STAT
 };
 
+const char *mackeep_stat_name(unsigned int at)
+{
+	return mackeep_stat_names[at];
+}
+
 static int mackeep_stat_show(struct seq_file *seq, void *v)
 {
 	struct mackeep_net *mn = mackeep_net(seq_file_single_net(seq));

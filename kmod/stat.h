@@ -17,6 +17,7 @@ struct mackeep_stat {
 	unsigned long count[MACKEEP_STAT_MAX];
 };
 
+const char *mackeep_stat_name(unsigned int at);
 int mackeep_stat_net_init(struct mackeep_net *mn);
 void mackeep_stat_net_exit(struct mackeep_net *mn);
 

@@ -262,13 +262,13 @@ mackeep_steer_away(struct mackeep_net *mn, struct sk_buff *skb,
 
 	dst = mackeep_onlink(mn, macs.ifindex, v6);
 	if (unlikely(!dst)) {
-		MACKEEP_STAT_INC(mn, nosteer);
+		MACKEEP_LEFT(mn, skb, nosteer);
 		return NF_DROP_ERR(-ENETDOWN);
 	}
 	if (dst->dev == skb_dst(skb)->dev)
 		return NF_ACCEPT;
 	if (unlikely(!mackeep_steer_fits(skb, dst, v6))) {
-		MACKEEP_STAT_INC(mn, toobig);
+		MACKEEP_LEFT(mn, skb, toobig);
 		return NF_DROP_ERR(-EMSGSIZE);
 	}
 

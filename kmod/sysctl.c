@@ -10,6 +10,7 @@
 
 #include "net.h"
 #include "sysctl.h"
+#include "tag.h"
 
 static char *lift_mark = "0x4d4b";
 module_param(lift_mark, charp, 0444);
@@ -89,7 +90,7 @@ static int mackeep_sysctl_lift_mark(MACKEEP_CTL_CONST struct ctl_table *ctl,
 	return 0;
 }
 
-/* Of those two that have hooks of their own, 0 or 1 */
+/* Of those that something has to be done for, 0 or 1 */
 static int mackeep_sysctl_switch(MACKEEP_CTL_CONST struct ctl_table *ctl,
 				 int write, void *buffer, size_t *lenp,
 				 loff_t *ppos, unsigned int now,
@@ -136,6 +137,28 @@ static int mackeep_sysctl_steer(MACKEEP_CTL_CONST struct ctl_table *ctl,
 				     mackeep_steer_set);
 }
 
+static int mackeep_sysctl_feed(MACKEEP_CTL_CONST struct ctl_table *ctl,
+			       int write, void *buffer, size_t *lenp,
+			       loff_t *ppos)
+{
+	const struct mackeep_net *mn = ctl->data;
+
+	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
+				     READ_ONCE(mn->feed.on),
+				     mackeep_feed_set);
+}
+
+static int mackeep_sysctl_lift_vlan(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				    int write, void *buffer, size_t *lenp,
+				    loff_t *ppos)
+{
+	const struct mackeep_net *mn = ctl->data;
+
+	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
+				     READ_ONCE(mn->lift_vlan),
+				     mackeep_tag_set);
+}
+
 /* The last, empty slot ends the table for kernels that look for an end. */
 static const struct ctl_table mackeep_sysctls[] = {
 	{
@@ -177,6 +200,16 @@ static const struct ctl_table mackeep_sysctls[] = {
 		.mode		= 0644,
 		.proc_handler	= mackeep_sysctl_steer,
 	},
+	{
+		.procname	= "mackeep_feed_neigh",
+		.mode		= 0644,
+		.proc_handler	= mackeep_sysctl_feed,
+	},
+	{
+		.procname	= "mackeep_lift_vlan",
+		.mode		= 0644,
+		.proc_handler	= mackeep_sysctl_lift_vlan,
+	},
 	{}
 };
 
@@ -200,6 +233,8 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	table[3].data = &mn->neigh;
 	table[4].data = mn;
 	table[5].data = mn;
+	table[6].data = mn;
+	table[7].data = mn;
 	/* Memory of the whole machine is not for an unprivileged user to give. */
 	if (mn->net->user_ns != &init_user_ns) {
 		table[1].mode = 0444;

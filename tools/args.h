@@ -13,6 +13,9 @@ enum {
 	OUT_ID		= 1 << 1,
 	OUT_JSON	= 1 << 2,
 	OUT_TIMESTAMP	= 1 << 3,
+	OUT_OPENMETRICS	= 1 << 4,
+	OUT_PROMETHEUS	= 1 << 5,
+	OUT_METRICS	= OUT_OPENMETRICS | OUT_PROMETHEUS,
 };
 
 enum backend { BACKEND_NFT, BACKEND_IPTABLES };
@@ -30,6 +33,7 @@ struct args {
 	uint8_t mac[6];
 	unsigned int ifindex;		/* 0: any */
 	int zone;			/* -1: any */
+	bool left;			/* list: those with packets that were left alone */
 
 	/* services */
 	const char *verb;
@@ -39,6 +43,7 @@ struct args {
 	int bypass;			/* -1: not given */
 	uint16_t to;
 	bool synproxy;
+	bool rehearse;			/* up, too */
 	int settle;			/* seconds; -1: not given */
 	struct address on4, on6;	/* --on-ip of TPROXY */
 	bool services;			/* monitor: of services */
@@ -58,13 +63,15 @@ struct args {
 	const char *bridge;
 	struct groups groups;
 	unsigned int order;		/* among the bridges that are up */
-	unsigned int vlan;		/* 0: none */
+	unsigned int vlan;		/* that has a device; 0: none */
+	struct vlans vlans;		/* that have none */
 	enum backend backend;
 	uint32_t fwmark;
 	uint32_t table;
 	struct policy policy;		/* of policy, too */
 	int drain;			/* seconds; -1: not given */
 	bool early;			/* the bridge may have no port yet */
+	bool feed_neigh;
 	bool follow_link;
 	bool talk;
 	bool firewall;

@@ -80,7 +80,7 @@ void check_flows(const struct probe *probe)
 	struct flows flows = { .probe = probe };
 	char *rule;
 
-	flow_dump(AF_UNSPEC, flows_one, &flows);
+	flow_dump(AF_UNSPEC, false, flows_one, &flows);
 	if (flows.helped) {
 		rule = helper_rule(probe, flows.helper);
 		found(WRONG, "helper",

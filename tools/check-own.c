@@ -3,7 +3,8 @@
  * Findings about packets that are not kept: own-mac, nexthop.
  *
  * They go the stack's way, with this machine's MAC, or a rule with --strict drops
- * them. Where the next hop's MAC is not known they wait for it and only ARP leaves.
+ * them. Where the next hop's MAC is not known they wait for it and only ARP leaves;
+ * where there is no address to ask from, nothing does.
  * The counters rule and toobig tell of packets that are kept all the same, and of
  * such that the stack refuses.
  */
@@ -152,6 +153,19 @@ static void check_nexthop(const struct hops *hops, unsigned long long waited)
 		     waited, hops->device, hops->address,
 		     hops->missing > 1 ? " and others" : ""),
 	      hop_by_hand(hops));
+}
+
+/* Nobody was asked, as there is no address to ask from. */
+static void check_mute(const struct probe *probe, unsigned long long n)
+{
+	struct hops hops = { 0 };
+
+	if (!probe->bridges)
+		return;
+	snprintf(hops.device, sizeof(hops.device), "%s", probe->bridge[0].name);
+	found(DOUBTFUL, "nexthop",
+	      format("%llu packets were dropped since the last check: frames have not shown whom they are from or which router they go by, and there is no address to ask from",
+		     n), hop_by_hand(&hops));
 }
 
 /* --- packets with the own MAC ----------------------------------------------------- */
@@ -303,19 +317,21 @@ static void check_own_mark(const struct probe *probe)
 static void check_own_tunnel(void)
 {
 	unsigned long long n = seen_since("xfrm");
-	static const char *const mend =
-		"if that is not meant, exempt the clients: ip xfrm policy add dir out dst CLIENTS priority 0 && ip xfrm policy add dir out src CLIENTS priority 0";
 
 	if (n)
 		found(DOUBTFUL, "own-mac",
 		      format("%llu packets of kept flows went into IPsec or another tunnel since the last check, which leaves with this machine's own MAC",
-			     n), format("%s", mend));
+			     n),
+		      format("%s && %s",
+			     "if that is not meant, exempt the clients: ip xfrm policy add dir out dst CLIENTS priority 0",
+			     "ip xfrm policy add dir out src CLIENTS priority 0"));
 }
 
 void check_own(const struct probe *probe)
 {
 	struct hops hops = find_hops(probe);
-	uint64_t n, left = 0, most = 0, dropped = seen_since("strict");
+	uint64_t n, left = 0, most = 0, muted = seen_since("mute");
+	uint64_t dropped = seen_since("strict") + muted;
 	const struct cause *cause = causes;
 	unsigned int i;
 
@@ -340,6 +356,8 @@ void check_own(const struct probe *probe)
 	n = seen_since("noneigh");
 	if (n && hops.missing)
 		check_nexthop(&hops, n);
+	if (muted)
+		check_mute(probe, muted);
 	check_own_mark(probe);
 	check_own_tunnel();
 }

@@ -279,11 +279,12 @@ static void port_taken(const struct tproxy *rule, uint32_t inode)
 
 static void check_bypass(const json_t *services)
 {
-	json_t *one;
+	json_t *one, *frames;
 	size_t i;
 	bool udp;
 
 	json_array_foreach(services, i, one) {
+		frames = json_object_get(one, "frames");
 		if (!json_get_int(one, "bypass"))
 			continue;
 		udp = json_get_int(one, "proto") == IPPROTO_UDP;
@@ -291,7 +292,7 @@ static void check_bypass(const json_t *services)
 		      format("new %s connections go past the proxy on port %d: its service is in bypass, %llu frames went by",
 			     udp ? "UDP" : "TCP",
 			     (int)json_get_int(one, "port"),
-			     (unsigned long long)json_get_int(one, "past")),
+			     (unsigned long long)json_get_int(frames, "bypass")),
 		      format("mackeep services set --mark 0x%x --proto %s --bypass off",
 			     (unsigned int)json_get_int(one, "mark"),
 			     udp ? "udp" : "tcp"));

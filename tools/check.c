@@ -23,8 +23,10 @@ static void look(const struct args *args)
 		check_not_loaded();
 		return;
 	}
-	probe_make(&probe, args->bridge);
 	check_version(&module);
+	if (check_rehearsal(args->bridge))
+		return;
+	probe_make(&probe, args->bridge);
 	check_rule(&probe, &module);
 	check_lift(&probe);
 	check_narrow(&probe, &module);

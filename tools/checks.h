@@ -16,6 +16,11 @@ struct args;
 void check_not_loaded(void);
 void check_version(const struct module *module);
 
+/* --- check-rehearsal.c ------------------------------------------------------- */
+
+/* True: nothing is to be lifted, and the other checks have nothing to look at. */
+bool check_rehearsal(const char *bridge);
+
 /* --- check-lift.c ------------------------------------------------------------ */
 
 void check_lift(const struct probe *probe);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <linux/mackeep.h>
@@ -17,6 +18,7 @@ json_t *config_json(const struct args *args)
 				   "fwmark", args->fwmark, "table", args->table,
 				   "order", args->order);
 	json_t *policy = policy_json(&args->policy);
+	char *vlans;
 
 	json_object_update(config, policy);
 	json_decref(policy);
@@ -24,8 +26,17 @@ json_t *config_json(const struct args *args)
 	/* Only what is said: the files of older versions have none. */
 	if (args->fail == MACKEEP_FAIL_CLOSED)
 		json_text(config, "fail", "closed");
+	if (args->rehearse)
+		json_object_set_new(config, "rehearse", json_true());
+	if (vlans_given(&args->vlans)) {
+		vlans = vlans_text(&args->vlans);
+		json_text(config, "vlans", vlans);
+		free(vlans);
+	}
 	if (args->talk)
 		json_object_set_new(config, "talk", json_true());
+	if (args->feed_neigh)
+		json_object_set_new(config, "feed_neigh", json_true());
 	if (args->follow_link)
 		json_object_set_new(config, "follow_link", json_true());
 	if (args->firewall)
@@ -63,6 +74,8 @@ bool config_args(struct args *args, const json_t *config)
 
 	read_groups(&args->groups, json_object_get(config, "services"));
 	args->vlan = json_get_int(config, "vlan");
+	if (json_object_get(config, "vlans"))
+		args->vlans = value_vlans("vlan", json_get_text(config, "vlans"));
 	args->family = !is_true(config, "ipv6") ? AF_INET :
 		       !is_true(config, "ipv4") ? AF_INET6 : AF_UNSPEC;
 	args->backend = json_get_int(config, "backend");
@@ -71,7 +84,9 @@ bool config_args(struct args *args, const json_t *config)
 	args->order = json_get_int(config, "order");
 	args->policy = policy_of_json(config);
 	args->fail = json_is(config, "fail", "closed") ? MACKEEP_FAIL_CLOSED : -1;
+	args->rehearse = is_true(config, "rehearse");
 	args->talk = is_true(config, "talk");
+	args->feed_neigh = is_true(config, "feed_neigh");
 	args->follow_link = is_true(config, "follow_link");
 	args->firewall = is_true(config, "firewall");
 

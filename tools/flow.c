@@ -11,6 +11,7 @@
 #include "line.h"
 #include "netlink.h"
 #include "say.h"
+#include "tag.h"
 #include "text.h"
 
 static bool has_helper(const struct nf_conntrack *ct)
@@ -18,6 +19,12 @@ static bool has_helper(const struct nf_conntrack *ct)
 	return nfct_attr_is_set(ct, ATTR_HELPER_NAME) > 0 &&
 	       !strcmp(nfct_get_attr(ct, ATTR_HELPER_NAME),
 		       MACKEEP_HELPER_NAME);
+}
+
+/* Version 1 has zeros where the tag is now. */
+static bool is_known(const uint8_t *version)
+{
+	return *version == MACKEEP_INFO_VERSION || *version == 1;
 }
 
 bool flow_kept(struct flow *flow)
@@ -31,7 +38,7 @@ bool flow_kept(struct flow *flow)
 	if (nfct_attr_is_set(ct, ATTR_HELPER_INFO) <= 0)
 		return true;
 	info = nfct_get_attr(ct, ATTR_HELPER_INFO);
-	if (info && *(const uint8_t *)info == MACKEEP_INFO_VERSION)
+	if (info && is_known(info))
 		memcpy(&flow->info, info, sizeof(flow->info));
 	return true;
 }
@@ -145,7 +152,7 @@ static void json_record(json_t *object, const struct mackeep_info *info)
 		json_int(object, "ifindex", info->ifindex);
 	}
 	if (info->vlan)
-		json_int(object, "vlan", info->vlan);
+		tag_json(object, (struct tag){ info->vlan, info->vlan_proto });
 	json_text(object, "via", via_text(info->via));
 }
 
@@ -164,7 +171,9 @@ static void flow_print_json(const struct args *args, const struct flow *flow)
 		json_object_set_new(object, "time",
 				    json_real(now.tv_sec + now.tv_usec / 1e6));
 	}
-	if (flow->type != NFCT_T_UNKNOWN)
+	if (flow->now)
+		json_text(object, "event", "left");
+	else if (flow->type != NFCT_T_UNKNOWN)
 		json_text(object, "event", event_text(flow->type));
 	json_text(object, "family", nfct_get_attr_u8(ct, ATTR_L3PROTO) == AF_INET6 ? "ipv6" : "ipv4");
 	snprintf(number, sizeof(number), "%u", proto);
@@ -182,14 +191,18 @@ static void flow_print_json(const struct args *args, const struct flow *flow)
 	json_object_set_new(object, "orig", json_direction(flow, false));
 	json_object_set_new(object, "reply", json_direction(flow, true));
 	assured = nfct_get_attr_u32(ct, ATTR_STATUS) & IPS_ASSURED;
-	json_object_set_new(object, "assured", json_boolean(assured));
+	if (!flow->now)
+		json_object_set_new(object, "assured", json_boolean(assured));
 	if (nfct_attr_is_set(ct, ATTR_MARK) > 0)
 		json_int(object, "mark", nfct_get_attr_u32(ct, ATTR_MARK));
 	if (nfct_attr_is_set(ct, ATTR_ZONE) > 0)
 		json_int(object, "zone", nfct_get_attr_u16(ct, ATTR_ZONE));
 	if (args->out & OUT_ID)
 		json_int(object, "id", nfct_get_attr_u32(ct, ATTR_ID));
-	json_record(object, &flow->info);
+	if (!flow->bare)
+		json_record(object, &flow->info);
+	if (flow->left)
+		json_object_set_new(object, "left", left_json(flow->left));
 	json_print(object);
 }
 
@@ -198,7 +211,7 @@ void flow_print(const struct args *args, const struct flow *flow)
 	const struct mackeep_info *info = &flow->info;
 	unsigned int flags = 0;
 	struct timeval now;
-	char line[2048];
+	char line[2048], *end;
 	int n = 0, used;
 
 	if (args->out & OUT_JSON) {
@@ -215,10 +228,12 @@ void flow_print(const struct args *args, const struct flow *flow)
 		n = snprintf(line, sizeof(line), "[%-8ld.%-6ld]\t",
 			     (long)now.tv_sec, (long)now.tv_usec);
 	}
+	if (flow->now)
+		n += sprintf(line + n, "   [LEFT] ");
 	used = flags || flow->type != NFCT_T_UNKNOWN ? 0 :
 	       line_conntrack(line + n, flow->ct);
 	if (!used)
-		/* line_record() takes less than 256. */
+		/* What comes behind it takes less than 256. */
 		used = nfct_snprintf(line + n, sizeof(line) - n - 256, flow->ct,
 				     flow->type, NFCT_O_DEFAULT, flags);
 	n += used;
@@ -226,7 +241,12 @@ void flow_print(const struct args *args, const struct flow *flow)
 		n = sizeof(line) - 256;
 	while (n && line[n - 1] == ' ')
 		n--;
-	line_record(line + n, info);
+	end = line + n;
+	*end = '\0';
+	if (!flow->bare)
+		end = line_record(end, info);
+	if (flow->left)
+		left_line(end, flow->left);
 	print_line(line);
 }
 
@@ -285,7 +305,7 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
  * From 5.17 on the kernel filters: it dumps only entries that have a helper.
  * Each entry is freed before the next one is read.
  */
-void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
+void flow_dump(int family, bool whole, void (*each)(struct nf_conntrack *, void *),
 	       void *data)
 {
 	const int status_mask = CTA_FILTER + 1; /* no name before 5.17 */
@@ -305,8 +325,10 @@ void flow_dump(int family, void (*each)(struct nf_conntrack *, void *),
 	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
 	nfg->nfgen_family = family;
 	nfg->version = NFNETLINK_V0;
-	mnl_attr_put_u32(nlh, CTA_STATUS, htonl(IPS_HELPER));
-	mnl_attr_put_u32(nlh, status_mask, htonl(IPS_HELPER));
+	if (!whole) {
+		mnl_attr_put_u32(nlh, CTA_STATUS, htonl(IPS_HELPER));
+		mnl_attr_put_u32(nlh, status_mask, htonl(IPS_HELPER));
+	}
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		die(FAILED, "conntrack: %s", strerror(errno));
 	if (!netlink_receive(nl, nlh->nlmsg_seq, on_entry, &dump))

@@ -15,19 +15,37 @@
 
 static uint16_t family_id;
 static uint64_t commands;		/* that it has, a bit each */
-static uint32_t group_id;		/* of the one group; 0: an older module */
+static uint32_t group_id, left_id;	/* of its groups; 0: an older module */
+
+struct group {
+	const char *name;
+	uint32_t id;
+};
 
 static int on_group_attr(const struct nlattr *attr, void *data)
 {
+	struct group *group = data;
+
 	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID &&
 	    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-		*(uint32_t *)data = mnl_attr_get_u32(attr);
+		group->id = mnl_attr_get_u32(attr);
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME &&
+	    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+		group->name = mnl_attr_get_str(attr);
 	return MNL_CB_OK;
 }
 
-static int on_group(const struct nlattr *group, void *data)
+static int on_group(const struct nlattr *attr, void *data)
 {
-	return mnl_attr_parse_nested(group, on_group_attr, data);
+	struct group group = { "", 0 };
+
+	(void)data;
+	mnl_attr_parse_nested(attr, on_group_attr, &group);
+	if (!strcmp(group.name, MACKEEP_GENL_GROUP))
+		group_id = group.id;
+	else if (!strcmp(group.name, MACKEEP_GENL_LEFT))
+		left_id = group.id;
+	return MNL_CB_OK;
 }
 
 static int on_command_attr(const struct nlattr *attr, void *data)
@@ -58,7 +76,7 @@ static int on_family(const struct nlmsghdr *nlh, void *data)
 		    mnl_attr_validate(attr, MNL_TYPE_U16) >= 0)
 			*id = mnl_attr_get_u16(attr);
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
-			mnl_attr_parse_nested(attr, on_group, &group_id);
+			mnl_attr_parse_nested(attr, on_group, NULL);
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_OPS)
 			mnl_attr_parse_nested(attr, on_command, &commands);
 	}
@@ -227,6 +245,7 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_FAMILY] = 1, [MACKEEP_A_SRC] = 6,
 		[MACKEEP_A_DST] = 6, [MACKEEP_A_IFINDEX] = 4,
 		[MACKEEP_A_VLAN] = 2, [MACKEEP_A_ZONE] = 2,
+		[MACKEEP_A_VLAN_PROTO] = 2,
 		[MACKEEP_A_AGE] = 4, [MACKEEP_A_PAIRS] = 4,
 		[MACKEEP_A_RECORDS] = 4, [MACKEEP_A_CLIENT] = 4,
 		[MACKEEP_A_SERVER] = 4, [MACKEEP_A_MARK] = 4,
@@ -235,9 +254,12 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 		[MACKEEP_A_STATE4] = 1, [MACKEEP_A_STATE6] = 1,
 		[MACKEEP_A_DROPPED] = 8, [MACKEEP_A_PORTS] = 4,
 		[MACKEEP_A_COUNTS] = 8 * (MACKEEP_SERVICE_MAX + 1),
-		[MACKEEP_A_SETTLE] = 2,
+		[MACKEEP_A_SETTLE] = 2, [MACKEEP_A_FLOWS] = 8,
+		[MACKEEP_A_ID] = 4, [MACKEEP_A_SECONDS] = 4,
+		[MACKEEP_A_UNTOLD] = 4, [MACKEEP_A_CLIENT_PORT] = 2,
 		[MACKEEP_A_ON4] = 4, [MACKEEP_A_ON6] = 16,
 		[MACKEEP_A_KEEP] = 1, [MACKEEP_A_REFRESH] = 1,
+		[MACKEEP_A_NEXT_HOP] = 1,
 		[MACKEEP_A_ORIG_MARK] = 4, [MACKEEP_A_ORIG_MASK] = 4,
 		[MACKEEP_A_REPLY_MARK] = 4, [MACKEEP_A_REPLY_MASK] = 4,
 	};
@@ -253,11 +275,20 @@ void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs)
 	}
 }
 
+static bool join(struct mnl_socket *nl, uint32_t *group)
+{
+	return *group && mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, group,
+					       sizeof(*group)) >= 0;
+}
+
 bool genl_follow(struct mnl_socket *nl)
 {
-	return group_id &&
-	       mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &group_id,
-				     sizeof(group_id)) >= 0;
+	return join(nl, &group_id);
+}
+
+bool genl_follow_left(struct mnl_socket *nl)
+{
+	return join(nl, &left_id);
 }
 
 void genl_join(struct mnl_socket *nl, const char *group)
@@ -322,6 +353,10 @@ static int on_module(const struct nlmsghdr *nlh, void *data)
 		case MACKEEP_A_RULES:
 			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 				module->rules = mnl_attr_get_u32(attr);
+			break;
+		case MACKEEP_A_PAIR_MAX:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				module->pair_max = mnl_attr_get_u32(attr);
 			break;
 		}
 	}

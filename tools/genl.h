@@ -10,6 +10,7 @@
 struct module {
 	char version[32];
 	uint32_t rules;
+	uint32_t pair_max;
 };
 
 /* False: the module is not loaded. */
@@ -22,8 +23,9 @@ bool genl_has(uint8_t cmd);
 
 /* Takes the attributes of a message, but not those that are too short. */
 void genl_parse(const struct nlmsghdr *nlh, const struct nlattr **attrs);
-/* Takes part in the family's multicast group; false: it has none, or is gone. */
-bool genl_follow(struct mnl_socket *nl);
+/* Takes part in a multicast group of the family; false: it has none, or is gone. */
+bool genl_follow(struct mnl_socket *nl);		/* services */
+bool genl_follow_left(struct mnl_socket *nl);		/* left */
 /* The same; dies if there is none. */
 void genl_join(struct mnl_socket *nl, const char *group);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "line.h"
+#include "tag.h"
 #include "text.h"
 
 /* IPS_OFFLOAD and IPS_HW_OFFLOAD; older headers lack them. */
@@ -164,7 +165,6 @@ char *line_record(char *at, const struct mackeep_info *info)
 		at = put(put(at, " dmac="), mac_text(info->dst));
 	if (info->ifindex)
 		at = put(put(at, " dev="), device_text(info->ifindex));
-	if (info->vlan)
-		at = put_number(put(at, " vlan="), info->vlan);
+	at = tag_put(at, (struct tag){ info->vlan, info->vlan_proto });
 	return put(put(at, " via="), via_text(info->via));
 }

@@ -2,6 +2,7 @@
 /* mackeep list: the flows that have a record */
 #include "commands.h"
 #include "flow.h"
+#include "left.h"
 #include "say.h"
 #include "text.h"
 
@@ -15,7 +16,11 @@ static void list_one(struct nf_conntrack *ct, void *data)
 	struct flow flow = { .ct = ct, .type = NFCT_T_UNKNOWN };
 	struct list *list = data;
 
-	if (!flow_kept(&flow) || !flow_match(list->args, &flow))
+	flow.bare = !flow_kept(&flow);
+	flow.left = left_of(ct);
+	if (list->args->left ? !flow.left : flow.bare)
+		return;
+	if (!flow_match(list->args, &flow))
 		return;
 	flow_print(list->args, &flow);
 	list->shown++;
@@ -27,7 +32,8 @@ int cmd_list(struct args *args)
 
 	if (args->out & OUT_JSON)
 		json_begin();
-	flow_dump(args->family, list_one, &list);
+	left_read();
+	flow_dump(args->family, args->left, list_one, &list);
 	if (args->out & OUT_JSON)
 		json_end();
 	note("%lu flow entries have been shown.", list.shown);

@@ -35,7 +35,7 @@
 
 /* hooks comes last: with it packets are looked at. */
 static const char *const sysctls[] = {
-	"lift_mark", "pair_max", "pair_timeout", "neigh", "steer", "hooks",
+	"lift_mark", "lift_vlan", "pair_max", "pair_timeout", "neigh", "feed_neigh", "steer", "hooks",
 };
 
 static void on_guard(const struct guard *guard, void *data)
@@ -320,7 +320,7 @@ void memory_known(struct known *known)
 		out_of_memory();
 	/* A flow without a record lives from its pair: these come back first. */
 	write_pairs(&writing, known);
-	flow_dump(AF_UNSPEC, on_flow, &writing);
+	flow_dump(AF_UNSPEC, false, on_flow, &writing);
 	known->records = writing.records;
 	fclose(writing.text);
 	fclose(writing.udp4);

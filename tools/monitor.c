@@ -11,12 +11,15 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_compat.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "commands.h"
 #include "flow.h"
+#include "left.h"
 #include "netlink.h"
 #include "say.h"
 #include "services-monitor.h"
@@ -32,6 +35,7 @@ struct known {
 
 struct monitor {
 	const struct args *args;
+	struct mnl_socket *left;
 	struct known *known[SLOTS];
 	unsigned long shown;
 	unsigned long overruns;
@@ -125,6 +129,53 @@ out:
 	return MNL_CB_OK;
 }
 
+/* A packet of a flow was left alone; what is known of the flow is told with it. */
+static void on_left(struct monitor *monitor, const struct nlmsghdr *nlh)
+{
+	struct flow flow = { .type = NFCT_T_UNKNOWN, .now = true };
+	struct nf_conntrack *ct;
+	struct known *known;
+	struct left left;
+	uint32_t untold;
+
+	ct = left_event(monitor->left, nlh, &left, &untold);
+	if (!ct)
+		return;
+	if (untold && monitor->args->out & OUT_JSON)
+		json_print(json_pack("{s:s, s:i}", "event", "untold", "count",
+				     untold));
+	if (untold)
+		complain("%u more flows had packets that were left alone, which is too many to tell",
+			 untold);
+	known = *find(monitor, left.id);
+	flow.ct = ct;
+	flow.left = &left;
+	flow.bare = !known;
+	if (known)
+		flow.info = known->info;
+	if (flow_match(monitor->args, &flow)) {
+		flow_print(monitor->args, &flow);
+		monitor->shown++;
+	}
+	nfct_destroy(ct);
+}
+
+/* Takes all that has come. */
+static void receive_left(struct monitor *monitor)
+{
+	int fd = mnl_socket_get_fd(monitor->left), len;
+	static char buf[128 * 1024];
+	struct nlmsghdr *nlh;
+
+	while ((len = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) >= 0 ||
+	       errno == ENOBUFS)
+		for (nlh = (void *)buf; mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len))
+			on_left(monitor, nlh);
+	if (errno != EAGAIN && errno != EINTR)
+		die(FAILED, "events of the kernel module: %s", strerror(errno));
+}
+
 static struct mnl_socket *subscribe(const struct args *args)
 {
 	struct mnl_socket *nl = mnl_socket_open(NETLINK_NETFILTER);
@@ -148,13 +199,25 @@ static void overrun(struct monitor *monitor)
 	complain("events were lost here: they came faster than they were read; give --buffer-size more bytes or filter in conntrack");
 }
 
+static void receive(struct monitor *monitor, struct mnl_socket *nl)
+{
+	static char buf[256 * 1024];
+	int len = recv(mnl_socket_get_fd(nl), buf, sizeof(buf), MSG_DONTWAIT);
+
+	if (len >= 0)
+		mnl_cb_run(buf, len, 0, 0, on_event, monitor);
+	else if (errno == ENOBUFS)
+		overrun(monitor);
+	else if (errno != EINTR && errno != EAGAIN)
+		die(FAILED, "conntrack events: %s", strerror(errno));
+}
+
 static int flows_monitor(struct args *args)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	static char buf[256 * 1024];
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
 	struct mnl_socket *nl;
-	int len;
 
 	if (!monitor)
 		out_of_memory();
@@ -163,22 +226,23 @@ static int flows_monitor(struct args *args)
 	sigaction(SIGTERM, &action, NULL);
 
 	nl = subscribe(args);
-	flow_dump(AF_UNSPEC, seen_before, monitor);
+	monitor->left = left_listen();
+	fds[0].fd = mnl_socket_get_fd(nl);
+	fds[1].fd = mnl_socket_get_fd(monitor->left);
+	flow_dump(AF_UNSPEC, false, seen_before, monitor);
+	/* The kernel has answered by now: the group is joined before the line. */
+	receive_left(monitor);
 	/* Scripts wait for this line. */
 	note("waiting for events.");
 
-	while (!stopped) {
-		len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (len >= 0) {
-			mnl_cb_run(buf, len, 0, 0, on_event, monitor);
-			fflush(stdout);
-		} else if (errno == ENOBUFS) {
-			overrun(monitor);
-		} else if (errno != EINTR) {
-			die(FAILED, "conntrack events: %s", strerror(errno));
-		}
-		if (ferror(stdout))
-			break;
+	while (!stopped && !ferror(stdout)) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			receive(monitor, nl);
+		if (fds[1].revents)
+			receive_left(monitor);
+		fflush(stdout);
 	}
 	note("%lu flow events have been shown, %lu times some were lost.",
 	     monitor->shown, monitor->overruns);

@@ -21,6 +21,9 @@
 /* Of the default route by the first bridge: behind any other default route */
 #define METRIC		19788
 
+/* What a bridge has with --feed-neigh, to be among the devices with an address */
+#define FEED_ADDRESS	"127.77.75.1/32"
+
 /* The bit of group_fwd_mask for 802.1X frames, 01:80:c2:00:00:03 */
 #define EAPOL		0x8
 

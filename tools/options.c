@@ -24,10 +24,11 @@ enum {
 	OPT_TABLE, OPT_STRICT, OPT_LAST_HOP, OPT_DRY_RUN, OPT_BRIDGE, OPT_ZONE,
 	OPT_CONFIG, OPT_MARK, OPT_FAIL, OPT_BYPASS, OPT_SYNPROXY, OPT_SERVICES,
 	OPT_SETTLE, OPT_EARLY, OPT_DRAIN, OPT_ON_IP, OPT_HOOKS, OPT_HOOK_TIMEOUT,
-	OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
+	OPT_FEED_NEIGH, OPT_FOLLOW_LINK, OPT_HOLD, OPT_WAIT,
 	OPT_PORTS, OPT_TALK, OPT_GUARD, OPT_UDEV,
-	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_ORIG_MARK,
+	OPT_FORCE, OPT_FAMILY, OPT_KEEP, OPT_REFRESH, OPT_NEXT_HOP, OPT_ORIG_MARK,
 	OPT_REPLY_MARK, OPT_FIREWALL, OPT_WATCH, OPT_STAY, OPT_COMMENT,
+	OPT_REHEARSE, OPT_LEFT,
 };
 
 /* What --help prints and getopt_long() takes; a key below 256 is a letter. */
@@ -54,9 +55,12 @@ static const struct option_text {
 	{ OPT_COMMENT, "comment", "TEXT", EXEMPT, "why, for who reads the list" },
 	{ 'i', "dev", "DEVICE", FILTERED, "only learned on this device; ifN: number N" },
 	{ OPT_ZONE, "zone", "ZONE", LIST | MONITOR, "only of this conntrack zone" },
+	{ OPT_LEFT, "left", NULL, LIST,
+	  "only those of which a packet was left alone" },
 	{ 'o', "output", "FORMAT,...",
 	  FILTERED | STAT | CHECK | SERVICES | SILENCE | POLICY | EXEMPT,
-	  "json, extended, id, timestamp" },
+	  "json; flows: extended, id, timestamp; stat:\n"
+	  "                              openmetrics, prometheus" },
 	{ 'b', "buffer-size", "BYTES", MONITOR, "of the socket that events come by" },
 	{ 'w', "watch", "SECONDS", STAT, "again and again, with rates" },
 	{ OPT_WATCH, "watch", NULL, CHECK, "stay, and tell of findings that come and go" },
@@ -69,6 +73,8 @@ static const struct option_text {
 	  "frames it does not take are bridged, or dropped" },
 	{ OPT_BYPASS, "bypass", "on|off", SERVICES, "what is new goes past the proxy" },
 	{ OPT_SYNPROXY, "synproxy", NULL, SERVICES, "SYNPROXY answers in its place" },
+	{ OPT_REHEARSE, "rehearse", NULL, SERVICES | UP,
+	  "lift nothing, count what would be" },
 	{ OPT_SETTLE, "settle", "SECONDS", SERVICES | UP,
 	  "flows of UDP are taken for older so long" },
 	{ OPT_ON_IP, "on-ip", "ADDRESS", SERVICES, "that of the TPROXY rule; one of each family" },
@@ -76,7 +82,8 @@ static const struct option_text {
 	{ OPT_HOOKS, "hooks", "DIRECTORY", MONITOR, "with --services: tell the programs in it" },
 	{ OPT_HOOK_TIMEOUT, "hook-timeout", "SECONDS", MONITOR,
 	  "that each may take; " NUMBER_TEXT(HOOK_TIMEOUT) " if not given" },
-	{ OPT_VLAN, "vlan", "ID", UP, "frames of this VLAN on the bridge" },
+	{ OPT_VLAN, "vlan", "ID|IDS|all", UP,
+	  "of this VLAN; of these, like 10,20-29,untagged" },
 	{ OPT_BACKEND, "backend", "nft|iptables", UP, "what to make rules with; nft if not given" },
 	{ OPT_FWMARK, "fwmark", "MARK", UP,
 	  "mark for policy routing; " NUMBER_TEXT(FWMARK) " if not given" },
@@ -85,6 +92,8 @@ static const struct option_text {
 	{ OPT_KEEP, "keep", "both|src|dst", UP | POLICY, "which of the MACs; both if not given" },
 	{ OPT_REFRESH, "refresh", "last|first", UP | POLICY,
 	  "follow the MACs of later frames, or not; last" },
+	{ OPT_NEXT_HOP, "next-hop", "learned|route", UP | POLICY,
+	  "of a proxy that goes elsewhere; learned" },
 	{ OPT_LAST_HOP, "last-hop", NULL, UP | POLICY, "answers need no route" },
 	{ OPT_STRICT, "strict", NULL, UP | POLICY, "drop what cannot be kept" },
 	{ OPT_ORIG_MARK, "orig-mark", "MARK[/M]", UP | POLICY,
@@ -92,6 +101,7 @@ static const struct option_text {
 	{ OPT_REPLY_MARK, "reply-mark", "MARK[/M]", UP | POLICY,
 	  "keep only packets with it, server to client" },
 	{ OPT_EARLY, "early", NULL, UP, "the bridge gets its ports later" },
+	{ OPT_FEED_NEIGH, "feed-neigh", NULL, UP, "clients appear in the neighbour table" },
 	{ OPT_FOLLOW_LINK, "follow-link", NULL, UP, "ports go down with each other; by systemd" },
 	{ OPT_HOLD, "hold", "SECONDS", FOLLOW,
 	  "that carriers have to last; " NUMBER_TEXT(HOLD) " if not given" },
@@ -125,7 +135,7 @@ static void usage(const struct command *command)
 	printf("Usage: mackeep %s [OPTION...]%s\n\n%c%s.\n\n", command->name,
 	       command->bit == BYPASS ? " BRIDGE [on|off|status]" :
 	       command->bit & BRIDGED ? " [BRIDGE]" :
-	       command->bit == SERVICES ? " [list|add|set|del]" :
+	       command->bit == SERVICES ? " [list|add|set|del|rehearsed]" :
 	       command->bit == POLICY ? " [show|set|reset]" :
 	       command->bit == EXEMPT ? " add|del|list|load BRIDGE [FILE]" :
 	       command->bit == SILENCE ? " [list|add|del] [DEVICE...]" : "",
@@ -163,7 +173,10 @@ static unsigned int output(const char *text, unsigned int bit)
 		{ "extended", OUT_EXTENDED, LIST | MONITOR },
 		{ "id", OUT_ID, LIST | MONITOR },
 		{ "timestamp", OUT_TIMESTAMP, LIST | MONITOR },
+		{ "openmetrics", OUT_OPENMETRICS, STAT },
+		{ "prometheus", OUT_PROMETHEUS, STAT },
 	};
+	const unsigned int n = sizeof(words) / sizeof(*words);
 	char *copy = strdup(text), *word, *save;
 	unsigned int out = 0, i;
 
@@ -171,17 +184,20 @@ static unsigned int output(const char *text, unsigned int bit)
 		out_of_memory();
 	for (word = strtok_r(copy, ",", &save); word;
 	     word = strtok_r(NULL, ",", &save)) {
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < n; i++)
 			if (!strcmp(word, words[i].word) && words[i].commands & bit)
 				break;
-		if (i == 4)
+		if (i == n)
 			value_bad("output", word, bit & (LIST | MONITOR) ?
-				  "json, extended, id or timestamp" : "json");
+				  "json, extended, id or timestamp" : bit & STAT ?
+				  "json, openmetrics or prometheus" : "json");
 		out |= words[i].bit;
 	}
 	free(copy);
 	if (!out)
 		value_bad("output", text, "a format");
+	if (bit & STAT && out & (out - 1))
+		value_bad("output", text, "one of json, openmetrics and prometheus");
 	return out;
 }
 
@@ -194,6 +210,17 @@ static void set_on_ip(struct args *args, const char *value)
 		args->on4 = addr;
 	else
 		args->on6 = addr;
+}
+
+/* One VLAN gets a device, as it always did. */
+static void set_vlan(struct args *args, const char *value)
+{
+	if (value[strspn(value, "0123456789")])
+		args->vlans = value_vlans("vlan", value);
+	else
+		args->vlan = value_number("vlan", value, 1, 4094);
+	if (args->vlan && vlans_given(&args->vlans))
+		die(BAD_ARGS, "--vlan: it is given twice; make one list of it, like 10,20-29,untagged");
 }
 
 static void in_namespace(const char *name)
@@ -240,6 +267,9 @@ static bool set_policy(struct policy *policy, int key, const char *value)
 		break;
 	case OPT_REFRESH:
 		policy->refresh = policy_refresh(value);
+		break;
+	case OPT_NEXT_HOP:
+		policy->next_hop = policy_next_hop(value);
 		break;
 	case OPT_LAST_HOP:
 		policy->last_hop = true;
@@ -361,6 +391,12 @@ static void set_option(struct args *args, int key, const char *value,
 	case OPT_SYNPROXY:
 		args->synproxy = true;
 		break;
+	case OPT_LEFT:
+		args->left = true;
+		break;
+	case OPT_REHEARSE:
+		args->rehearse = true;
+		break;
 	case OPT_SETTLE:
 		args->settle = value_number("settle", value, 0, 3600);
 		break;
@@ -383,7 +419,7 @@ static void set_option(struct args *args, int key, const char *value,
 		args->hook_timeout = value_number("hook-timeout", value, 1, 86400);
 		break;
 	case OPT_VLAN:
-		args->vlan = value_number("vlan", value, 1, 4094);
+		set_vlan(args, value);
 		break;
 	case OPT_BACKEND:
 		if (!strcmp(value, "nft"))
@@ -398,6 +434,9 @@ static void set_option(struct args *args, int key, const char *value,
 		break;
 	case OPT_TABLE:
 		args->table = value_number("table", value, 1, UINT32_MAX);
+		break;
+	case OPT_FEED_NEIGH:
+		args->feed_neigh = true;
 		break;
 	case OPT_FOLLOW_LINK:
 		args->follow_link = true;

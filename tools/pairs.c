@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "genl.h"
 #include "say.h"
+#include "tag.h"
 #include "text.h"
 
 struct pairs {
@@ -58,7 +59,8 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 	char client[INET6_ADDRSTRLEN], server[INET6_ADDRSTRLEN];
 	struct pairs *pairs = data;
 	const char *c, *s, *dev, *smac, *dmac = NULL;
-	unsigned int vlan, zone;
+	unsigned int zone;
+	struct tag tag = { 0, 0 };
 	json_t *object;
 	char line[512];
 	uint8_t family;
@@ -79,7 +81,10 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 	if (attrs[MACKEEP_A_DST])
 		dmac = mac_text(mnl_attr_get_payload(attrs[MACKEEP_A_DST]));
 	dev = device_text(mnl_attr_get_u32(attrs[MACKEEP_A_IFINDEX]));
-	vlan = attrs[MACKEEP_A_VLAN] ? mnl_attr_get_u16(attrs[MACKEEP_A_VLAN]) : 0;
+	if (attrs[MACKEEP_A_VLAN])
+		tag.vlan = mnl_attr_get_u16(attrs[MACKEEP_A_VLAN]);
+	if (attrs[MACKEEP_A_VLAN_PROTO])
+		tag.proto = mnl_attr_get_u16(attrs[MACKEEP_A_VLAN_PROTO]);
 	zone = attrs[MACKEEP_A_ZONE] ? mnl_attr_get_u16(attrs[MACKEEP_A_ZONE]) : 0;
 	age = mnl_attr_get_u32(attrs[MACKEEP_A_AGE]) / 1000.0;
 	pairs->shown++;
@@ -90,11 +95,13 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 		if (dmac)
 			json_text(object, "dmac", dmac);
 		json_text(object, "dev", dev);
-		json_int(object, "vlan", vlan);
+		tag_json(object, tag);
 		json_int(object, "zone", zone);
 		json_object_set_new(object, "age", json_real(age));
 		json_object_set_new(object, "proven",
 				    json_boolean(attrs[MACKEEP_A_PROVEN]));
+		json_object_set_new(object, "routed",
+				    json_boolean(attrs[MACKEEP_A_ROUTED]));
 		json_print(object);
 		return MNL_CB_OK;
 	}
@@ -103,12 +110,12 @@ static int on_pair(const struct nlmsghdr *nlh, void *data)
 	if (dmac)
 		n += sprintf(line + n, " dmac=%s", dmac);
 	n += sprintf(line + n, " dev=%s", dev);
-	if (vlan)
-		n += sprintf(line + n, " vlan=%u", vlan);
+	n = tag_put(line + n, tag) - line;
 	if (zone)
 		n += sprintf(line + n, " zone=%u", zone);
-	sprintf(line + n, " age=%.1f %s", age,
-		attrs[MACKEEP_A_PROVEN] ? "proven" : "fresh");
+	sprintf(line + n, " age=%.1f %s%s", age,
+		attrs[MACKEEP_A_PROVEN] ? "proven" : "fresh",
+		attrs[MACKEEP_A_ROUTED] ? " routed" : "");
 	print_line(line);
 	return MNL_CB_OK;
 }

@@ -67,23 +67,56 @@ void plan_nft_proxy(json_t *plan, const struct args *args, bool v6)
 	plan_table(plan, family, name, " tproxy to ", &text);
 }
 
-/* The rules that lift what is for one proxy, of one family */
-static void lift(FILE *file, const struct args *args, const struct group *group,
-		 bool v6)
+/* The rules that lift what is for one proxy, of one family, and has such a header */
+static void lift_link(FILE *file, const struct args *args,
+		      const struct group *group, const char *link)
 {
-	char link[64];
 	int udp;
 
-	if (args->vlan)
-		snprintf(link, sizeof(link), "vlan id %u vlan type %s",
-			 args->vlan, v6 ? "ip6" : "ip");
-	else
-		snprintf(link, sizeof(link), "ether type %s", v6 ? "ip6" : "ip");
 	for (udp = 0; udp < 2; udp++)
 		if (group->ports[udp].n)
 			fprintf(file, "\t\tmeta ibrname \"%s\" %s %s dport { %s } meta mark set 0x%x\n",
 				args->bridge, link, group_proto[udp].name,
 				ports_text(&group->ports[udp]), group->mark);
+}
+
+/* A frame's protocol is what comes behind its tag, of either kind, if it has one. */
+static void lift(FILE *file, const struct args *args, const struct group *group,
+		 bool v6)
+{
+	const struct vlans *vlans = &args->vlans;
+	const char *type = v6 ? "ip6" : "ip";
+	char link[PORTS_MAX * 13 + 64];
+
+	if (vlans->all) {
+		snprintf(link, sizeof(link), "meta protocol %s", type);
+		lift_link(file, args, group, link);
+		return;
+	}
+	if (args->vlan || vlans->ids.n) {
+		snprintf(link, sizeof(link), "vlan id { %s } vlan type %s",
+			 args->vlan ? plan_number("%u", args->vlan) :
+				      ports_text(&vlans->ids), type);
+		lift_link(file, args, group, link);
+	}
+	if (vlans->untagged || (!args->vlan && !vlans->ids.n)) {
+		snprintf(link, sizeof(link), "ether type %s", type);
+		lift_link(file, args, group, link);
+	}
+}
+
+/* Notes the VLANs of tagged frames, but for those that are lifted */
+static void notes(FILE *file, const struct args *args)
+{
+	char others[PORTS_MAX * 13 + 32] = "";
+
+	if (args->vlans.all)
+		return;
+	if (args->vlans.ids.n)
+		snprintf(others, sizeof(others), "vlan id != { %s } ",
+			 ports_text(&args->vlans.ids));
+	fprintf(file, "\t\tmeta ibrname \"%s\" ether type vlan %sjump passing\n",
+		args->bridge, others);
 }
 
 void plan_nft_lift(json_t *plan, const struct args *args)
@@ -103,7 +136,7 @@ void plan_nft_lift(json_t *plan, const struct args *args)
 		if (args->family != AF_INET)
 			lift(text.file, args, group, true);
 	}
-	fprintf(text.file, "\t\tmeta ibrname \"%s\" ether type vlan jump passing\n\t}\n}\n",
-		args->bridge);
+	notes(text.file, args);
+	fputs("\t}\n}\n", text.file);
 	plan_table(plan, "bridge", name, " mark set ", &text);
 }

@@ -12,22 +12,12 @@
 #include <string.h>
 
 #include "plan-silence.h"
+#include "plan-text.h"
 #include "run.h"
 #include "step.h"
 #include "text.h"
 
 /* --- addresses ------------------------------------------------------------------ */
-
-static bool is_port(const json_t *links, const char *name, const char *bridge)
-{
-	const json_t *link;
-	size_t i;
-
-	json_array_foreach(links, i, link)
-		if (json_is(link, "ifname", name))
-			return json_is(link, "master", bridge);
-	return false;
-}
 
 /* As the kernel module sees it */
 static bool is_own(const json_t *address)
@@ -56,7 +46,7 @@ struct own_address own_address(const char *bridge)
 		name = json_get_text(link, "ifname");
 		under = json_get_text(link, "link");
 		if (strcmp(name, bridge) && strcmp(under, bridge) &&
-		    (!*under || !is_port(links, under, bridge)))
+		    (!*under || !plan_is_port(links, under, bridge)))
 			continue;
 		json_array_foreach(json_object_get(link, "addr_info"), j, address) {
 			if (!is_own(address) ||

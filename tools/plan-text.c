@@ -32,6 +32,17 @@ const char *plan_name(const char *bridge)
 	return name;
 }
 
+bool plan_is_port(const json_t *links, const char *name, const char *bridge)
+{
+	const json_t *link;
+	size_t i;
+
+	json_array_foreach(links, i, link)
+		if (json_is(link, "ifname", name))
+			return json_is(link, "master", bridge);
+	return false;
+}
+
 const char *plan_number(const char *format, unsigned int value)
 {
 	static char text[8][16];

@@ -12,6 +12,8 @@
 const char *plan_device(const struct args *args);
 /* The name of a bridge's tables and chains; valid until the next call */
 const char *plan_name(const char *bridge);
+/* Whether the device is a port of the bridge; links: of "ip -j link show" */
+bool plan_is_port(const json_t *links, const char *name, const char *bridge);
 /* Valid for seven more calls */
 const char *plan_number(const char *format, unsigned int value);
 

@@ -20,12 +20,24 @@
 #include "plan-nft.h"
 #include "plan-silence.h"
 #include "plan-text.h"
+#include "plan-vlan.h"
 #include "policy.h"
 #include "run.h"
 #include "say.h"
 #include "state.h"
 #include "step.h"
 #include "text.h"
+
+static void plan_vlan(json_t *plan, const struct args *args)
+{
+	const char *device = plan_device(args);
+	const char *id = plan_number("%u", args->vlan);
+
+	step_add(plan, WORDS("ip", "link", "add", "link", args->bridge, "name",
+			     device, "type", "vlan", "id", id),
+		 WORDS("ip", "link", "del", "dev", device),
+		 WORDS("ip", "-o", "link", "show", "dev", device));
+}
 
 static void plan_up(json_t *plan, const char *device)
 {
@@ -36,18 +48,12 @@ static void plan_up(json_t *plan, const char *device)
 
 static void plan_links(json_t *plan, const struct args *args)
 {
-	const char *device = plan_device(args);
-	const char *id = plan_number("%u", args->vlan);
-
 	plan_up(plan, "lo");
 	plan_up(plan, args->bridge);
 	if (!args->vlan)
 		return;
-	step_add(plan, WORDS("ip", "link", "add", "link", args->bridge, "name",
-			     device, "type", "vlan", "id", id),
-		 WORDS("ip", "link", "del", "dev", device),
-		 WORDS("ip", "-o", "link", "show", "dev", device));
-	plan_up(plan, device);
+	plan_vlan(plan, args);
+	plan_up(plan, plan_device(args));
 }
 
 /* Whether the module's default is not enough */
@@ -59,6 +65,13 @@ static bool many_marks(const struct groups *groups)
 		if (groups->group[i].mark != LIFT_MARK)
 			return true;
 	return false;
+}
+
+static void plan_marks(json_t *plan, const struct args *args)
+{
+	if (many_marks(&args->groups))
+		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
+			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
 }
 
 /*
@@ -86,10 +99,30 @@ static void plan_sysctls(json_t *plan, const struct args *args)
 	}
 	if (args->backend == BACKEND_NFT)
 		step_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
-	if (many_marks(&args->groups))
-		step_sysctl(plan, "net/netfilter/mackeep_lift_mark",
-			    LIFT_MARKS, NUMBER_TEXT(LIFT_MARK));
+	plan_marks(plan, args);
 	step_sysctl(plan, "net/netfilter/mackeep_steer", "1", "0");
+	if (vlans_given(&args->vlans))
+		step_sysctl(plan, "net/netfilter/mackeep_lift_vlan", "1", "0");
+}
+
+/*
+ * Programs that ask for MACs by SIOCGARP, as Squid does, ask for each device that has
+ * an address. One of scope host is only for that: nothing is sent from it, it answers
+ * to nobody, and the bridge is silent as before.
+ */
+static void plan_feed(json_t *plan, const struct args *args)
+{
+	const char *device = plan_device(args);
+	json_t *one;
+
+	step_sysctl(plan, "net/netfilter/mackeep_feed_neigh", "1", "0");
+	if (args->family == AF_INET6)
+		return;
+	one = step_add(plan, WORDS("ip", "address", "add", FEED_ADDRESS, "dev", device,
+				   "scope", "host"),
+		       WORDS("ip", "address", "del", FEED_ADDRESS, "dev", device),
+		       WORDS("ip", "-4", "-o", "address", "show", "dev", device));
+	json_text(one, "expect", FEED_ADDRESS);
 }
 
 /*
@@ -200,6 +233,9 @@ static void plan_service(json_t *plan, const struct args *args,
 			     "--proto", proto),
 		       WORDS("mackeep", "services", "list", "--mark", mark,
 			     "--proto", proto, "--to", to, "--fail", fail));
+	if (args->rehearse)
+		json_array_append_new(json_object_get(one, "do"),
+				      json_string("--rehearse"));
 	if (settle && udp)
 		json_object_set_new(one, "do_more",
 				    WORDS("--settle", plan_number("%u", settle)));
@@ -348,15 +384,43 @@ static void plan_family(json_t *plan, const struct args *args, bool v6)
 		plan_iptables_proxy(plan, args, v6);
 }
 
+/* In front of the rules that mark frames is all that such frames need. */
+static void plan_lift(json_t *plan, const struct args *args)
+{
+	plan_services(plan, args);
+	plan_exempt(plan, args);
+	if (args->backend == BACKEND_NFT)
+		plan_nft_lift(plan, args);
+	else
+		plan_ebtables_lift(plan, args);
+}
+
+/*
+ * What lifts frames, in a bridge that is otherwise left as it is. A VLAN device is
+ * down, so that nothing speaks there.
+ */
+static void plan_rehearsal(json_t *plan, const struct args *args)
+{
+	if (args->vlan)
+		plan_vlan(plan, args);
+	step_sysctl(plan, "net/netfilter/mackeep_hooks", "1", "0");
+	plan_marks(plan, args);
+	plan_lift(plan, args);
+}
+
 json_t *plan_make(const struct args *args)
 {
 	json_t *plan = json_array(), *one;
 	bool silent, learned;
 	int v6;
 
-	silent = shall_be_silent(args, &learned);
 	one = step_add(plan, WORDS("modprobe", "mackeep"), NULL, NULL);
 	json_object_set_new(one, "module", json_true());
+	if (args->rehearse) {
+		plan_rehearsal(plan, args);
+		return plan;
+	}
+	silent = shall_be_silent(args, &learned);
 	if (silent)
 		plan_silence(plan, args->bridge, args->family != AF_INET && !args->vlan);
 	if (learned && args->family != AF_INET)
@@ -368,17 +432,16 @@ json_t *plan_make(const struct args *args)
 	if (args->backend == BACKEND_NFT && args->policy.given)
 		plan_policy(plan, args);
 	plan_sysctls(plan, args);
+	if (args->feed_neigh)
+		plan_feed(plan, args);
+	if (vlans_given(&args->vlans))
+		plan_vlans(plan, args);
 	plan_eapol(plan, args);
 	for (v6 = 0; v6 < 2; v6++)
 		if (args->family != (v6 ? AF_INET : AF_INET6))
 			plan_family(plan, args, v6);
 	plan_firewall(plan, args);
-	plan_services(plan, args);
-	plan_exempt(plan, args);
-	if (args->backend == BACKEND_NFT)
-		plan_nft_lift(plan, args);
-	else
-		plan_ebtables_lift(plan, args);
+	plan_lift(plan, args);
 	if (args->follow_link)
 		plan_follow_link(plan, args);
 	return plan;

@@ -27,6 +27,12 @@ static const char *const refreshes[] = {
 	NULL
 };
 
+static const char *const next_hops[] = {
+	[MACKEEP_NEXT_HOP_LEARNED] = "learned",
+	[MACKEEP_NEXT_HOP_ROUTE] = "route",
+	NULL
+};
+
 /* --- as text ----------------------------------------------------------------------- */
 
 static uint8_t word(const char *option, const char *text, const char *const *words,
@@ -48,6 +54,11 @@ uint8_t policy_keep(const char *text)
 uint8_t policy_refresh(const char *text)
 {
 	return word("refresh", text, refreshes, "last or first");
+}
+
+uint8_t policy_next_hop(const char *text)
+{
+	return word("next-hop", text, next_hops, "learned or route");
 }
 
 void policy_check(const struct policy *policy)
@@ -78,8 +89,9 @@ const char *policy_line(const struct policy *policy)
 	char *s = line[turn++ % 2];
 
 	snprintf(s, sizeof(line[0]),
-		 "keep=%s refresh=%s last-hop=%s strict=%s orig-mark=%s reply-mark=%s",
+		 "keep=%s refresh=%s next-hop=%s last-hop=%s strict=%s orig-mark=%s reply-mark=%s",
 		 keeps[policy->keep], refreshes[policy->refresh],
+		 next_hops[policy->next_hop],
 		 policy->last_hop ? "yes" : "no", policy->strict ? "yes" : "no",
 		 mark_asked(&policy->orig), mark_asked(&policy->reply));
 	return s;
@@ -109,6 +121,8 @@ json_t *policy_options(const struct policy *policy)
 		option(words, "--keep", keeps[policy->keep]);
 	if (policy->refresh != MACKEEP_REFRESH_LAST)
 		option(words, "--refresh", refreshes[policy->refresh]);
+	if (policy->next_hop != MACKEEP_NEXT_HOP_LEARNED)
+		option(words, "--next-hop", next_hops[policy->next_hop]);
 	if (policy->last_hop)
 		option(words, "--last-hop", NULL);
 	if (policy->strict)
@@ -136,6 +150,8 @@ json_t *policy_json(const struct policy *policy)
 		json_text(object, "keep", keeps[policy->keep]);
 	if (policy->refresh != MACKEEP_REFRESH_LAST)
 		json_text(object, "refresh", refreshes[policy->refresh]);
+	if (policy->next_hop != MACKEEP_NEXT_HOP_LEARNED)
+		json_text(object, "next_hop", next_hops[policy->next_hop]);
 	if (policy->orig.mask)
 		json_text(object, "orig_mark", mark_text(&policy->orig));
 	if (policy->reply.mask)
@@ -147,6 +163,7 @@ struct policy policy_of_json(const json_t *object)
 {
 	const char *keep = json_get_text(object, "keep");
 	const char *refresh = json_get_text(object, "refresh");
+	const char *next_hop = json_get_text(object, "next_hop");
 	const char *orig = json_get_text(object, "orig_mark");
 	const char *reply = json_get_text(object, "reply_mark");
 	struct policy policy = {
@@ -158,6 +175,8 @@ struct policy policy_of_json(const json_t *object)
 		policy.keep = policy_keep(keep);
 	if (*refresh)
 		policy.refresh = policy_refresh(refresh);
+	if (*next_hop)
+		policy.next_hop = policy_next_hop(next_hop);
 	if (*orig)
 		policy.orig = value_mark("orig-mark", orig);
 	if (*reply)
@@ -186,6 +205,9 @@ static int on_policy(const struct nlmsghdr *nlh, void *data)
 	if (attrs[MACKEEP_A_REFRESH] &&
 	    mnl_attr_get_u8(attrs[MACKEEP_A_REFRESH]) <= MACKEEP_REFRESH_MAX)
 		policy->refresh = mnl_attr_get_u8(attrs[MACKEEP_A_REFRESH]);
+	if (attrs[MACKEEP_A_NEXT_HOP] &&
+	    mnl_attr_get_u8(attrs[MACKEEP_A_NEXT_HOP]) <= MACKEEP_NEXT_HOP_MAX)
+		policy->next_hop = mnl_attr_get_u8(attrs[MACKEEP_A_NEXT_HOP]);
 	policy->last_hop = attrs[MACKEEP_A_LAST_HOP];
 	policy->strict = attrs[MACKEEP_A_STRICT];
 	policy->orig = mark_read(attrs[MACKEEP_A_ORIG_MARK],
@@ -233,6 +255,9 @@ void policy_write(const struct policy *policy)
 
 	mnl_attr_put_u8(nlh, MACKEEP_A_KEEP, policy->keep);
 	mnl_attr_put_u8(nlh, MACKEEP_A_REFRESH, policy->refresh);
+	/* A module of before has none. */
+	if (policy->next_hop != MACKEEP_NEXT_HOP_LEARNED)
+		mnl_attr_put_u8(nlh, MACKEEP_A_NEXT_HOP, policy->next_hop);
 	if (policy->last_hop)
 		mnl_attr_put(nlh, MACKEEP_A_LAST_HOP, 0, NULL);
 	if (policy->strict)

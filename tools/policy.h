@@ -13,14 +13,16 @@ struct policy {
 	bool given;			/* an option is */
 	uint8_t keep;			/* MACKEEP_KEEP_* */
 	uint8_t refresh;		/* MACKEEP_REFRESH_* */
+	uint8_t next_hop;		/* MACKEEP_NEXT_HOP_* */
 	bool last_hop;
 	bool strict;
 	struct mark orig, reply;	/* mask 0: not asked for */
 };
 
-/* --keep and --refresh */
+/* --keep, --refresh and --next-hop */
 uint8_t policy_keep(const char *text);
 uint8_t policy_refresh(const char *text);
+uint8_t policy_next_hop(const char *text);
 /* Dies if one option does not go with another. */
 void policy_check(const struct policy *policy);
 bool policy_same(const struct policy *one, const struct policy *other);

@@ -24,6 +24,7 @@ static const char *const states[] = {
 	[MACKEEP_SERVICE_BYPASS] = "bypass",
 	[MACKEEP_SERVICE_SETTLING] = "settling",
 	[MACKEEP_SERVICE_MIDSTREAM] = "midstream",
+	[MACKEEP_SERVICE_REHEARSED] = "rehearsed",
 };
 
 const char *service_state(uint8_t state)
@@ -88,17 +89,29 @@ static bool service_match(const struct args *args, const struct service *service
 	       (args->fail < 0 || service->fail == args->fail);
 }
 
+/* What became of frames: lifted, or why not */
+static json_t *frames_json(const uint64_t *counts)
+{
+	json_t *frames = json_object();
+	unsigned int i;
+
+	for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
+		json_int(frames, i ? states[i] : "lifted", counts[i]);
+	return frames;
+}
+
 static void show_json(const struct service *service, const struct nlattr **attrs,
 		      const uint64_t *counts, bool closed, bool bypass)
 {
-	json_t *object = service_json(service), *frames = json_object();
+	json_t *object = service_json(service);
 	char on4[INET6_ADDRSTRLEN], on6[INET6_ADDRSTRLEN];
-	unsigned int i;
 
 	json_object_set_new(object, "fail", json_string(closed ? "closed" : "open"));
 	json_object_set_new(object, "bypass", json_boolean(bypass));
 	json_object_set_new(object, "synproxy",
 			    json_boolean(attrs[MACKEEP_A_SYNPROXY]));
+	json_object_set_new(object, "rehearse",
+			    json_boolean(attrs[MACKEEP_A_REHEARSE]));
 	if (attrs[MACKEEP_A_SETTLE])
 		json_int(object, "settle",
 			 mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
@@ -110,10 +123,7 @@ static void show_json(const struct service *service, const struct nlattr **attrs
 			    json_string(state_text(attrs[MACKEEP_A_STATE4])));
 	json_object_set_new(object, "ipv6",
 			    json_string(state_text(attrs[MACKEEP_A_STATE6])));
-	for (i = 0; i <= MACKEEP_SERVICE_MAX; i++)
-		json_object_set_new(frames, i ? states[i] : "lifted",
-				    json_integer(counts[i]));
-	json_object_set_new(object, "frames", frames);
+	json_object_set_new(object, "frames", frames_json(counts));
 	json_print(object);
 }
 
@@ -143,11 +153,12 @@ static int on_service(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	}
 	n = service_line(line, &service);
-	n += sprintf(line + n, " ipv4=%s ipv6=%s fail=%s%s",
+	n += sprintf(line + n, " ipv4=%s ipv6=%s fail=%s%s%s",
 		     state_text(attrs[MACKEEP_A_STATE4]),
 		     state_text(attrs[MACKEEP_A_STATE6]),
 		     closed ? "closed" : "open",
-		     attrs[MACKEEP_A_SYNPROXY] ? " synproxy" : "");
+		     attrs[MACKEEP_A_SYNPROXY] ? " synproxy" : "",
+		     attrs[MACKEEP_A_REHEARSE] ? " rehearse" : "");
 	if (attrs[MACKEEP_A_SETTLE])
 		n += sprintf(line + n, " settle=%u",
 			     mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
@@ -197,6 +208,8 @@ static int services_change(const struct args *args, uint8_t cmd)
 		mnl_attr_put_u8(nlh, MACKEEP_A_BYPASS, args->bypass);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->synproxy)
 		mnl_attr_put(nlh, MACKEEP_A_SYNPROXY, 0, NULL);
+	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->rehearse)
+		mnl_attr_put(nlh, MACKEEP_A_REHEARSE, 0, NULL);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->settle > 0)
 		mnl_attr_put_u16(nlh, MACKEEP_A_SETTLE, args->settle);
 	if (cmd == MACKEEP_CMD_SERVICE_NEW && args->on4.family)
@@ -238,10 +251,14 @@ static int on_read(const struct nlmsghdr *nlh, void *data)
 	json_int(service, "fail", one.fail);
 	json_int(service, "bypass", mnl_attr_get_u8(attrs[MACKEEP_A_BYPASS]));
 	json_int(service, "synproxy", !!attrs[MACKEEP_A_SYNPROXY]);
+	json_int(service, "rehearse", !!attrs[MACKEEP_A_REHEARSE]);
+	if (attrs[MACKEEP_A_SETTLE])
+		json_int(service, "settle",
+			 mnl_attr_get_u16(attrs[MACKEEP_A_SETTLE]));
 	if (attrs[MACKEEP_A_COUNTS]) {
 		memcpy(counts, mnl_attr_get_payload(attrs[MACKEEP_A_COUNTS]),
 		       sizeof(counts));
-		json_int(service, "past", counts[MACKEEP_SERVICE_BYPASS]);
+		json_object_set_new(service, "frames", frames_json(counts));
 	}
 	read_on(service, "on4", attrs[MACKEEP_A_ON4], AF_INET);
 	read_on(service, "on6", attrs[MACKEEP_A_ON6], AF_INET6);
@@ -315,6 +332,7 @@ void services_write(const json_t *service, unsigned int settle)
 		.to = json_integer_value(json_object_get(service, "port")),
 		.fail = json_integer_value(json_object_get(service, "fail")),
 		.synproxy = json_integer_value(json_object_get(service, "synproxy")),
+		.rehearse = json_get_int(service, "rehearse"),
 		.on4 = written_on(service, "on4"),
 		.on6 = written_on(service, "on6"),
 		.bypass = true,
@@ -335,6 +353,8 @@ int cmd_services(struct args *args)
 
 	if (!strcmp(verb, "list"))
 		return services_list(args);
+	if (!strcmp(verb, "rehearsed"))
+		return services_rehearsed(args);
 	if (!args->marked || (args->proto != IPPROTO_TCP &&
 			      args->proto != IPPROTO_UDP))
 		die(BAD_ARGS, "services %s: which service? give --mark and --proto tcp or udp; \"mackeep services\" lists them",
@@ -347,7 +367,7 @@ int cmd_services(struct args *args)
 		return services_change(args, MACKEEP_CMD_SERVICE_SET);
 	}
 	if (strcmp(verb, "add"))
-		die(BAD_ARGS, "services %s: it is list, add, set or del", verb);
+		die(BAD_ARGS, "services %s: it is list, add, set, del or rehearsed", verb);
 	if (!args->to)
 		die(BAD_ARGS, "services add: the proxy's port is not given; for instance --to 3129");
 	return services_change(args, MACKEEP_CMD_SERVICE_NEW);

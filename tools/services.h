@@ -10,6 +10,8 @@
 
 #include <linux/mackeep.h>
 
+struct args;
+
 struct service {
 	uint32_t mark;
 	uint16_t port;
@@ -23,6 +25,9 @@ enum {
 	SERVICE_UNKNOWN,
 };
 
+/* services rehearsed */
+int services_rehearsed(const struct args *args);
+
 /* False: it is not all there. */
 bool service_read(struct service *service, const struct nlattr **attrs);
 const char *service_proto(const struct service *service);
@@ -32,9 +37,9 @@ json_t *service_json(const struct service *service);
 int service_line(char *line, const struct service *service);
 
 /*
- * The services, as objects with their mark, proto, port, fail, bypass and past, the
- * frames that bypass let past, as numbers, and the states ipv4 and ipv6 as words;
- * none without the module.
+ * The services, as objects with their mark, proto, port, fail and bypass as numbers,
+ * the frames by what became of them, and the states ipv4 and ipv6 as words; none
+ * without the module.
  */
 json_t *services_read(void);
 /* Whether two of these are the same service, whatever it is set to */

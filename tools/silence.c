@@ -153,7 +153,8 @@ static bool config_read(struct config *config, const char *path)
 		else if (!strcmp(word, "ipv4") ||
 			 (value && !strcmp(word, "family") && !strcmp(value, "ipv4")))
 			config->ipv6 = false;
-		else if (value && !strcmp(word, "vlan"))
+		else if (value && !strcmp(word, "vlan") &&
+			 !value[strspn(value, "0123456789")])
 			vlan = strtoul(value, NULL, 10);
 		else if (value && !strcmp(word, "bridge"))
 			snprintf(config->bridge, sizeof(config->bridge), "%s",

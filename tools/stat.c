@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * mackeep stat: the counters and what each means. The Makefile makes
- * stat-meanings.h from the comments in kmod/stat-names.h.
- */
+/* mackeep stat: the counters and what each means */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,31 +8,10 @@
 #include "args.h"
 #include "commands.h"
 #include "counters.h"
+#include "meanings.h"
+#include "metrics.h"
 #include "say.h"
 #include "text.h"
-
-static const struct meaning {
-	const char *name;		/* NULL: a heading */
-	const char *text;
-} meanings[] = {
-	{ NULL, "the pair cache" },
-	{ "pairs", "entries it has now" },
-#define GROUP(text)		{ NULL, text },
-#define COUNTER(name, text)	{ name, text },
-#include "stat-meanings.h"
-};
-
-#define MEANINGS	(sizeof(meanings) / sizeof(*meanings))
-
-static bool known(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < MEANINGS; i++)
-		if (meanings[i].name && !strcmp(meanings[i].name, name))
-			return true;
-	return false;
-}
 
 /* How much was counted since then, per second */
 static double rate(const struct counters *now, const struct counters *then,
@@ -60,20 +35,21 @@ static void print_counter(const struct counters *now,
 static void print_text(const struct counters *now, const struct counters *then,
 		       double seconds)
 {
+	const struct meaning *meaning;
 	unsigned int i;
 	int at;
 
-	for (i = 0; i < MEANINGS; i++) {
-		if (!meanings[i].name) {
-			printf("%s%s%s\n", bold, meanings[i].text, plain);
+	for (meaning = meanings; meaning->text; meaning++) {
+		if (!meaning->name) {
+			printf("%s%s%s\n", bold, meaning->text, plain);
 			continue;
 		}
-		at = counters_find(now, meanings[i].name);
+		at = counters_find(now, meaning->name);
 		if (at >= 0)
-			print_counter(now, then, at, seconds, meanings[i].text);
+			print_counter(now, then, at, seconds, meaning->text);
 	}
 	for (i = 0; i < now->n; i++)
-		if (!known(now->name[i]))
+		if (!meaning_known(now->name[i]))
 			print_counter(now, then, i, seconds, "(of another version)");
 }
 
@@ -117,12 +93,16 @@ int cmd_stat(struct args *args)
 	struct counters now, then = { .n = 0 };
 	double at, before = 0;
 
+	if (args->out & OUT_METRICS && args->interval)
+		die(BAD_ARGS, "-w: metrics are of one moment; leave one of the two out");
 	for (;;) {
 		if (counters_read(&now) < 0)
 			die(FAILED, "counters: /proc/net/stat/mackeep: %s; run: modprobe mackeep",
 			    strerror(errno));
 		at = clock_now();
-		if (args->out & OUT_JSON) {
+		if (args->out & OUT_METRICS) {
+			metrics_print(args, &now);
+		} else if (args->out & OUT_JSON) {
 			print_json(&now, &then, before ? at - before : 0);
 		} else {
 			if (args->interval && terminal)

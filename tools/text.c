@@ -65,6 +65,7 @@ const char *via_text(unsigned int via)
 		[MACKEEP_VIA_CLIENT]	= "client",
 		[MACKEEP_VIA_NEIGH]	= "neigh",
 		[MACKEEP_VIA_RESTORED]	= "restored",
+		[MACKEEP_VIA_ROUTER]	= "router",
 	};
 
 	return via <= MACKEEP_VIA_MAX ? text[via] : "unknown";

@@ -77,7 +77,8 @@ static void up_check(struct args *args)
 	if (args->fail == MACKEEP_FAIL_CLOSED && args->settle > 0)
 		die(BAD_ARGS, "--settle: with --fail closed nothing goes past the proxy meanwhile; leave one of the two out");
 	policy_check(&args->policy);
-	if (args->backend == BACKEND_IPTABLES && args->vlan)
+	if (args->backend == BACKEND_IPTABLES &&
+	    (args->vlan || vlans_given(&args->vlans)))
 		die(BAD_ARGS, "--vlan: ebtables cannot see ports in tagged frames; leave --backend iptables out");
 }
 
@@ -164,6 +165,9 @@ int cmd_up(struct args *args)
 	}
 	json_object_set_new(state, "complete", json_true());
 	state_save(args->bridge, state);
+	if (args->rehearse)
+		note("bridge %s: this is a rehearsal, nothing is lifted; \"mackeep services rehearsed\" tells what would be, up without --rehearse makes it real",
+		     args->bridge);
 	return DONE;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -97,32 +98,59 @@ void value_mac(const char *option, const char *text, uint8_t *mac)
 		value_bad(option, text, want);
 }
 
+/* One word of a list: a number or a range; want says what the whole should be. */
+static void add_range(struct ports *ports, const char *option, const char *text,
+		      char *word, unsigned int max, const char *want)
+{
+	char *dash = strchr(word, '-');
+
+	if (ports->n == PORTS_MAX)
+		die(BAD_ARGS, "--%s: more than %d numbers and ranges; join some to ranges",
+		    option, PORTS_MAX);
+	if (dash)
+		*dash++ = '\0';
+	ports->range[ports->n].first = value_number(option, word, 1, max);
+	ports->range[ports->n].last = value_number(option, dash ?: word, 1, max);
+	if (ports->range[ports->n].first > ports->range[ports->n].last)
+		value_bad(option, text, want);
+	ports->n++;
+}
+
 struct ports value_ports(const char *option, const char *text)
 {
+	static const char want[] = "ports like 80,443,8000-8010";
 	struct ports ports = { .n = 0 };
-	char *copy = strdup(text), *word, *save, *dash;
+	char *copy = strdup(text), *word, *save;
 
 	if (!copy)
 		out_of_memory();
 	for (word = strtok_r(copy, ", ", &save); word;
-	     word = strtok_r(NULL, ", ", &save)) {
-		if (ports.n == PORTS_MAX)
-			die(BAD_ARGS, "--%s: more than %d ports and ranges; join some to ranges",
-			    option, PORTS_MAX);
-		dash = strchr(word, '-');
-		if (dash)
-			*dash++ = '\0';
-		ports.range[ports.n].first = value_number(option, word, 1, 65535);
-		ports.range[ports.n].last =
-			value_number(option, dash ?: word, 1, 65535);
-		if (ports.range[ports.n].first > ports.range[ports.n].last)
-			value_bad(option, text, "ports like 80,443,8000-8010");
-		ports.n++;
-	}
+	     word = strtok_r(NULL, ", ", &save))
+		add_range(&ports, option, text, word, 65535, want);
 	free(copy);
 	if (!ports.n)
-		value_bad(option, text, "ports like 80,443,8000-8010");
+		value_bad(option, text, want);
 	return ports;
+}
+
+struct vlans value_vlans(const char *option, const char *text)
+{
+	static const char want[] = "all, or VLANs like 10,20-29,untagged";
+	struct vlans vlans = { .all = !strcmp(text, "all") };
+	char *copy = strdup(text), *word, *save;
+
+	if (!copy)
+		out_of_memory();
+	for (word = strtok_r(copy, ",", &save); word && !vlans.all;
+	     word = strtok_r(NULL, ",", &save))
+		if (!strcmp(word, "untagged"))
+			vlans.untagged = true;
+		else
+			add_range(&vlans.ids, option, text, word, 4094, want);
+	free(copy);
+	if (!vlans_given(&vlans))
+		value_bad(option, text, want);
+	return vlans;
 }
 
 void value_devices(const char *option, const char *text)
@@ -166,5 +194,40 @@ const char *ports_text(const struct ports *ports)
 		if (ports->range[i].last != ports->range[i].first)
 			n += sprintf(text + n, "-%u", ports->range[i].last);
 	}
+	return text;
+}
+
+bool ports_have(const struct ports *ports, unsigned int port)
+{
+	unsigned int i;
+
+	for (i = 0; i < ports->n; i++)
+		if (port >= ports->range[i].first && port <= ports->range[i].last)
+			return true;
+	return false;
+}
+
+bool vlans_given(const struct vlans *vlans)
+{
+	return vlans->all || vlans->untagged || vlans->ids.n;
+}
+
+char *vlans_text(const struct vlans *vlans)
+{
+	char *text = NULL, *at;
+	const char *c;
+
+	if (vlans->all)
+		text = strdup("all");
+	else if (asprintf(&text, "%s%s%s", ports_text(&vlans->ids),
+			  vlans->ids.n && vlans->untagged ? "," : "",
+			  vlans->untagged ? "untagged" : "") < 0)
+		text = NULL;
+	if (!text)
+		out_of_memory();
+	for (c = at = text; *c; c++)
+		if (*c != ' ')
+			*at++ = *c;
+	*at = '\0';
 	return text;
 }

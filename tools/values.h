@@ -32,6 +32,13 @@ struct ports {
 	struct { uint16_t first, last; } range[PORTS_MAX];
 };
 
+/* The VLANs of a trunk: "all", or "10,20-29,untagged" */
+struct vlans {
+	bool all;			/* untagged frames as well */
+	bool untagged;
+	struct ports ids;
+};
+
 /* Says that a value is not what is wanted. */
 void value_bad(const char *option, const char *value, const char *want)
 	__attribute__((noreturn));
@@ -45,6 +52,8 @@ void value_mac(const char *option, const char *text, uint8_t *mac);
 /* NULL, or what the text should have been */
 const char *mac_read(const char *text, uint8_t *mac);
 struct ports value_ports(const char *option, const char *text);
+/* As above; not a single number */
+struct vlans value_vlans(const char *option, const char *text);
 /* "eth0,eth1": dies unless these are names of devices. */
 void value_devices(const char *option, const char *text);
 /* The name of a bridge, fit for rules and file names */
@@ -52,5 +61,10 @@ const char *value_bridge(const char *name);
 
 /* "80, 443, 8000-8010"; valid until the next call */
 const char *ports_text(const struct ports *ports);
+bool ports_have(const struct ports *ports, unsigned int port);
+
+bool vlans_given(const struct vlans *vlans);
+/* As value_vlans() takes it, to be freed */
+char *vlans_text(const struct vlans *vlans);
 
 #endif /* _TOOLS_VALUES_H */

@@ -26,6 +26,7 @@ enum {
 	O_REPLY_MARK,
 	O_KEEP,
 	O_REFRESH,
+	O_NEXT_HOP,
 	O_LAST_HOP,
 	O_STRICT,
 };
@@ -40,6 +41,9 @@ static void mackeep_tg_help(void)
 "  --keep both|src|dst          Which of the MAC addresses to keep (both)\n"
 "  --refresh last|first         Follow the addresses that the flow's frames show,\n"
 "                               or stay with those of the first frame (last)\n"
+"  --next-hop learned|route     Where a flow that the proxy opens goes if its client\n"
+"                               never sent to the server: to the client's router, or\n"
+"                               as the route says (learned)\n"
 "  --last-hop                   Send answers to the address and the device that the\n"
 "                               flow came from, without a route, forwarded ones too\n"
 "  --strict                     Drop packets whose addresses are not known, instead\n"
@@ -57,6 +61,7 @@ static const struct xt_option_entry mackeep_tg_opts[] = {
 	{.name = "reply-mark", .id = O_REPLY_MARK, .type = XTTYPE_STRING},
 	{.name = "keep", .id = O_KEEP, .type = XTTYPE_STRING},
 	{.name = "refresh", .id = O_REFRESH, .type = XTTYPE_STRING},
+	{.name = "next-hop", .id = O_NEXT_HOP, .type = XTTYPE_STRING},
 	{.name = "last-hop", .id = O_LAST_HOP, .type = XTTYPE_NONE},
 	{.name = "strict", .id = O_STRICT, .type = XTTYPE_NONE},
 	XTOPT_TABLEEND,
@@ -156,6 +161,9 @@ static const uint32_t keep_flags[] = {
 static const char *const refresh_words[] = { "last", "first", NULL };
 static const uint32_t refresh_flags[] = { 0, XT_MACKEEP_REFRESH_FIRST };
 
+static const char *const next_hop_words[] = { "learned", "route", NULL };
+static const uint32_t next_hop_flags[] = { 0, XT_MACKEEP_NEXT_HOP_ROUTE };
+
 static void mackeep_tg_parse(struct xt_option_call *cb)
 {
 	struct xt_mackeep_tginfo *info = cb->data;
@@ -185,6 +193,10 @@ static void mackeep_tg_parse(struct xt_option_call *cb)
 	case O_REFRESH:
 		info->flags |= mackeep_parse_word(cb, refresh_words,
 						  refresh_flags);
+		break;
+	case O_NEXT_HOP:
+		info->flags |= mackeep_parse_word(cb, next_hop_words,
+						  next_hop_flags);
 		break;
 	case O_LAST_HOP:
 		info->flags |= XT_MACKEEP_LAST_HOP;
@@ -224,6 +236,8 @@ static void mackeep_tg_print_opts(const struct xt_entry_target *target,
 		printf(" %skeep dst", dashes);
 	if (info->flags & XT_MACKEEP_REFRESH_FIRST)
 		printf(" %srefresh first", dashes);
+	if (info->flags & XT_MACKEEP_NEXT_HOP_ROUTE)
+		printf(" %snext-hop route", dashes);
 	if (info->flags & XT_MACKEEP_LAST_HOP)
 		printf(" %slast-hop", dashes);
 	if (info->flags & XT_MACKEEP_STRICT)

@@ -40,6 +40,9 @@
 -j MACKEEP --refresh last;-j MACKEEP;OK
 -j MACKEEP --refresh first;=;OK
 -j MACKEEP --strict;=;OK
+-j MACKEEP --next-hop learned;-j MACKEEP;OK
+-j MACKEEP --next-hop route;=;OK
+-j MACKEEP --last-hop --next-hop route --refresh first;-j MACKEEP --refresh first --next-hop route --last-hop;OK
 -j MACKEEP --last-hop;=;OK
 -j MACKEEP --last-hop --keep dst;-j MACKEEP --keep dst --last-hop;OK
 -j MACKEEP --strict --last-hop --refresh first --keep dst --orig-mark 1;-j MACKEEP --orig-mark 0x1 --keep dst --refresh first --last-hop --strict;OK
@@ -99,6 +102,9 @@
 -j MACKEEP --refresh always;;FAIL;--refresh "always" is not known: give "last" or "first"
 -j MACKEEP --refresh first --refresh last;;FAIL;--refresh is given twice
 -j MACKEEP ! --refresh first;;FAIL;--refresh cannot be inverted
+-j MACKEEP --next-hop gateway;;FAIL;--next-hop "gateway" is not known: give "learned" or "route"
+-j MACKEEP --next-hop route --next-hop route;;FAIL;--next-hop is given twice
+-j MACKEEP ! --next-hop route;;FAIL;--next-hop cannot be inverted
 -j MACKEEP --last-hop --keep src;;FAIL;--last-hop sends to the MAC address that --keep src says to take from the route
 -j MACKEEP --keep src --last-hop;;FAIL;leave one of them out
 -j MACKEEP --last-hop --last-hop;;FAIL;--last-hop is given twice

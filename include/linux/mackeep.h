@@ -28,10 +28,10 @@ enum {
 	/*
 	 * The pair cache; dump only. Needs CAP_NET_ADMIN over the namespace.
 	 * A message for each pair: FAMILY, CLIENT, SERVER (absent: any
-	 * server), ZONE, IFINDEX, VLAN, SRC, DST (absent with SERVER), AGE,
-	 * PROVEN. Pairs that come or go during the dump may be missing. If
-	 * the table is resized, some pairs may come twice; messages have
-	 * NLM_F_DUMP_INTR from then on.
+	 * server), ZONE, IFINDEX, VLAN, VLAN_PROTO if its frames have a tag,
+	 * SRC, DST (absent with SERVER), AGE, PROVEN, ROUTED. Pairs that come
+	 * or go during the dump may be missing. If the table is resized, some
+	 * pairs may come twice; messages have NLM_F_DUMP_INTR from then on.
 	 */
 	MACKEEP_CMD_PAIRS,
 
@@ -55,7 +55,7 @@ enum {
 	 * the namespace, and name a service by MARK and PROTO.
 	 *
 	 * NEW: MARK, PROTO, PORT; optional FAIL (open), BYPASS (0), SYNPROXY,
-	 *	SETTLE (0), ON4, ON6.
+	 *	SETTLE (0), ON4, ON6, REHEARSE.
 	 * EINVAL	lift_mark would not lift frames with MARK; PORT is 0; PROTO
 	 *		is neither TCP nor UDP; SETTLE of another than UDP; another
 	 *		value out of range
@@ -71,8 +71,9 @@ enum {
 
 	/*
 	 * The services; dump only, needs CAP_NET_ADMIN over the namespace. A
-	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY, ON4 and
-	 * ON6 if set, SETTLE if there is some left, STATE4, STATE6, and COUNTS.
+	 * message for each: MARK, PROTO, PORT, FAIL, BYPASS, SYNPROXY, REHEARSE,
+	 * ON4 and ON6 if set, SETTLE if there is some left, STATE4, STATE6, and
+	 * COUNTS.
 	 */
 	MACKEEP_CMD_SERVICES,
 
@@ -116,7 +117,7 @@ enum {
 	 * what is known by now.
 	 *
 	 * PAIR_NEW: FAMILY, CLIENT, SRC, IFINDEX, AGE; both of SERVER and DST,
-	 * or none of them; optional ZONE, VLAN, PROVEN.
+	 * or none of them; optional ZONE, VLAN, VLAN_PROTO, PROVEN, ROUTED.
 	 * EINVAL	an attribute is missing, out of range, or does not fit the
 	 *		others
 	 * ENODEV	IFINDEX names no Ethernet device of the namespace
@@ -144,8 +145,8 @@ enum {
 	 * sysctl mackeep_hooks is 1, like the options of one more rule. Both
 	 * need CAP_NET_ADMIN over the namespace.
 	 *
-	 * POLICY: the answer is KEEP, REFRESH, LAST_HOP and STRICT if so, and
-	 * of each direction that has one, a mark with its mask.
+	 * POLICY: the answer is KEEP, REFRESH, NEXT_HOP, LAST_HOP and STRICT if
+	 * so, and of each direction that has one, a mark with its mask.
 	 * POLICY_SET: any of these; what is not there is as at first: both MACs
 	 * are kept, the last ones, and no mark is asked for.
 	 * EINVAL	an option out of range, or one that does not go with
@@ -156,6 +157,31 @@ enum {
 	 */
 	MACKEEP_CMD_POLICY,
 	MACKEEP_CMD_POLICY_SET,
+
+	/*
+	 * What services with REHEARSE would have lifted; dump only, needs
+	 * CAP_NET_ADMIN over the namespace. A message for each pair of MACs, of
+	 * a service and a VLAN: MARK, PROTO, IFINDEX, VLAN, SRC, DST, FLOWS; and
+	 * one with FLOWS alone for those that there was no room for. It begins
+	 * anew when no service rehearses any more.
+	 */
+	MACKEEP_CMD_REHEARSED,
+
+	/*
+	 * Flows of which a packet was left alone; dump only, needs CAP_NET_ADMIN
+	 * over the namespace. A message for each: ID, REASON, SECONDS, STRICT if
+	 * the packet was dropped for that. Of some thousand flows, the last
+	 * ones; flows that are gone may be among them.
+	 */
+	MACKEEP_CMD_LEFT,
+
+	/*
+	 * To the multicast group "left", when that happens to a flow for the
+	 * first time or for another reason: ID, REASON, FAMILY, PROTO, ZONE, CLIENT,
+	 * CLIENT_PORT, SERVER, PORT, of the entry's original direction. At most
+	 * about 100 a second; UNTOLD if some were not told before this one.
+	 */
+	MACKEEP_CMD_LEFT_EVENT,
 
 	__MACKEEP_CMD_MAX,
 	MACKEEP_CMD_MAX = __MACKEEP_CMD_MAX - 1,
@@ -176,7 +202,9 @@ enum {
 	MACKEEP_A_SRC,		/* 6 bytes: MAC of frames client to server */
 	MACKEEP_A_DST,		/* 6 bytes: their destination */
 	MACKEEP_A_IFINDEX,	/* u32: L3 device, not 0 */
-	MACKEEP_A_VLAN,		/* u16: VLAN id of the device, 0 for none */
+	MACKEEP_A_VLAN,		/* u16: with VLAN_PROTO: TCI of the frames' tag;
+				 * without: VLAN id of the device, 0 for none
+				 */
 	MACKEEP_A_ZONE,		/* u16: conntrack zone */
 	MACKEEP_A_AGE,		/* u32: milliseconds since its last use */
 	MACKEEP_A_PROVEN,	/* flag: a flow with an answer has used it */
@@ -208,6 +236,15 @@ enum {
 	MACKEEP_A_ORIG_MASK,	/* u32: its mask, not 0 */
 	MACKEEP_A_REPLY_MARK,
 	MACKEEP_A_REPLY_MASK,
+	MACKEEP_A_REHEARSE,	/* flag: what it would take is bridged and counted */
+	MACKEEP_A_FLOWS,	/* u64: that would have been lifted */
+	MACKEEP_A_ID,		/* u32: of a conntrack entry, as "conntrack -o id" */
+	MACKEEP_A_REASON,	/* string: the counter's name */
+	MACKEEP_A_SECONDS,	/* u32: since then */
+	MACKEEP_A_UNTOLD,	/* u32: events that were not told */
+	MACKEEP_A_NEXT_HOP,	/* u8: MACKEEP_NEXT_HOP_* */
+	MACKEEP_A_ROUTED,	/* flag: DST is not from the client's frames */
+	MACKEEP_A_VLAN_PROTO,	/* u16: ETH_P_8021Q or ETH_P_8021AD */
 
 	__MACKEEP_A_MAX,
 	MACKEEP_A_MAX = __MACKEEP_A_MAX - 1,
@@ -216,6 +253,7 @@ enum {
 #define MACKEEP_SERVICES_MAX	64
 #define MACKEEP_GUARDS_MAX	64
 #define MACKEEP_GENL_GROUP	"services"
+#define MACKEEP_GENL_LEFT	"left"
 
 /* Which of the MACs a policy keeps, and whether those of later frames */
 enum {
@@ -229,6 +267,13 @@ enum {
 	MACKEEP_REFRESH_LAST,
 	MACKEEP_REFRESH_FIRST,
 	MACKEEP_REFRESH_MAX = MACKEEP_REFRESH_FIRST,
+};
+
+/* Where a flow goes whose client never sent to the server */
+enum {
+	MACKEEP_NEXT_HOP_LEARNED,	/* the server's own MAC, or the client's router */
+	MACKEEP_NEXT_HOP_ROUTE,		/* the next hop of the route */
+	MACKEEP_NEXT_HOP_MAX = MACKEEP_NEXT_HOP_ROUTE,
 };
 
 /* What becomes of frames that a service does not take */
@@ -247,7 +292,8 @@ enum {
 	MACKEEP_SERVICE_BYPASS,		/* BYPASS is set */
 	MACKEEP_SERVICE_SETTLING,	/* SETTLE is not over; UDP only */
 	MACKEEP_SERVICE_MIDSTREAM,	/* began without the proxy; never a state */
-	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_MIDSTREAM,
+	MACKEEP_SERVICE_REHEARSED,	/* would be lifted; never a state */
+	MACKEEP_SERVICE_MAX = MACKEEP_SERVICE_REHEARSED,
 };
 
 #endif /* _LINUX_MACKEEP_H */

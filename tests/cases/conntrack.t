@@ -81,7 +81,7 @@ while read -r proto saddr daddr sport dport version flags via vlan policy dev sr
 		continue
 		;;
 	esac
-	is "$version $flags $vlan $policy $dev" "1 3 0 0 br0" \
+	is "$version $flags $vlan $policy $dev" "2 3 0 0 br0" \
 		"record $saddr to $daddr, $box: version, flags, VLAN, policy, device"
 	is "$(awk -v a=$saddr -v p=$sport -v b=$daddr '
 		$8 == "tcp" && $6 == a && $9 == p && $7 == b { print $2, $3 }

@@ -17,9 +17,9 @@ tools frame
 MAC_X=02:00:00:00:00:aa
 MAC_Y=02:00:00:00:00:bb
 
-EMPTY="1 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00"
-FRAME="1 3 1 0 0 br0 $MAC_C1 $MAC_R"
-GIVEN="1 3 6 0 0 br0 $MAC_X $MAC_Y"
+EMPTY="2 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00"
+FRAME="2 3 1 0 0 br0 $MAC_C1 $MAC_R"
+GIVEN="2 3 6 0 0 br0 $MAC_X $MAC_Y"
 
 # The box speaks for both ends of the flows with the client's ports PORT, until
 # both sides have heard it: the stack may have to ask for their MACs first.

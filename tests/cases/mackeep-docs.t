@@ -53,7 +53,8 @@ ok "completion has the options of --help" diff "$TMP/help" "$TMP/completion"
 is "$(complete_options mackeep -n one pa)" pairs "completion has them after -n NETNS"
 is "$(complete_options mackeep --netns one up --backend n)" nft "and what comes then"
 is "$(complete_options mackeep up --backend i)" iptables "completion has values"
-is "$(complete_options mackeep stat -o '')" json "and those of the command"
+is "$(complete_options mackeep pairs -o '')" json "and those of the command"
+is "$(complete_options mackeep stat -o p)" prometheus "of each command"
 
 # --- the pages ------------------------------------------------------------------------
 
@@ -93,7 +94,7 @@ done
 shown xt_MACKEEP.8
 sed -n 's/^\t{\.name = "\([a-z-]*\)".*/--\1/p' "$top/xtables-ext/libxt_MACKEEP.c" |
 	sort >"$TMP/xt-options"
-is "$(grep -c . "$TMP/xt-options")" 6 "the plugin has options"
+is "$(grep -c . "$TMP/xt-options")" 7 "the plugin has options"
 for part in SYNOPSIS DESCRIPTION; do
 	same_options xt_MACKEEP.8 $part "$TMP/xt-options"
 done
@@ -185,6 +186,9 @@ while read -r name; do
 	}
 done < <(cut -d ' ' -f 1 "$TMP/recipes" | sort -u)
 
+must cp "$top/tools/mackeep-macs.7" "$TMP"
+shown mackeep-macs.7
+
 # --- the module ------------------------------------------------------------------------
 
 in_ns() { nsenter --net=/run/netns/$NS -- "$@"; }
@@ -201,8 +205,8 @@ sysctls=$(cd /proc/sys/net/netfilter && ls -d mackeep_*)
 is "$(sed -n 's/.*net\.netfilter\.\(mackeep_[a-z_]*\).*/\1/p' "$xt_page" | sort)" \
 	"$sysctls" "xt_MACKEEP.8: it has each sysctl"
 parameters=$(ls /sys/module/xt_MACKEEP/parameters)
-is "$parameters" "$(grep -Ev "hooks|steer" <<<"${sysctls//mackeep_/}")" \
-	"each but mackeep_hooks and mackeep_steer is a module parameter"
+is "$parameters" "$(grep -Ev "hooks|steer|feed|lift_vlan" <<<"${sysctls//mackeep_/}")" \
+	"each but mackeep_hooks, _steer, _feed_neigh and _lift_vlan is a module parameter"
 for parameter in $parameters; do
 	like "$(section xt_MACKEEP.8 SYNOPSIS)" "\[$parameter=" \
 		"xt_MACKEEP.8: SYNOPSIS has parameter $parameter"

@@ -136,7 +136,7 @@ must ns box mackeep services del --mark $LIFT_MARK -p tcp
 
 # Only ARP would leave.
 topo_sysctl box net.netfilter.mackeep_neigh=0
-must forge 192.0.2.99 $L1
+nok "nothing is known of the sender, nor can be asked for" forge 192.0.2.99 $L1
 cmp_ok "$(mackeep_stat box unknown)" -gt 0 "nothing is known of the sender"
 look
 finds_not own-mac
@@ -227,14 +227,37 @@ must esp policy flush
 must esp state flush
 must ns box ip addr del $own dev lo
 
-# Another server than the client's: the way to it is not known. What clients asked for
-# tells the router's MAC, which is that of more than one server.
+# Another server than the client's: the way to it is not known.
 must ns box ip neigh flush all nud permanent
+must ns box mackeep flush
+ok "a client of a station" ns c1 load get $L1
+quiet
+nok "mute: another server" forge $C1 $S1
+look
+finds_not own-mac
+like "$(cat "$TMP/found")" "^nexthop: 1 packets were dropped since the last check: .* no address to ask from; mend: .* via 169.254.1.1 dev br0 onlink" \
+	"mute: it was dropped, and what would help"
+
+# What clients ask for tells the router's MAC, which is that of more than one server.
 S3=203.0.113.75
 must ip -n mk-srv addr add $S3/32 dev lo
 must ip -n mk-rt route add $S3 via $S2
 ok "a client of the router" ns c1 load get $S2
 ok "with another server" ns c1 load get $S3
+quiet
+wire_both
+must forge $C1 $S1
+must busywait 10 wire_has east "saddr == \"$C1\" && daddr == \"$S1\""
+wire_stop
+wire_leg east $C1 $S1 $MAC_C1 $MAC_R 1 "mute: and then there is no more to it"
+clean "mute"
+
+# A rule that goes by the route, and an address to ask from
+must ns box iptables -t mangle -I PREROUTING -j MACKEEP --next-hop route
+must ns box iptables -t mangle -D PREROUTING -j MACKEEP
+must ns box ip addr add 192.0.2.5/24 dev br0
+ok "nexthop: a request is answered" ns c1 load get $L1
+ns box conntrack -D -p udp -s $C1 -d $S1 >/dev/null 2>&1
 quiet
 wire_both
 must forge $C1 $S1
@@ -247,12 +270,17 @@ like "$(cat "$TMP/found")" "^nexthop: 1 packets found no next hop by br0 .*: nob
 	"nexthop: who does not answer, and who would"
 unlike "$(cat "$TMP/found")" "strict" "nexthop: to drop them is no mend"
 mend
-clean "nexthop"
+look
+finds_not nexthop
 wire_both
 must forge $C1 $S1
 must busywait 10 wire_has east "saddr == \"$C1\" && daddr == \"$S1\""
 wire_stop
 wire_leg east $C1 $S1 $MAC_C1 $MAC_R 1 "nexthop: from the client's MAC to the router's"
+must ns box ip addr del 192.0.2.5/24 dev br0
+must ns box ip route replace default dev br0
+must ns box iptables -t mangle -I PREROUTING -j MACKEEP
+must ns box iptables -t mangle -D PREROUTING -j MACKEEP --next-hop route
 ok "nexthop: a request is answered" ns c1 load get $L1
 quiet
 clean "nexthop"

@@ -29,7 +29,7 @@ files()
 
 ok "make install" run_make install
 for file in sbin/mackeep share/man/man8/mackeep.8 share/man/man8/xt_MACKEEP.8 \
-	share/man/man7/mackeep-recipes.7 \
+	share/man/man7/mackeep-macs.7 share/man/man7/mackeep-recipes.7 \
 	share/bash-completion/completions/mackeep lib/systemd/system/mackeep@.service \
 	lib/systemd/system/mackeep-repair@.service \
 	lib/systemd/system/mackeep-link@.service lib/systemd/system/mackeep-hooks.service \

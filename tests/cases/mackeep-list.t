@@ -97,7 +97,7 @@ like "$(list -d $S2)" " smac=$MAC_C2 dmac=$MAC_R dev=br0.100 vlan=100 via=restor
 	"with its VLAN"
 like "$(list -p udp -s $C2)" " smac=$MAC_C2 dev=br0 via=restored$" \
 	"a MAC that is not known is left out"
-like "$(list -6)" "src=2001:db8:1::5 dst=2001:db8:1::9 .* via=none$" \
+like "$(list -6)" "src=2001:db8:1::5 dst=2001:db8:1::9 .* via=none left=unknown ago=[0-9]+$" \
 	"IPv6, and a record that is empty"
 like "$(list -o extended -s $C1 -p tcp)" "^ipv4 +2 tcp" "-o extended"
 like "$(list -o id -s $C1 -p tcp)" " id=[0-9]+ smac=" "-o id"

@@ -16,7 +16,7 @@
 need mackeep python3
 tools restore
 
-NONE="keep=both refresh=last last-hop=no strict=no orig-mark=any reply-mark=any"
+NONE="keep=both refresh=last next-hop=learned last-hop=no strict=no orig-mark=any reply-mark=any"
 
 policy() # [ARG...]
 {
@@ -57,7 +57,7 @@ is "$(policy reset)" "" "nothing is to be reset"
 like "$(policy set --keep dst --refresh first --last-hop --strict --orig-mark 0x10/0xf0 --reply-mark 7)" \
 	"mackeep_hooks is 0: no flow is under this policy; set it to 1" "set, and no flow is under it"
 ns box sysctl -qw net.netfilter.mackeep_hooks=1
-ALL="keep=dst refresh=first last-hop=yes strict=yes orig-mark=0x10/0xf0 reply-mark=0x7/0xffffffff"
+ALL="keep=dst refresh=first next-hop=learned last-hop=yes strict=yes orig-mark=0x10/0xf0 reply-mark=0x7/0xffffffff"
 is "$(policy show)" "$ALL" "all of it is shown"
 is "$(policy -o json)" '{"strict":true,"last_hop":true,"keep":"dst","refresh":"first","orig_mark":"0x10/0xf0","reply_mark":"0x7/0xffffffff"}' \
 	"in JSON"
@@ -66,6 +66,7 @@ is "$(policy)" "${NONE/both/src}" "set replaces all of it"
 
 refused "2 .*--keep \"all\": it is not both, src or dst" policy set --keep all
 refused "2 .*--refresh \"never\": it is not last or first" policy set --refresh never
+refused "2 .*--next-hop \"gateway\": it is not learned or route" policy set --next-hop gateway
 refused "2 .*--orig-mark \"0/0\": mask 0 compares no bit, every packet would match; leave the option out" \
 	policy set --orig-mark 0/0
 refused "2 .*--reply-mark \"3/1\": the value has bits outside the mask .*; give 0x1/0x1 or 0x3/0x3" \
@@ -96,6 +97,7 @@ one() # LINE
 
 like "$(one "set keep=3")" "^34 " "no such addresses to keep"
 like "$(one "set refresh=2")" "^34 " "no such refresh"
+like "$(one "set next-hop=2")" "^34 " "no such next hop"
 like "$(one "set orig=1")" "^22 a mark without its mask" "a mark alone"
 like "$(one "set reply-mask=1")" "^22 .*a mask without its mark" "a mask alone"
 like "$(one "set orig=0 orig-mask=0")" "^22 mask 0 compares no bit" "a mask of 0"
@@ -145,9 +147,10 @@ each() # LINE OPTION...
 }
 
 each "$NONE"
-each "keep=src refresh=first last-hop=no strict=no orig-mark=any reply-mark=any" --keep src --refresh first
-each "keep=both refresh=last last-hop=yes strict=no orig-mark=0x10/0xf0 reply-mark=any" --last-hop --orig-mark 0x10/0xf0
-each "keep=both refresh=last last-hop=no strict=yes orig-mark=any reply-mark=0x7/0xffffffff" --strict --reply-mark 7
+each "keep=src refresh=first next-hop=learned last-hop=no strict=no orig-mark=any reply-mark=any" --keep src --refresh first
+each "keep=both refresh=last next-hop=learned last-hop=yes strict=no orig-mark=0x10/0xf0 reply-mark=any" --last-hop --orig-mark 0x10/0xf0
+each "keep=both refresh=last next-hop=learned last-hop=no strict=yes orig-mark=any reply-mark=0x7/0xffffffff" --strict --reply-mark 7
+each "keep=both refresh=last next-hop=route last-hop=no strict=no orig-mark=any reply-mark=any" --next-hop route
 each "$ALL" --keep dst --refresh first --last-hop --strict --orig-mark 0x10/0xf0 --reply-mark 7
 is "$(up $UP --keep dst --refresh first --last-hop --strict --orig-mark 0x10/0xf0 --reply-mark 7 --dry-run)" "" \
 	"nothing is left to do"

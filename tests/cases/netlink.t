@@ -32,16 +32,18 @@ create udp $C1 $S1 1002 443 none
 create udp $C1 $S1 1003 443 $(record flags=1 dst=000000000000)
 create udp $C1 $S1 1004 443 $(record flags=0 src=000000000000 dst=000000000000)
 create udp $C1 $S1 1005 443 $(record vlan=4094)
+create udp $C1 $S1 1006 443 $(record version=2 ifindex=$br0 vlan=28682 reserved2=0x8100)
 update udp $C1 $S1 1002 443 $good
 LINES
-)" "OK OK OK OK OK OK OK " "good records are taken"
-is "$(shown 1000)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" "UDP: reads back, as restored"
-is "$(shown 1001)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" "TCP: reads back, as restored"
-is "$(shown 1002)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" "an update reads back, as restored"
-is "$(shown 1003)" "1 1 6 0 0 any $MAC_C1 00:00:00:00:00:00" "one MAC alone"
-is "$(shown 1004)" "1 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00" "none at all"
-is "$(shown 1005)" "1 3 6 4094 0 any $MAC_C1 $MAC_R" "with a VLAN"
-is "$(mackeep_stat box restored)" 6 "each is counted"
+)" "OK OK OK OK OK OK OK OK " "good records are taken"
+is "$(shown 1000)" "2 3 6 0 0 br0 $MAC_C1 $MAC_R" "UDP: reads back, as restored"
+is "$(shown 1001)" "2 3 6 0 0 br0 $MAC_C1 $MAC_R" "TCP: reads back, as restored"
+is "$(shown 1002)" "2 3 6 0 0 br0 $MAC_C1 $MAC_R" "an update reads back, as restored"
+is "$(shown 1003)" "2 1 6 0 0 any $MAC_C1 00:00:00:00:00:00" "one MAC alone"
+is "$(shown 1004)" "2 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00" "none at all"
+is "$(shown 1005)" "2 3 6 0 0 any $MAC_C1 $MAC_R" "the VLAN of a device, which is not there"
+is "$(shown 1006)" "2 3 6 28682 0 br0 $MAC_C1 $MAC_R" "with a tag"
+is "$(mackeep_stat box restored)" 7 "each is counted"
 is "$(mackeep_stat box badinfo)" 0 "and none as bad"
 
 # --- malformed ones -------------------------------------------------------------
@@ -60,17 +62,24 @@ for ((len = 0; len <= 64; len++)); do
 	try "length $len" "${whole:0:len * 2}"
 	[ $len -ne 0 ] || bad[0]=empty
 done
-for version in 0 2 255; do
+for version in 0 3 255; do
 	try "version $version" "$(record version=$version)"
 done
 for ((bit = 3; bit < 8; bit++)); do
 	try "flag bit $bit" "$(record flags=$((3 | 1 << bit)))"
 done
-try "via 7" "$(record via=7)"
+try "via 8" "$(record via=8)"
 try "via 255" "$(record via=255)"
 try "reserved" "$(record reserved=1)"
 try "reserved2[0]" "$(record reserved2=1)"
 try "reserved2[1]" "$(record reserved3=0x80000000)"
+try "reserved2 of version 2" "$(record version=2 ifindex=$br0 vlan=10 reserved2=0x18100)"
+try "tag of VLAN 0" "$(record version=2 ifindex=$br0 vlan=0x6000 reserved2=0x8100)"
+try "tag of VLAN 4095" "$(record version=2 ifindex=$br0 vlan=4095 reserved2=0x88a8)"
+try "tag of another kind" "$(record version=2 ifindex=$br0 vlan=10 reserved2=0x9100)"
+try "tag of version 1" "$(record ifindex=$br0 vlan=10 reserved2=0x8100)"
+try "tag without bridge" "$(record version=2 vlan=10 reserved2=0x8100)"
+try "vlan 4095 of version 2" "$(record version=2 ifindex=$br0 vlan=4095)"
 try "vlan 4095" "$(record vlan=4095)"
 try "vlan 65535" "$(record vlan=65535)"
 for mac in 0100000000c1 ffffffffffff 000000000000 01005e000001 333300000001; do
@@ -92,7 +101,7 @@ ctnl <"$TMP/requests" >"$TMP/results"
 is "$(grep -c "" "$TMP/results")" $((2 * ${#bad[@]})) "every request was answered"
 ns box ctinfo dump >"$TMP/dump"
 
-empty="1 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00"
+empty="2 0 0 0 0 any 00:00:00:00:00:00 00:00:00:00:00:00"
 mapfile -t results <"$TMP/results"
 for i in "${!bad[@]}"; do
 	result=${results[i * 2]}
@@ -110,10 +119,10 @@ for i in "${!bad[@]}"; do
 		is "$result:$entry" "$error:" "create, ${what[i]}: refused"
 	fi
 done
-is "$(shown 1000)" "1 3 6 0 0 br0 $MAC_C1 $MAC_R" \
+is "$(shown 1000)" "2 3 6 0 0 br0 $MAC_C1 $MAC_R" \
 	"after ${#bad[@]} malformed updates the record is as it was"
 is "$(mackeep_stat box badinfo)" $((2 * ${#bad[@]})) "each refusal is counted"
-is "$(mackeep_stat box restored)" 6 "and none as taken"
+is "$(mackeep_stat box restored)" 7 "and none as taken"
 dmesg >"$TMP/dmesg"
 ok "the log says why" grep -q "MACKEEP: record from ctnetlink refused: " "$TMP/dmesg"
 

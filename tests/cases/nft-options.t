@@ -23,7 +23,7 @@ need mackeep
 tools udp
 
 NEW=02:00:00:00:00:ce
-NONE="keep=both refresh=last last-hop=no strict=no orig-mark=any reply-mark=any"
+NONE="keep=both refresh=last next-hop=learned last-hop=no strict=no orig-mark=any reply-mark=any"
 
 policy() # OPTION...
 {

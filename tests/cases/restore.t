@@ -49,7 +49,7 @@ pair_lines()
 
 is "$(put <<-LINES | tr '\n' ' '
 	$PAIR age=100000 proven zone=7
-	$PAIR age=200000 vlan=5
+	$PAIR age=200000 vlan=0x7005 vlan-proto=0x88a8
 	$ANY age=1000 proven
 	pair family=10 client=20010db8000100000000000000000031 server=20010db8000200000000000000000073 src=0200000000c1 dst=0200000000f1 ifindex=$br0 age=0
 LINES
@@ -59,7 +59,7 @@ is "$(wc -l <<<"$lines")" 4 "there are four"
 like "$lines" "client=$C1 server=any smac=$MAC_C1 dev=br0 age=[1-9][.0-9]* proven" "for any server"
 like "$lines" "client=$C1 server=$S1 smac=$MAC_C1 dmac=$MAC_R dev=br0 zone=7 age=1[0-9][0-9][.][0-9] proven" \
 	"of a zone, with its age"
-like "$lines" "dmac=$MAC_R dev=br0 vlan=5 age=2[0-9][0-9][.][0-9] fresh" "of a VLAN, fresh"
+like "$lines" "dmac=$MAC_R dev=br0 vlan=5 tag=802.1ad pcp=3 dei=1 age=2[0-9][0-9][.][0-9] fresh" "of a VLAN, fresh"
 like "$lines" "client=2001:db8:1::31 server=2001:db8:2::73" "and of IPv6"
 
 bad() # WHAT MESSAGE LINE
@@ -84,7 +84,10 @@ bad "a MAC of 5 bytes" "(22|34)" "pair family=2 client=$S src=0200000000 ifindex
 bad "no such device" "19 ifindex names no" "pair family=2 client=$S src=0200000000c1 ifindex=9999 age=0"
 bad "a device without Ethernet" "19 ifindex names no" "pair family=2 client=$S src=0200000000c1 ifindex=$lo age=0"
 bad "device 0" "34" "pair family=2 client=$S src=0200000000c1 ifindex=0 age=0"
-bad "VLAN 4095" "34" "$PAIR age=0 vlan=4095"
+bad "VLAN 4095" "22 VLAN or its" "$PAIR age=0 zone=9 vlan=4095"
+bad "a tag of VLAN 4095" "22 VLAN or its" "$PAIR age=0 zone=9 vlan=0xffff vlan-proto=0x8100"
+bad "a tag of VLAN 0" "22 VLAN or its" "$PAIR age=0 zone=9 vlan=0x6000 vlan-proto=0x8100"
+bad "a tag of another kind" "22 VLAN or its" "$PAIR age=0 zone=9 vlan=5 vlan-proto=0x9100"
 bad "an attribute of something else" "22" "$PAIR age=0 zone=9 mark=1"
 is "$(pair_lines | wc -l)" 4 "none of them is there"
 
@@ -121,12 +124,12 @@ is "$(put <<-LINES | tr '\n' ' '
 	$RECORD cport=1001 info=$(record ifindex=$br0 via=2 flags=7)
 LINES
 )" "OK OK " "records are taken"
-is "$(shown 1000)" "1 3 1 0 0 br0 $MAC_C1 $MAC_R" "one reads back as it was"
-is "$(shown 1001)" "1 7 2 0 0 br0 $MAC_C1 $MAC_R" "another as well"
+is "$(shown 1000)" "2 3 1 0 0 br0 $MAC_C1 $MAC_R" "one reads back as it was"
+is "$(shown 1001)" "2 7 2 0 0 br0 $MAC_C1 $MAC_R" "another as well"
 is "$(mackeep_stat box restored)" 2 "they are counted"
 
 bad "a flow that has one" "17 the flow has a record" "$RECORD cport=1000 info=$(record dst=0200000000f2 ifindex=$br0)"
-is "$(shown 1000)" "1 3 1 0 0 br0 $MAC_C1 $MAC_R" "which stays"
+is "$(shown 1000)" "2 3 1 0 0 br0 $MAC_C1 $MAC_R" "which stays"
 bad "a flow without room" "62 the flow's entry has no room" "$RECORD cport=1003 info=$good"
 bad "no such flow" "2 conntrack has no such entry" "$RECORD cport=1009 info=$good"
 bad "the other direction" "2 conntrack has no such entry" \
@@ -136,7 +139,7 @@ bad "no ports" "22 an attribute is missing" "record family=2 proto=17 client=$C 
 bad "neither TCP nor UDP" "22 protocol is neither" "record family=2 proto=1 client=$C cport=1002 server=$S port=443 info=$good"
 bad "a record that is short" "22 length is not that of" "$RECORD cport=1002 info=${good:2}"
 bad "one that is long" "(22|34)" "$RECORD cport=1002 info=${good}00"
-bad "of another version" "93 unknown version" "$RECORD cport=1002 info=$(record version=2)"
+bad "of another version" "93 unknown version" "$RECORD cport=1002 info=$(record version=3)"
 bad "a MAC that is none" "99 a MAC address that is not unicast" "$RECORD cport=1002 info=$(record src=010000000001)"
 bad "of no device" "19 ifindex names no" "$RECORD cport=1002 info=$(record ifindex=9999)"
 is "$(shown 1002)" "-" "none of these is there"

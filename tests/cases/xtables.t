@@ -239,7 +239,7 @@ else
 		is "$(cat "$TMP/got")" "$sent" \
 			"$variant: a sound rule, and no pointer, comes back"
 	done
-	refused "an unknown flag" 0 0 0 0 0x80 0
+	refused "an unknown flag" 0 0 0 0 0x100 0
 	refused "both halves of --keep" 0 0 0 0 0xc 0
 	refused "--last-hop with --keep src" 0 0 0 0 0x44 0
 	refused "the highest flag" 0 0 0 0 0x80000000 0

@@ -14,7 +14,7 @@ snapshot()
 		ip -d link show br0 | grep -oE "(group_fwd_mask|stp_state|mcast_snooping) [^ ]*"
 		mackeep silence 2>/dev/null | sed "s/ .*//"
 		grep . /proc/sys/net/ipv6/conf/{br0,port0}/{disable_ipv6,accept_ra,autoconf,addr_gen_mode,accept_dad,router_solicitations}
-		cd /proc/sys/net && cat ipv4/conf/br0/rp_filter netfilter/mackeep_{hooks,steer}
+		cd /proc/sys/net && cat ipv4/conf/br0/rp_filter netfilter/mackeep_{hooks,steer,lift_vlan,feed_neigh}
 		cat ipv6/conf/br0/disable_ipv6 bridge/bridge-nf-call-ip*tables
 		mackeep services 2>/dev/null | sed "s/ ipv4=.* fail=/ fail=/; s/ lifted=.*//"
 		exit 0' 2>&1 |

@@ -3,7 +3,7 @@
  * udp: a transparent datagram proxy, and the two ends to try it with.
  *
  *   udp echo [-6] [PORT]
- *   udp proxy [-6] [-p] [-u] [-k] [PORT]
+ *   udp proxy [-6] [-p] [-u] [-k] [-o ADDR] [PORT]
  *   udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]
  *   udp send [-f] [-i DEV] [-n N] [-s BYTES] FROM ADDR [PORT]
  *   udp join DEV GROUP
@@ -14,7 +14,8 @@
  * answers from a socket bound to the server's address and port. With -u its
  * sockets are not connected, and sessions with the same server, or from the same
  * address and port, share one; a datagram of no session is a line "stray". With -k
- * it never reads from the sockets that it answers from. Both say "ready" once they
+ * it never reads from the sockets that it answers from. With -o it sends on to ADDR,
+ * whatever server the client asked. Both say "ready" once they
  * listen. "talk" sends N datagrams (1) of BYTES (100), from
  * port -b, each after the answer to the one before, compares the answers, and
  * ends with "done N failed N"; exit 0 if none failed. With -w it says "waiting",
@@ -58,6 +59,7 @@ struct session {
 static struct session sessions[SESSIONS];
 static unsigned int session_count;
 static bool same_port, unconnected, keeps;
+static union addr other_server;
 static uint8_t buf[65536], wanted[65536];
 
 static void die(const char *what)
@@ -68,7 +70,7 @@ static void die(const char *what)
 
 static void usage(void)
 {
-	fputs("usage: udp echo|proxy [-6] [-p] [-u] [-k] [PORT]\n"
+	fputs("usage: udp echo|proxy [-6] [-p] [-u] [-k] [-o ADDR] [PORT]\n"
 	      "       udp talk [-b PORT] [-n N] [-w N] [-s BYTES] [-t S] ADDR [PORT]\n"
 	      "       udp send [-f] [-i DEV] [-n N] [-s BYTES] FROM ADDR [PORT]\n"
 	      "       udp join DEV GROUP\n", stderr);
@@ -183,7 +185,7 @@ static struct session *session_find(const union addr *client,
 static int session_up(const struct session *s)
 {
 	const struct session *other;
-	union addr source = s->client;
+	union addr source = s->client, server = s->server;
 	int fd;
 
 	for (other = sessions; unconnected && same_port && other < s; other++)
@@ -192,7 +194,11 @@ static int session_up(const struct session *s)
 	if (!same_port)
 		addr_set_port(&source, 0);
 	fd = open_bound(&source, true);
-	if (!unconnected && connect(fd, &s->server.sa, addr_len(&s->server)))
+	if (other_server.sa.sa_family) {
+		server = other_server;
+		addr_set_port(&server, ntohs(s->server.v4.sin_port));
+	}
+	if (!unconnected && connect(fd, &server.sa, addr_len(&server)))
 		die("connect");
 	return fd;
 }
@@ -469,7 +475,7 @@ int main(int argc, char **argv)
 		usage();
 	argc--;
 	argv++;
-	while ((opt = getopt(argc, argv, "6fi:pukb:n:w:s:t:")) >= 0) {
+	while ((opt = getopt(argc, argv, "6fi:puko:b:n:w:s:t:")) >= 0) {
 		switch (opt) {
 		case 'f':
 			freebind = true;
@@ -488,6 +494,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			keeps = true;
+			break;
+		case 'o':
+			parse(&other_server, optarg);
 			break;
 		case 'b':
 			port = atoi(optarg);

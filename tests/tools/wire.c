@@ -2,7 +2,7 @@
 /*
  * wire: says which MAC addresses are on a wire.
  *
- *   wire -i IFACE [-p] [-H [-I]] [-a ADDR] [-q MS] OUT
+ *   wire -i IFACE [-p] [-t] [-H [-I]] [-a ADDR] [-q MS] OUT
  *
  * Captures every frame of IFACE, both ways, and counts alike ones: the same
  * way, MACs, VLAN, ethertype, addresses, protocol and ports. Says "ready" on
@@ -23,6 +23,7 @@
  * since the start. "-": has none.
  * The last line is "# frames N dropped N".
  *
+ *   -t		all of the tag in the place of the VLAN: 8100/VID/PCP/DEI
  *   -a ADDR	only frames with this address, or of no address at all
  *   -H		a line per frame instead, in order: WAY LENGTH HASH, over the
  *		whole frame, the VLAN tag included
@@ -63,7 +64,8 @@ struct key {
 	uint8_t src[6];
 	uint8_t dst[6];
 	uint8_t proto;
-	uint16_t vlan;
+	uint16_t vlan;		/* with -t all of the TCI */
+	uint16_t tpid;		/* with -t */
 	uint16_t type;
 	uint8_t saddr[16];
 	uint8_t daddr[16];
@@ -87,7 +89,7 @@ enum { NO_PORT = -1, FOLDED = -2 };
 
 static struct flow *table[HASH_SIZE];
 static unsigned long frames, dropped;
-static bool keep_ports, hash_mode, without_id, have_only;
+static bool keep_ports, whole_tag, hash_mode, without_id, have_only;
 static uint8_t only[16];
 static FILE *lines;
 static double start;
@@ -214,6 +216,12 @@ static void frame_line(struct tpacket2_hdr *hdr, const char *way)
 		(unsigned long long)hash);
 }
 
+static void set_tag(struct key *key, uint16_t tpid, uint16_t tci)
+{
+	key->vlan = whole_tag ? tci : tci & 0xfff;
+	key->tpid = whole_tag ? tpid : 0;
+}
+
 static void frame_in(struct tpacket2_hdr *hdr)
 {
 	const uint8_t *mac = (const uint8_t *)hdr + hdr->tp_mac;
@@ -238,9 +246,10 @@ static void frame_in(struct tpacket2_hdr *hdr)
 	mac += ETH_HLEN;
 	len -= ETH_HLEN;
 	if (hdr->tp_status & TP_STATUS_VLAN_VALID) {
-		key.vlan = hdr->tp_vlan_tci & 0xfff;
-	} else if (key.type == ETH_P_8021Q && len >= 4) {
-		key.vlan = get16(mac) & 0xfff;
+		set_tag(&key, hdr->tp_vlan_tpid, hdr->tp_vlan_tci);
+	} else if ((key.type == ETH_P_8021Q || key.type == ETH_P_8021AD) &&
+		   len >= 4) {
+		set_tag(&key, key.type, get16(mac));
 		key.type = get16(mac + 2);
 		mac += 4;
 		len -= 4;
@@ -321,6 +330,9 @@ static void print_flow(FILE *out, const struct flow *flow)
 	print_mac(out, key->dst);
 	if (key->vlan == NO_VLAN)
 		fputs(" -", out);
+	else if (whole_tag)
+		fprintf(out, " %04x/%d/%d/%d", key->tpid, key->vlan & 0xfff,
+			key->vlan >> 13, key->vlan >> 12 & 1);
 	else
 		fprintf(out, " %u", key->vlan);
 
@@ -492,7 +504,7 @@ static void loop(int fd, int sigfd, uint8_t *ring, const char *path, int quiet)
 
 static void usage(void)
 {
-	fputs("usage: wire -i IFACE [-p] [-H [-I]] [-a ADDR] [-q MS] OUT\n",
+	fputs("usage: wire -i IFACE [-p] [-t] [-H [-I]] [-a ADDR] [-q MS] OUT\n",
 	      stderr);
 	exit(2);
 }
@@ -504,13 +516,16 @@ int main(int argc, char **argv)
 	uint8_t *ring;
 	sigset_t set;
 
-	while ((opt = getopt(argc, argv, "i:pHIa:q:")) != -1) {
+	while ((opt = getopt(argc, argv, "i:ptHIa:q:")) != -1) {
 		switch (opt) {
 		case 'i':
 			iface = optarg;
 			break;
 		case 'p':
 			keep_ports = true;
+			break;
+		case 't':
+			whole_tag = true;
 			break;
 		case 'H':
 			hash_mode = true;

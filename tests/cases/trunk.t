@@ -1,0 +1,319 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A trunk: three VLANs at once on one bridge that has no VLAN device. What the box
+# sends carries the MACs of client and router, and the client's tag: VID, PCP and
+# DEI, 802.1Q or 802.1ad. The router has one address in all VLANs, with another
+# MAC in each. vlan_filtering off and on.
+#
+#  c1 eth0.10 .31 ..:c1 --+                          +-- lan.10 ..:10 --+
+#  c2 eth0.20 .32 ..:c2 --+-- west -- [ br0 ] -- east +-- lan.20 ..:20 --+ rt -- srv
+#  c3 eth0.30 .33 ..:c3 --+                          +-- lan.30 ..:30 --+  .73
+#
+# Control: the same without mackeep_lift_vlan; all VLANs pass the proxy by.
+#
+# Seen by others: opnsense/docs issue 776, tagged frames do not pass a transparent
+# bridge that has no VLAN devices. LibreQoE/LibreQoS issue 1146, frames with a
+# priority take another way than those without, and lose it. nxp-archive/openil
+# issue 79, connections with a priority are lost with vlan_filtering.
+
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+need bridge ethtool
+tools udp frame ctinfo
+
+TOPO_NS="$TOPO_NS c3"
+MAC_C3=02:00:00:00:00:c3
+N=20
+BULK=3000000
+UPLOAD=60000
+
+# VID, TPID, PCP that the client sets; of VID 30 c3 is untagged while "access"
+VIDS="10 20 30"
+declare -A TPID=([10]=8100 [20]=8100 [30]=88a8) PCP=([10]=3 [20]=0 [30]=5)
+declare -A CLIENT=([10]=1 [20]=2 [30]=3)
+access=
+
+proto_of() # VID
+{
+	[ ${TPID[$1]} = 8100 ] && echo 802.1Q || echo 802.1ad
+}
+
+client() # VID
+{
+	local n=${CLIENT[$1]} dev=eth0.$1
+
+	must topo_ip c$n <<-LINES
+	link set lo up
+	addr flush dev eth0
+	link set eth0 up
+	link add link eth0 name $dev type vlan proto $(proto_of $1) id $1 egress-qos-map 0:${PCP[$1]}
+	$(client_addresses c$n $dev)
+	LINES
+}
+
+client_addresses() # NS DEVICE
+{
+	cat <<-LINES
+	link set $2 up
+	addr add 192.0.2.3${1#c}/24 dev $2
+	addr add 2001:db8:1::3${1#c}/64 dev $2 nodad
+	route replace default via 192.0.2.1 dev $2
+	route replace default via 2001:db8:1::1 dev $2
+	LINES
+}
+
+router() # VID
+{
+	local n=${CLIENT[$1]}
+
+	must topo_ip rt <<-LINES
+	link add link lan name lan.$1 address 02:00:00:00:00:$1 type vlan proto $(proto_of $1) id $1
+	link set lan.$1 up
+	addr add 192.0.2.1/32 dev lan.$1
+	addr add 2001:db8:1::1/128 dev lan.$1 nodad
+	route add 192.0.2.3$n/32 dev lan.$1
+	route add 2001:db8:1::3$n/128 dev lan.$1
+	LINES
+}
+
+# Runs COMMAND... in the client of each VLAN, all at once; its last word is S1.
+at_once() # COMMAND...
+{
+	local vid pids=() rc=0
+
+	for vid in $VIDS; do
+		ns c${CLIENT[$vid]} "$@" >"$TMP/at-once-$vid" 2>&1 &
+		pids+=($!)
+	done
+	for vid in "${pids[@]}"; do
+		wait $vid || rc=1
+	done
+	[ $rc = 0 ] || diag "$(cat "$TMP"/at-once-*)"
+	return $rc
+}
+
+traffic() # TITLE
+{
+	local passive active
+
+	passive=$(box_opens Passive)
+	active=$(box_opens Active)
+	# Or the box still knows the path's MTU.
+	must ns box ip route flush cache
+	wire_both -t
+	ok "$1: requests in all VLANs at once" at_once load get -c 4 -n $N $S1
+	ok "$1: downloads" at_once load get -s $BULK -t 60 $S1
+	ok "$1: datagrams, in fragments" at_once udp talk -n 3 -s 4000 $S1
+	# Only that way: what the server sends is not longer then.
+	must topo_ip rt <<<"link set wan mtu 1400"
+	ok "$1: an upload over the path's MTU" ns c3 load get -u $UPLOAD -t 20 $S1
+	must topo_ip rt <<<"link set wan mtu 1500"
+	ok "$1: the proxy comes to rest" proxy_quiet
+	wire_stop
+	opened="$(($(box_opens Passive) - passive)) $(($(box_opens Active) - active))"
+}
+
+# All of one leg's frames have this tag and these MACs.
+leg() # TITLE NAME SADDR DADDR TAG SOURCE DEST
+{
+	local all good
+
+	all="way == \"from\" && saddr == \"$3\" && daddr == \"$4\" && proto != \"icmp\""
+	good=$(wire_sum $2 "$all && vlan == \"$5\" && src == \"$6\" && dst == \"$7\"")
+	cmp_ok "$good" -ge $((4 * N)) "$1: $2, $5 from $6 to $7"
+	is "$(wire_sum $2 "$all")" "$good" "$1: and nothing else" || wire_show $2
+	like "$(wire_flags $2 $3 $4)" "^F.*S" "$1: from the first SYN to the FIN"
+	cmp_ok "$(wire_sum $2 "$all && proto != \"tcp\"")" -ge 9 \
+		"$1: and datagrams"
+}
+
+kept() # TITLE
+{
+	local vid n ip mac tag near
+
+	traffic "$1"
+	is "$opened" "16 16" "$1: every connection went through the proxy"
+	for vid in $VIDS; do
+		n=${CLIENT[$vid]} mac=MAC_C$n
+		ip=${C1%1}$n
+		tag=${TPID[$vid]}/$vid/${PCP[$vid]}/0
+		near=$tag
+		[ "$vid" != "$access" ] || near=-
+		leg "$1" west $S1 $ip $near 02:00:00:00:00:$vid ${!mac}
+		leg "$1" east $ip $S1 $tag ${!mac} 02:00:00:00:00:$vid
+	done
+	cmp_ok "$(wire_sum west 'way == "from"' bytes)" -gt $((3 * BULK)) \
+		"$1: the capture has the downloads"
+	cmp_ok "$(wire_sum east 'way == "to" && proto == "icmp" && type ~ /^ip/')" -ge 1 \
+		"$1: the router said what was too big"
+	is "$(wire_sum west 'way == "from" && proto == "icmp" && (type == "ip" || sport < 128)')" \
+		0 "$1: to the proxy, and the clients were told nothing"
+	wire_clean "$1"
+	is "$(mackeep_stat box untagged)" 0 "$1: nothing was lost for its tag"
+}
+
+control() # TITLE
+{
+	traffic "$1"
+	is "$opened" "0 0" "$1: no connection went through the proxy"
+}
+
+must topo_up
+must ip -batch - <<<"$(topo_link c3 eth0 $MAC_C3 west c3 02:00:00:00:01:c3)"
+must topo_ip west <<<"link set c3 master br0 up"
+topo_sysctl c3 net.ipv6.conf.all.disable_ipv6=0 net.ipv4.conf.all.rp_filter=0
+must topo_ip rt <<<"addr flush dev lan"
+for vid in $VIDS; do
+	router $vid
+	client $vid
+done
+must busywait 10 topo_forwards
+must servers_up
+echo_up srv
+must proxy_up
+udp_proxy_up
+
+# --- control --------------------------------------------------------------------
+
+kept_up
+each_family control "control"
+cmp_ok "$(mackeep_stat box novlan)" -ge $N "control: such frames are counted"
+is "$(mackeep_stat box lifted)" 0 "control: and none of them is lifted"
+
+# --- no filtering -----------------------------------------------------------------
+
+must ns box sysctl -qw net.netfilter.mackeep_lift_vlan=1
+each_family kept "no filtering"
+is "$(ns box ctinfo dump | awk '$6 != "-" { print $6, $9, $11, $12, $13 }' | sort -u)" \
+	"2 20 br0 $MAC_C2 02:00:00:00:00:20
+2 $((3 << 13 | 10)) br0 $MAC_C1 02:00:00:00:00:10
+2 $((5 << 13 | 30)) br0 $MAC_C3 02:00:00:00:00:30" "each record has its tag and MACs"
+like "$(ns box mackeep list -s $C1 2>/dev/null)" " dev=br0 vlan=10 tag=802.1Q pcp=3 via=" \
+	"and mackeep list shows it"
+like "$(ns box mackeep pairs 2>/dev/null)" "dmac=02:00:00:00:00:30 dev=br0 vlan=30 tag=802.1ad pcp=5 " \
+	"mackeep pairs as well"
+
+# DEI, which no VLAN device sets: a datagram whose header is made by hand
+tagged=$(ns c1 frame make udp $MAC_C1 02:00:00:00:00:10 $C1 $S1 5000 443)
+wire_both -t
+ns c1 frame send -i eth0 <<<"${tagged:0:24}8100f00a${tagged:24}"
+ok "DEI: the answer has the tag" busywait 10 \
+	wire_has west 'way == "from" && proto == "udp" && vlan == "8100/10/7/1"'
+wire_stop
+is "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && proto == \"udp\" && vlan == \"8100/10/7/1\"")" \
+	1 "DEI: and so has what the server gets"
+
+# --- two tags, PPPoE, MPLS: as they came ---------------------------------------------
+
+beyond()
+{
+	local macs=${tagged:0:24} body=${tagged:28}
+
+	echo "${macs}8100000a81000014$body"
+	echo "${macs}88a8000a81000014$body"
+	echo "${macs}8864110000010000$body"
+	echo "${macs}8100000a8864110000010000$body"
+	echo "${macs}884700010140$body"
+}
+wire_both -H
+beyond | must ns c1 frame send -i eth0
+wire_stop
+is "$(awk '$1 == "from" { print $2, $3 }' "$TMP/east")" \
+	"$(awk '$1 == "to" { print $2, $3 }' "$TMP/west")" "two tags, PPPoE, MPLS: not a bit changes"
+for kind in qinq:2 pppoe:2 mpls:1; do
+	is "$(mackeep_stat box ${kind%:*})" ${kind#*:} "and ${kind%:*} counts them"
+done
+like "$(ns box mackeep check 2>&1)" "beyond: .* 2 with two tags, 2 of PPPoE, 1 with MPLS" \
+	"mackeep check says so"
+
+# --- filtering, with a client at an access port; tags in the frame ------------------
+
+# c3 has no tag on its side of the box, and one of 802.1Q on the other.
+must topo_ip c3 <<-LINES
+	link del eth0.30
+	$(client_addresses c3 eth0)
+LINES
+must topo_ip rt <<<"link del lan.30"
+TPID[30]=8100 PCP[30]=0 access=30
+router 30
+# c3's address was in use in another VLAN just now.
+must ns box mackeep flush
+for at in box/port0 box/port1 west/w0 east/e0; do
+	must ns ${at%/*} ethtool -K ${at#*/} txvlan off rxvlan off >/dev/null
+done
+must topo_ip box <<<"link set br0 type bridge vlan_filtering 1"
+must bridge -n $TOPO-box -batch - <<-LINES
+	vlan add dev port0 vid 10
+	vlan add dev port0 vid 20
+	vlan add dev port0 vid 30 pvid untagged
+	vlan add dev port0 vid 40
+	vlan add dev port1 vid 10
+	vlan add dev port1 vid 20
+	vlan add dev port1 vid 30
+	vlan add dev br0 vid 10 self
+	vlan add dev br0 vid 20 self
+	vlan add dev br0 vid 30 self
+	vlan add dev br0 vid 40 self
+LINES
+each_family kept "filtering"
+
+# A VLAN that ends at this bridge. Linux 5.10 does not say in which a port is.
+alone=$(ns c1 frame make udp $MAC_C1 02:00:00:00:00:10 192.0.2.99 $S1 5000 443)
+before=$(mackeep_stat box lifted)
+wire_both -t
+ns c1 frame send -i eth0 <<<"${alone:0:24}81000028${alone:24}"
+must busywait 10 wire_has west 'way == "to" && vlan == "8100/40/0/0"'
+wire_stop
+is "$(wire_sum east 'saddr == "192.0.2.99"')" 0 "a VLAN that one port has: nothing leaves"
+[ "$(uname -r | cut -d . -f 1)" -lt 6 ] ||
+	is "$(mackeep_stat box lifted)" "$before" "and nothing is lifted"
+
+# A VLAN device comes first.
+must topo_ip box <<-LINES
+	link add link br0 name br0.20 type vlan id 20
+	link set br0.20 up
+LINES
+must ns box sysctl -qw net.netfilter.mackeep_steer=1
+before=$(box_opens Passive)
+ok "a VLAN device: a request" ns c2 load get $S1
+ok "and one in a VLAN without" ns c1 load get $S1
+is "$(($(box_opens Passive) - before))" 2 "both go through the proxy"
+like "$(ns box mackeep list -s $C2 2>/dev/null)" " dev=br0.20 vlan=20 via=learned" \
+	"the one by its device"
+must topo_ip box <<<"link del br0.20"
+
+# --- one address in two VLANs ------------------------------------------------------------
+
+twin()
+{
+	local before
+
+	must topo_ip c2 <<-LINES
+	addr add 192.0.2.31/24 dev eth0.20
+	route add $S1/32 via 192.0.2.1 src 192.0.2.31
+	LINES
+	must topo_ip rt <<<"route add 198.51.100.31/32 dev lan.20"
+	ok "twin: a connection of the first" held_start one c1 $S1
+	before=$(box_opens Passive)
+	wire_both -t
+	# The router has one route to that address: the answers go to the first.
+	nok "twin: the second has none" ns c2 load get -t 2 -b 192.0.2.31 $S1
+	held_grows one
+	wire_stop
+	is "$(box_opens Passive)" "$before" "twin: the second goes past the proxy"
+	cmp_ok "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && vlan == \"8100/20/0/0\" && src == \"$MAC_C2\" && dst == \"02:00:00:00:00:20\"")" \
+		-ge 1 "twin: its frames are bridged as they came"
+	is "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && proto == \"tcp\" && (vlan == \"8100/10/3/0\") != (src == \"$MAC_C1\")")" \
+		0 "twin: and no frame is in the other's VLAN"
+	ok "twin: the first is not disturbed" held_stop one
+	cmp_ok "$(mackeep_stat box twin)" -ge 1 "twin: it is counted"
+	like "$(ns box mackeep check 2>&1)" "twin: " "twin: mackeep check says so"
+	must topo_ip c2 <<-LINES
+	addr del 192.0.2.31/24 dev eth0.20
+	LINES
+	must topo_ip rt <<<"route del 198.51.100.31/32 dev lan.20"
+}
+twin
+
+net_done
