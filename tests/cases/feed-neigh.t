@@ -15,6 +15,8 @@
 # Seen by others: tables that overflow at 1,024 entries, rtr7/router7 issue 31, by what
 # others do as well, e2b-dev/infra pull request 3508; MACs of IPv6 clients that nobody
 # looks for in the table, AdguardTeam/AdGuardHome pull request 8248.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -13,6 +13,8 @@
 # netobserv/netobserv-ebpf-agent pull request 115; events of what is lost, more than
 # of anything else, cilium/cilium issue 34981, which filters do not see, cilium/cilium
 # issue 15112; a flood of drops, cilium/cilium issue 33975.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

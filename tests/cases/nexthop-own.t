@@ -16,6 +16,8 @@
 # Seen by others: opnsense/core issue 7364 (the packets of a tunnel need a way of their
 # own, or they go into the tunnel); openwrt/packages issue 2548 (no direct route to the
 # VPN gateway, as there is none to take for the default gateway).
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

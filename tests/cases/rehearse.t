@@ -14,6 +14,8 @@
 # MystenLabs/sui pull request 17297; it says of what was let through anyway that it
 # was not enforced, CopilotKit/OpenBot pull request 530; what began outside of the
 # rehearsal, kubernetes-sigs/network-policy-api issue 230.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -13,6 +13,8 @@
 # 16130; entries the other way round where what comes in is not tracked,
 # haproxy/haproxy issue 3192; ENOENT when the entry is not there, sonertari/SSLproxy
 # issue 32.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
