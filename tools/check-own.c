@@ -356,7 +356,8 @@ void check_own(const struct probe *probe)
 	n = seen_since("noneigh");
 	if (n && hops.missing)
 		check_nexthop(&hops, n);
-	if (muted)
+	/* Of flows that no rule keeps nothing is known: that is mended first. */
+	if (muted && !finding_has("unmatched") && !finding_has("rule"))
 		check_mute(probe, muted);
 	check_own_mark(probe);
 	check_own_tunnel();

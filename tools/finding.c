@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "args.h"
 #include "finding.h"
@@ -25,6 +26,16 @@ void found(enum rank rank, const char *id, char *text, char *remedy)
 	findings[found_count] = (struct finding){ rank, found_count, id, text,
 						  remedy };
 	found_count++;
+}
+
+bool finding_has(const char *id)
+{
+	const struct finding *one;
+
+	for (one = findings; one < findings + found_count; one++)
+		if (!strcmp(one->id, id))
+			return true;
+	return false;
 }
 
 static int worse(const void *a, const void *b)

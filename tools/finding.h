@@ -4,12 +4,16 @@
 #define _TOOLS_FINDING_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* Worst first */
 enum rank { BROKEN, WRONG, DOUBTFUL };
 
 /* Takes text and remedy, the command that mends it. */
 void found(enum rank rank, const char *id, char *text, char *remedy);
+
+/* Whether something of that name was found by now */
+bool finding_has(const char *id);
 
 /* What was found, the worst first: objects with id, rank, text and remedy */
 json_t *finding_list(void);

@@ -93,7 +93,7 @@ must ns box iptables -t mangle -A PREROUTING -p udp -j MACKEEP
 ns c1 load get -t 3 $L1 >"$TMP/out" 2>&1
 look
 finds unmatched
-finds_not rule
+finds_not rule nexthop
 mend
 opens=$(box_opens Passive)
 wire_both

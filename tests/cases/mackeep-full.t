@@ -225,7 +225,8 @@ quiet
 clean "own-mac"
 must esp policy flush
 must esp state flush
-must ns box ip addr del $own dev lo
+must ns box ip addr del $own/32 dev lo
+must ns box ip neigh flush dev br0
 
 # Another server than the client's: the way to it is not known.
 must ns box ip neigh flush all nud permanent
