@@ -17,7 +17,7 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
-need openvpn
+need openvpn conntrack
 tools udp
 
 BOX4=192.0.2.5
@@ -50,11 +50,19 @@ tunnel_up()
 		common+=" --allow-deprecated-insecure-static-crypto"
 	spawn near$family ns box openvpn $common --ifconfig $NEAR $FAR --remote $S1 --mark $((FWMARK)) --ping 1
 	ends+=("$spawned")
+	# Or the far end may have opened the flow.
+	must busywait 20 near_spoke ${!close}
 	spawn far$family ns srv openvpn $common --ifconfig $FAR $NEAR --remote ${!close} --ping 1
 	ends+=("$spawned")
 	must busywait 20 tunnel_there
 	must ns box ip route replace default dev tun0 table 200
 	must ns srv ip route replace default dev tun0 table 201
+}
+
+near_spoke() # ADDRESS
+{
+	ns box conntrack -L -f ipv$family -p udp --orig-port-dst 1194 --orig-src $1 2>/dev/null |
+		grep -q .
 }
 
 tunnel_there()

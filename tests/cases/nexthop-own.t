@@ -166,8 +166,8 @@ tunnel='proto == "udp" && dport == 51820'
 
 stuck() # TITLE
 {
-	wireguard_anew
 	wire_both
+	wireguard_anew
 	nok "$1: the far end is not reached" ns box load get -t 2 "$(this FAR)" 80
 	wire_stop
 	cmp_ok "$(asked east)" -ge 1 "$1: it is asked for by ARP"

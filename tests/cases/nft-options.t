@@ -304,7 +304,7 @@ must topo_ip l2 <<-LINES
 	addr add 198.51.100.2/24 dev vpn0
 	addr add 2001:db8:3::2/64 dev vpn0 nodad
 	addr add 203.0.113.74/32 dev lo
-	addr add 2001:db8:2::74/128 dev lo
+	addr add 2001:db8:2::74/128 dev lo nodad
 	link set vpn0 up
 	route replace default via 198.51.100.1 dev vpn0 src 203.0.113.74
 	route replace ::/0 via 2001:db8:3::1 dev vpn0 src 2001:db8:2::74
