@@ -55,16 +55,16 @@ struct mackeep_pair {
 	u8 src[ETH_ALEN];
 	u8 dst[ETH_ALEN];
 	struct mackeep_pair_was was;
-	u32 tag;			/* as of macs.h; PCP of the last frame */
 	u8 policy;			/* under lock, read without */
 	bool proven;			/* under lock, read without */
 	bool answered;			/* frames came from dst; likewise */
 	bool routed;			/* as router.c has it, not a frame; likewise */
-	bool fed;			/* see client.c; likewise */
+	bool fed;			/* see pair-feed.c; likewise */
+	u32 tag;			/* as of macs.h; PCP of the last frame */
 	u32 shown;			/* jiffies of a frame that had all this */
 	u32 used;			/* jiffies; likewise */
+	u32 hopped;			/* jiffies of a frame to that: */
 	u64 hop;			/* of any server: the client's router; likewise */
-	u32 hopped;			/* jiffies of a frame to that */
 	union {
 		struct list_head list;	/* fresh or proven, by used; unfed */
 		struct rcu_head rcu;	/* when it has left that */
