@@ -50,7 +50,7 @@ must mackeep services add --mark 0x14d4b -p tcp --to 3130
 ok "hooks: with one it runs" systemctl start mackeep-hooks
 ok "hooks: the present state is told" busywait 20 told "closed nolistener"
 ok "hooks: what a hook prints is in the journal" busywait 20 \
-	eval 'journalctl -u mackeep-hooks | grep -q "heard of tcp/3130"'
+	eval 'journalctl -u mackeep-hooks | has "heard of tcp/3130"'
 must systemctl kill -s KILL mackeep-hooks
 must rm /run/hooked
 ok "hooks: killed, it comes back" busywait 60 told "closed nolistener"

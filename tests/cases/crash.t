@@ -175,7 +175,7 @@ ended_there() # PORT...
 	local port
 
 	for port; do
-		ns box ss -tnH state time-wait "sport = :$port or dport = :$port" | grep -q . || return
+		ns box ss -tnH state time-wait "sport = :$port or dport = :$port" | has . || return
 	done
 }
 each_family ended_on "ports used anew"

@@ -27,7 +27,7 @@ own_entries()
 # For a bridge(8) that cannot, delete
 flush()
 {
-	if ns box bridge fdb help 2>&1 | grep -q flush; then
+	if ns box bridge fdb help 2>&1 | has flush; then
 		ns box bridge fdb flush dev br0
 	else
 		delete

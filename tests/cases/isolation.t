@@ -88,7 +88,7 @@ stp_listening() # PORT
 	link set $1 down
 	link set $1 up
 	LINES
-	state() { ns box bridge link show dev $1 | grep -q "state listening"; }
+	state() { ns box bridge link show dev $1 | has "state listening"; }
 	must busywait 10 state $1
 }
 

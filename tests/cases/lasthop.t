@@ -299,7 +299,7 @@ ns box conntrack -F 2>/dev/null
 held_start c1 c1 -s 100000 $S1 || fail "a running download"
 ok "the device goes while packets take it" timeout 20 ip -n mk-box link del br0
 ok "and the namespace, with its rules" timeout 20 ip netns del mk-box
-busywait 20 eval '! ip netns list | grep -q mk-box'
+busywait 20 eval '! ip netns list | has mk-box'
 tap_kill "${held_pid[c1]}"
 
 net_done

@@ -293,7 +293,7 @@ ok "bypass on" ns box mackeep bypass br0 on
 passes "bypass"
 left()
 {
-	ns box mackeep bypass br0 | grep -qx "tcp to=$PROXY_PORT mark=0x4d4b ipv4=bypass ipv6=bypass left=$1"
+	ns box mackeep bypass br0 | has -x "tcp to=$PROXY_PORT mark=0x4d4b ipv4=bypass ipv6=bypass left=$1"
 }
 ok "bypass: status tells what the proxy still has" busywait 20 left 4
 ok "bypass: which goes on" held_grows kept4

@@ -45,8 +45,10 @@ must topo_ip box <<-LINES
 	link add br1 type bridge
 	link add port9 type dummy
 	link set port9 master br1
+	link set port9 up
 	link set br1 up
 LINES
+must busywait 10 eval 'ns box ip -br link show br1 | has "^br1 *UP "'
 snapshot >"$TMP/bare"
 
 # --- show, set, reset ---------------------------------------------------------------

@@ -46,7 +46,7 @@ tunnel_up()
 	local proto=udp$family close=BOX$family
 	local common="--dev tun0 --secret $TMP/key --cipher AES-256-CBC --port 1194 --proto $proto"
 
-	! openvpn --help | grep -q allow-deprecated-insecure-static-crypto ||
+	! openvpn --help | has allow-deprecated-insecure-static-crypto ||
 		common+=" --allow-deprecated-insecure-static-crypto"
 	spawn near$family ns box openvpn $common --ifconfig $NEAR $FAR --remote $S1 --mark $((FWMARK)) --ping 1
 	ends+=("$spawned")
@@ -62,13 +62,13 @@ tunnel_up()
 near_spoke() # ADDRESS
 {
 	ns box conntrack -L -f ipv$family -p udp --orig-port-dst 1194 --orig-src $1 2>/dev/null |
-		grep -q .
+		has .
 }
 
 tunnel_there()
 {
-	ns box ip -o addr show dev tun0 2>/dev/null | grep -q $NEAR &&
-		ns srv ip -o addr show dev tun0 2>/dev/null | grep -q $FAR
+	ns box ip -o addr show dev tun0 2>/dev/null | has $NEAR &&
+		ns srv ip -o addr show dev tun0 2>/dev/null | has $FAR
 }
 
 rules() # [RULE in OUTPUT...]
@@ -142,7 +142,7 @@ module_needed
 topo_box_marks "ip daddr $T"
 rules
 # The client shows its router, of IPv6 as well: it asks for its MAC, and sends.
-ns c1 load get -t 1 $T >/dev/null 2>&1
+ns c1 udp talk -t 1 $T >/dev/null 2>&1
 must ns box nft add rule bridge mackeep lift ip6 daddr 2001:db8:2::74 meta mark set $LIFT_MARK
 ns c1 udp talk -t 1 2001:db8:2::74 >/dev/null 2>&1
 each_family stuck "no rule"

@@ -164,9 +164,17 @@ asked() # WIRE
 
 tunnel='proto == "udp" && dport == 51820'
 
+# Who has asked in vain sends nothing for a moment.
+asks_anew()
+{
+	ns box ip neigh del $S1 dev br0 2>/dev/null
+}
+
 stuck() # TITLE
 {
 	wire_both
+	must ip -n mk-box link set wg0 down
+	asks_anew
 	wireguard_anew
 	nok "$1: the far end is not reached" ns box load get -t 2 "$(this FAR)" 80
 	wire_stop
@@ -230,6 +238,7 @@ moved() # TITLE
 # One that the rule does not name
 unnamed() # TITLE
 {
+	asks_anew
 	wire_both
 	nok "$1: another socket is not helped" ns box udp talk -t 1 $S1
 	wire_stop

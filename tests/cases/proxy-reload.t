@@ -31,7 +31,7 @@ TIMES=3
 # Something listens on the proxy's port, in both families or in one for both.
 proxy_listens()
 {
-	ns box ss -tlnH "sport = :$PROXY_PORT" | grep -q .
+	ns box ss -tlnH "sport = :$PROXY_PORT" | has .
 }
 
 # --- the proxies: COMMAND_start, COMMAND_again, COMMAND_stop -----------------------------
@@ -54,7 +54,7 @@ haproxy_again() # [OPTION...]
 # The old one listens no more.
 haproxy_took_over() # PID
 {
-	! ns box ss -tlnpH "sport = :$PROXY_PORT" | grep -q "pid=$1,"
+	! ns box ss -tlnpH "sport = :$PROXY_PORT" | has "pid=$1,"
 }
 
 haproxy_stop()

@@ -57,7 +57,7 @@ ok "haproxy: its programs end" recipe_undo
 
 udp_open()
 {
-	ns box mackeep services 2>/dev/null | grep -q "^udp.*ipv4=open ipv6=open"
+	ns box mackeep services 2>/dev/null | has "^udp.*ipv4=open ipv6=open"
 }
 
 udp() # TITLE

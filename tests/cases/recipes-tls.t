@@ -18,7 +18,7 @@ V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/recipe.sh" || exit 1
 need curl squid unbound openssl sslsplit
-squid -v | grep -q -- --with-openssl || skip_all "squid cannot read TLS"
+squid -v | has -- --with-openssl || skip_all "squid cannot read TLS"
 
 must topo_up
 topo_box_unrouted

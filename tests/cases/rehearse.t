@@ -175,7 +175,7 @@ like "$(up --rehearse --vlan 7 -4)" "this is a rehearsal" "VLAN: up"
 must busywait 10 service_is tcp ipv4 open
 ok "VLAN: connections" ns c1 load get -o -n 3 198.51.100.80
 is "$(rehearsed tcp smac=$MAC_C1 dmac=$MAC_L1 vlan=7)" 3 "VLAN: with its number"
-nok "VLAN: its device is down" eval "ns box ip -o link show dev br0.7 up | grep -q ."
+nok "VLAN: its device is down" eval "ns box ip -o link show dev br0.7 up | has ."
 
 # --- in earnest ---------------------------------------------------------------------------
 
@@ -206,6 +206,6 @@ like "$(up --rehearse)" "this is a rehearsal" "another rehearsal"
 is "$(rehearsed)" 0 "which begins at 0"
 ok "down ends it" ns box mackeep down br0
 is "$(ns box mackeep services 2>/dev/null)" "" "and no service is left"
-nok "nor a rule" eval "ns box nft list ruleset | grep -q ."
+nok "nor a rule" eval "ns box nft list ruleset | has ."
 
 net_done

@@ -142,7 +142,7 @@ done
 module_load || module_needed
 nok "a name that no device can have" ns box mackeep silence add --guard a/b
 ok "silence add --guard" ns box mackeep silence add --guard br0
-! ns box mackeep silence 2>/dev/null | grep -q " bridge-only$" || blind=1
+! ns box mackeep silence 2>/dev/null | has " bridge-only$" || blind=1
 is "${blind:-0}" "$(uname -r | awk -F . '{ print $1 < 5 || $1 == 5 && $2 < 16 }')" \
 	"guard: it says whether it sees the ports themselves"
 # Then silence leaves nothing that could talk there.

@@ -208,6 +208,13 @@ busywait() # SECONDS COMMAND [ARG...]
 	done
 }
 
+# Whether the input has a line that grep finds. grep -q ends at the first one: who writes
+# to it may die of that, and pipefail takes it for a failure.
+has() # GREP-ARG...
+{
+	[ -n "$(grep "$@")" ]
+}
+
 # --- processes ------------------------------------------------------------
 
 # Run in the background, output to $TMP/NAME.out and .err, its number in
