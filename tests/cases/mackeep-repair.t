@@ -23,45 +23,13 @@
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1
+. "$(dirname "$0")/../lib/repair.sh" || exit 1
 need mackeep iptables-legacy ebtables-legacy
 
 UP="-4 --bridge br0 --tcp 443 --to $PROXY_PORT"
-STAY=$TMP/stay.err # what it says
-
-FWMARK=0x4d4c TABLE=19788 # of up
-
 repair()
 {
 	ns box mackeep repair br0
-}
-
-stay_start()
-{
-	spawn stay ns box mackeep repair --stay br0
-	stay_pid=$spawned
-	must busywait 120 said "br0: it is watched"
-}
-
-# Lines of it that match
-said_count() # REGEX
-{
-	grep -cE "$1" "$STAY"
-}
-
-said() # REGEX [TIMES]
-{
-	[ "$(said_count "$1")" -ge "${2:-1}" ]
-}
-
-# Nothing is missing.
-whole() # [OPTION of up...]
-{
-	[ -z "$(up $UP "$@" --dry-run)" ]
-}
-
-box() # SHELL COMMANDS
-{
-	ns box sh -c "$1"
 }
 
 # Who did it while a look was under way is not known to that look: then once more.
@@ -73,18 +41,6 @@ told_who()
 		box "nft flush ruleset"
 	fi
 	return 1
-}
-
-# What THERE shows is taken away by COMMANDS, and is put back.
-heals() # TITLE THERE COMMANDS
-{
-	local began
-
-	must box "$2" >/dev/null
-	began=${EPOCHREALTIME/./}
-	must box "$3"
-	ok "$1: it is put back" busywait 120 box "$2" || diag "$(cat "$STAY")"
-	diag "$1: after $(((${EPOCHREALTIME/./} - began) / 1000)) ms"
 }
 
 box_nft()
@@ -146,28 +102,20 @@ new_one "repaired"
 stay_start
 must held_start live c1 -s 20000 -w 20 -t 60 $L1
 wire_both
-heals "flush ruleset" "nft list table ip mackeep_br0 && nft list table bridge mackeep_br0" \
-	"nft flush ruleset"
+heals_rules
 ok "flush ruleset: the connection goes on" held_grows live
 flushed=1
 ok "it is said who did it" busywait 120 told_who
-heals "a table, rules of another" \
-	"nft list table bridge mackeep_br0 && nft list table ip mackeep_br0 | grep -q tproxy" \
-	"nft delete table bridge mackeep_br0; nft flush table ip mackeep_br0"
-heals "routing, as networkd does" \
-	"ip rule show | grep -q fwmark && ip route show table $TABLE | grep -q local && ip route show default dev br0 | grep -q ." \
-	"ip rule del fwmark $FWMARK; ip route flush table $TABLE; ip route del default dev br0"
-heals "a sysctl, an option of the bridge" \
-	"grep -q 0 /proc/sys/net/ipv4/conf/br0/rp_filter && ip -d link show br0 | grep -q 'group_fwd_mask 0x8 '" \
-	"echo 1 >/proc/sys/net/ipv4/conf/br0/rp_filter; ip link set br0 type bridge group_fwd_mask 0"
+heals_table
+heals_routing
+heals_device
 ok "the connection goes on" held_grows live
 ok "reload" ns box mackeep reload --force
 ok "reload: the connection goes on" held_grows live
 ok "nothing is missing" whole
 ok "it was the same connection all the time" held_stop live ||
 	diag "$(tail -n 3 "$TMP/held-live.out")"
-heals "a sysctl without events" "grep -q 1 /proc/sys/net/netfilter/mackeep_hooks" \
-	"echo 0 >/proc/sys/net/netfilter/mackeep_hooks"
+heals_sysctl
 must modprobe br_netfilter
 ok "br_netfilter comes: bridged packets still pass no IP tables" busywait 120 box \
 	"grep -q 0 /proc/sys/net/bridge/bridge-nf-call-iptables"
@@ -231,19 +179,11 @@ ok "down" down
 
 # --- iptables-legacy ------------------------------------------------------------------------
 
-mkdir "$TMP/legacy"
-for name in iptables iptables-restore ip6tables ip6tables-restore; do
-	ln -s /usr/sbin/xtables-legacy-multi "$TMP/legacy/$name"
-done
-ln -s /usr/sbin/ebtables-legacy "$TMP/legacy/ebtables"
-PATH=$TMP/legacy:$PATH
+iptables_is_legacy
 options="--backend iptables"
 ok "up --backend iptables" up $UP $options
 stay_start
-heals "iptables -F" \
-	"iptables -t mangle -S | grep -q TPROXY && iptables -t mangle -S PREROUTING | grep -q mackeep" \
-	"iptables -t mangle -F"
-heals "ebtables -F" "ebtables -t nat -L | grep -q mark-set" "ebtables -t nat -F"
+heals_iptables
 new_one "iptables"
 ok "down" down
 is "$(ns box iptables -t mangle -S | grep -c mackeep)" 0 "no rule is left"
