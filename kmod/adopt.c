@@ -23,6 +23,7 @@
 #include "record.h"
 #include "router.h"
 #include "sock.h"
+#include "tag.h"
 
 /*
  * Whether a packet about to leave was made here, from an address not ours. In a
@@ -523,7 +524,6 @@ void mackeep_adopt_unsure(const struct sk_buff *skb,
  * Holds until the next mackeep_genid_bump(). The MACs have to be complete, and
  * neither of them this box's; the rule to have no options; the entry to be
  * confirmed, and nobody to follow its events; the bridge to know both stations.
- * The fast path knows no tags.
  */
 bool mackeep_adopt_settle(const struct sk_buff *skb,
 			  const struct mackeep_macs *macs,
@@ -535,7 +535,8 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 	struct mackeep_record *rec;
 	struct nf_conn *ct;
 
-	if (macs->policy || policy->id || macs->tag ||
+	if (macs->policy || policy->id ||
+	    (macs->tag && !READ_ONCE(mackeep_tag_ready)) ||
 	    macs->ifindex != dev->ifindex ||
 	    macs->flags != (MACKEEP_INFO_SRC | MACKEEP_INFO_DST) ||
 	    !netif_is_bridge_master(dev) ||
@@ -548,7 +549,8 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 	rec = mackeep_record_find(ct);
 	if (IS_ERR_OR_NULL(rec) ||
 	    !mackeep_ownport_apart(mackeep_net(nf_ct_net(ct)), dev,
-				   macs->src, macs->dst))
+				   mackeep_tag_vlan(macs->tag), macs->src,
+				   macs->dst))
 		return false;
 	fast.checked |= MACKEEP_GENID_FAST;
 	return mackeep_record_replace(ct, rec, macs, &fast);

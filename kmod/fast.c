@@ -12,6 +12,7 @@
 #include "net.h"
 #include "output.h"
 #include "record.h"
+#include "tag.h"
 
 /* Each is 0 on the fast path: asked one by one they would cost twice as much. */
 static __always_inline unsigned long
@@ -53,8 +54,9 @@ mackeep_fast_turn(struct mackeep_header *hdr, const struct mackeep_record *rec)
 }
 
 /*
- * Writes the header into the headroom. False where there is more to ask; what has
- * been written there by then does not matter.
+ * Writes the header into the headroom, and its tag next to the packet. False where
+ * there is more to ask; what has been written into the headroom by then does not
+ * matter.
  */
 static __always_inline bool
 mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
@@ -62,7 +64,7 @@ mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
 		    enum ip_conntrack_dir dir, bool v6)
 {
 	struct mackeep_header *hdr = (void *)(skb->data - ETH_HLEN);
-	u32 seq;
+	u32 seq, tag = 0;
 
 	if (skb->data - HH_DATA_MOD < skb->head)
 		return false;
@@ -77,8 +79,14 @@ mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
 	else
 		mackeep_fast_turn(hdr, rec);
 	*(__be16 *)(hdr + 1) = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	if (static_branch_unlikely(&mackeep_tag_known))
+		tag = mackeep_record_tag(rec);
 	smp_rmb(); /* as mackeep_record_read() */
-	return READ_ONCE(rec->seq) == seq;
+	if (READ_ONCE(rec->seq) != seq)
+		return false;
+	if (static_branch_unlikely(&mackeep_tag_known))
+		mackeep_tag_put(skb, tag);
+	return true;
 }
 
 /* The header is in the headroom. What dev_queue_xmit() returns. */

@@ -163,19 +163,19 @@ static int mackeep_ownport_hold(struct mackeep_net *mn, struct sk_buff *skb)
 }
 
 /*
- * Under rcu_read_lock(). Whether nothing of the above can happen to frames
- * between these stations, either way: the bridge knows them, at two ports that
+ * Under rcu_read_lock(). Whether nothing of the above can happen to frames of a
+ * VLAN between these stations, either way: the bridge knows them, at two ports that
  * it connects.
  */
 bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
-			   const u8 *src, const u8 *dst)
+			   u32 vlan, const u8 *src, const u8 *dst)
 {
 	const struct net_device *from, *to;
 	u16 vid;
 
 	/* Without switchdev nobody tells when that changes. */
 	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) ||
-	    mackeep_bridge_of(br, 0, &vid) != br)
+	    mackeep_bridge_of(br, vlan, &vid) != br)
 		return false;
 	from = mackeep_bridge_port(br, src, vid);
 	to = mackeep_bridge_port(br, dst, vid);

@@ -20,7 +20,7 @@ struct mackeep_ownport {
 };
 
 bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
-			   const u8 *src, const u8 *dst);
+			   u32 vlan, const u8 *src, const u8 *dst);
 int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb);
 void mackeep_ownport_start(struct mackeep_net *mn);
 void mackeep_ownport_close(struct mackeep_net *mn);

@@ -35,11 +35,6 @@
 
 #define MACKEEP_HELPERS		4
 
-/* A record's how: MACKEEP_INFO_*, what is no business of user space, and via */
-#define MACKEEP_RECORD_RULED	0x08
-#define MACKEEP_RECORD_AD	0x10	/* the tag is of 802.1ad */
-#define MACKEEP_RECORD_VIA	5
-
 /* What is registered, and what it is made from; old kernels take the latter. */
 static struct nf_conntrack_helper *mackeep_helpers[MACKEEP_HELPERS] __read_mostly;
 static struct nf_conntrack_helper mackeep_helper_init[MACKEEP_HELPERS];
@@ -142,8 +137,7 @@ static void mackeep_record_copy(const struct mackeep_record *rec,
 	ether_addr_copy(macs->src, rec->orig.src);
 	ether_addr_copy(macs->dst, rec->orig.dst);
 	macs->ifindex = rec->ifindex;
-	macs->tag = rec->tci |
-		    (rec->how & MACKEEP_RECORD_AD ? MACKEEP_TAG_AD : 0);
+	macs->tag = mackeep_record_tag(rec);
 	macs->policy = rec->policy;
 	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
 	macs->checked = rec->checked;

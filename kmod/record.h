@@ -9,6 +9,12 @@
 #include "compat.h"
 #include "filter.h"
 #include "macs.h"
+#include "tag.h"
+
+/* A record's how: MACKEEP_INFO_*, what is no business of user space, and via */
+#define MACKEEP_RECORD_RULED	0x08
+#define MACKEEP_RECORD_AD	0x10	/* the tag is of 802.1ad */
+#define MACKEEP_RECORD_VIA	5
 
 /*
  * What fast.c reads comes first: in an extension area that has nothing but a
@@ -25,6 +31,13 @@ struct mackeep_record {
 	u16 tci;			/* of the frames' tag, see tag.h */
 	u32 stamp;			/* not under seq: any value is harmless */
 };
+
+/* Under seq */
+static inline u32 mackeep_record_tag(const struct mackeep_record *rec)
+{
+	return rec->tci |
+	       (rec->how & MACKEEP_RECORD_AD ? MACKEEP_TAG_AD : 0);
+}
 
 static inline struct mackeep_record *
 mackeep_record_data(struct nf_conn_help *help)

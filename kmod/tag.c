@@ -7,8 +7,8 @@
  * the tag moves from the packet into the Ethernet header, in front of the type,
  * as it was on the wire: the header grows to 18 bytes, and nothing behind it
  * moves. Packet sockets and nftables show the tag there. IP does not look at it;
- * learn.c finds it and puts it into the flow's record, and output.c takes it from
- * there: a bridge sends a packet with the tag next to it as any VLAN device does.
+ * learn.c finds it and puts it into the flow's record, and fast.c and output.c take
+ * it from there: a bridge sends a packet with the tag next to it as any VLAN device does.
  *
  * So a packet without a tag is asked no more than whether the type in its header
  * is its protocol. A VLAN needs no memory here, and no search: 4,094 cost what
@@ -18,6 +18,8 @@
 #include "tag.h"
 
 DEFINE_STATIC_KEY_FALSE(mackeep_tag_used);
+DEFINE_STATIC_KEY_FALSE(mackeep_tag_known);
+bool mackeep_tag_ready __read_mostly;
 
 /* Whether frames of VLANs without a device are lifted on this bridge */
 bool mackeep_tag_lifts(const struct net_device *br)
@@ -77,6 +79,10 @@ int mackeep_tag_set(struct mackeep_net *mn, bool on)
 
 	if (on == mn->lift_vlan)
 		return 0;
+	if (on) {
+		static_branch_enable(&mackeep_tag_known);
+		WRITE_ONCE(mackeep_tag_ready, true);
+	}
 	WRITE_ONCE(mn->lift_vlan, on);
 	if (on)
 		static_branch_inc(&mackeep_tag_used);

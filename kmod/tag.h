@@ -64,6 +64,13 @@ struct mackeep_segment {
 /* Some namespace lifts frames of VLANs that have no device. */
 DECLARE_STATIC_KEY_FALSE(mackeep_tag_used);
 
+/*
+ * Some flow may have a tag that the fast path has to put: never false again, as
+ * a packet may be on its way there. ready: true on every CPU.
+ */
+DECLARE_STATIC_KEY_FALSE(mackeep_tag_known);
+extern bool mackeep_tag_ready;
+
 bool mackeep_tag_lifts(const struct net_device *br);
 void mackeep_tag_hide(struct sk_buff *skb);
 u16 mackeep_tag_device(struct net *net, u32 ifindex);

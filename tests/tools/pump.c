@@ -16,6 +16,7 @@
  *   -p		udp: an ordinary socket, not a transparent one
  *   -c		udp: a connected one; as long as there is one flow
  *   -t		tap: TCP segments instead
+ *   -v N	tap, flows: in VLANs 1 to N in turn
  *   -f N	spread over N flows (1), up to 1,000,000, each from another
  *		address and port: the last byte of SADDR and DADDR, and DPORT
  *   -i IFACE	flows: the device that the records are of; any unless given
@@ -53,6 +54,7 @@
 
 #define ADDRS		250U	/* that a flow can be from, and to */
 #define FLOWS_MAX	(ADDRS * ADDRS * 16)
+#define VLANS_MAX	4094U
 #define STRIDE		7919U	/* prime: neighbours lie far apart */
 #define PAYLOAD_MAX	2000U
 #define BATCHES_MAX	1000U
@@ -69,7 +71,7 @@ struct flow {
 	uint16_t sport, dport;
 };
 
-static unsigned int batches = 25, packets = 100, size = 64, flows = 1;
+static unsigned int batches = 25, packets = 100, size = 64, flows = 1, vlans;
 static unsigned int ifindex;
 static bool plain, connected, tcp, bare, v6;
 static struct flow first;
@@ -229,6 +231,8 @@ static void udp_send(int fd, unsigned int i)
 
 /* --- tap ----------------------------------------------------------------- */
 
+#define TAG_LEN		4U
+
 static uint8_t *frame;
 static size_t frame_len;
 
@@ -277,6 +281,20 @@ static uint16_t checksum(const void *data, size_t len)
 	return htons(~(sum + (sum >> 16)) & 0xffff);
 }
 
+/* Between the MACs and the type; its VLAN is filled in later. */
+static void tap_tag(void)
+{
+	uint16_t *tag;
+
+	frame_len += TAG_LEN;
+	frame = realloc(frame, frame_len);
+	if (!frame)
+		die("realloc");
+	tag = (uint16_t *)(frame + 2 * ETH_ALEN);
+	memmove(tag + 2, tag, frame_len - 2 * ETH_ALEN - TAG_LEN);
+	*tag = htons(ETHERTYPE_VLAN);
+}
+
 /* Ports, and a header of zeros: nobody who forwards it looks further. */
 static void tap_frame(void)
 {
@@ -323,11 +341,14 @@ static void tap_frame(void)
 		((uint8_t *)(eth + 1) + hlen)[12] = 5 << 4;
 		((uint8_t *)(eth + 1) + hlen)[13] = 0x10; /* ACK */
 	}
+	if (vlans)
+		tap_tag();
 }
 
 static void tap_send(int fd, unsigned int flow)
 {
-	(void)flow;
+	if (vlans)
+		((uint16_t *)frame)[ETH_ALEN + 1] = htons(flow + 1);
 	if (write(fd, frame, frame_len) != (ssize_t)frame_len)
 		die("write");
 }
@@ -354,12 +375,15 @@ static void flows_tuple(struct nlmsghdr *nlh, uint16_t type,
 	mnl_attr_nest_end(nlh, tuple);
 }
 
-static void flows_put(struct nlmsghdr *nlh, const struct flow *flow)
+static void flows_put(struct nlmsghdr *nlh, const struct flow *flow,
+		      unsigned int vlan)
 {
 	struct mackeep_info info = {
 		.version = MACKEEP_INFO_VERSION,
 		.flags = MACKEEP_INFO_SRC | MACKEEP_INFO_DST,
 		.ifindex = ifindex,
+		.vlan = vlan,
+		.vlan_proto = vlan ? ETHERTYPE_VLAN : 0,
 	};
 	struct nfgenmsg *nfg;
 	struct nlattr *help;
@@ -417,7 +441,7 @@ static int flows_make(void)
 	for (i = 0; i < flows; i++) {
 		flow = flow_at(i);
 		flows_put(mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch)),
-			  &flow);
+			  &flow, vlans ? i % vlans + 1 : 0);
 		/* One that had no room is the first of the next batch. */
 		if (!mnl_nlmsg_batch_next(batch))
 			flows_send(nl, batch);
@@ -460,7 +484,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "n:b:s:f:pcti:h")) != -1) {
+	while ((opt = getopt(argc, argv, "n:b:s:f:v:pcti:h")) != -1) {
 		switch (opt) {
 		case 'n':
 			batches = atoi(optarg);
@@ -473,6 +497,9 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			flows = atoi(optarg);
+			break;
+		case 'v':
+			vlans = atoi(optarg);
 			break;
 		case 'p':
 			plain = true;
@@ -498,7 +525,7 @@ int main(int argc, char **argv)
 	argv += optind;
 	argc -= optind;
 	if (argc != 4 + 2 * (tap || make) + tap || !batches ||
-	    batches > BATCHES_MAX || !packets || !flows || flows > FLOWS_MAX ||
+	    batches > BATCHES_MAX || !packets || !flows || flows > FLOWS_MAX || vlans > VLANS_MAX ||
 	    size < (tcp ? 20 : 8) || size > PAYLOAD_MAX || (connected && flows > 1))
 		usage();
 	if (tap || make) {
@@ -513,6 +540,7 @@ int main(int argc, char **argv)
 	if (make)
 		return flows_make();
 	if (tap) {
+		flows = vlans ?: 1;
 		tap_frame();
 		measure(tap_open(argv[0]), tap_send);
 	} else {
