@@ -3,8 +3,8 @@
 #
 # Firewalls of the box that drop what is lifted: mackeep check finds each, what it
 # prints lets exactly that pass, and so does "mackeep up --firewall". iptables of
-# both kinds, nft, ufw, and the rules of firewalld and of Docker with br_netfilter.
-# The test runs on one kernel in turn.
+# both kinds, nft, ufw, and the rules of Docker with br_netfilter; firewalld.t has
+# firewalld. The test runs on one kernel in turn.
 #
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- l1 192.0.2.80
 #     ..:c1                     box ..:b0  mgmt0                  ..:80
@@ -16,107 +16,16 @@
 #
 # Seen by others: zfl9/ss-tproxy issue 199, ufw drops what TPROXY takes, in its
 # chain ufw-not-local; ushan0v/forkop pull request 107, an accept in a chain of
-# one's own is not enough; firewalld/firewalld issue 1203, IPv6_rpfilter drops
-# packets with a mark for policy routing; seapath/ansible issue 909, Docker loads
+# one's own is not enough; seapath/ansible issue 909, Docker loads
 # br_netfilter and FORWARD drops what a bridge only passes.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
-. "$(dirname "$0")/../lib/doctor.sh" || exit 1
+. "$(dirname "$0")/../lib/firewall.sh" || exit 1
 need mackeep
 tools udp
 
-UP="--bridge br0 --tcp 443 --udp 443 --to $PROXY_PORT --settle 0"
-
-# Packets for the box's own port 8080 that all firewalls let in
-let_in()
-{
-	ns box nft list table inet after | sed -n 's/.*counter packets \([0-9]*\).*/\1/p' |
-		awk '{ n += $1 } END { print n }'
-}
-
-asks() # TITLE
-{
-	ok "$1: TCP" ns c1 load get -t 5 $L1
-	ok "$1: UDP" ns c1 udp talk -t 5 $L1
-}
-
-no_answer() # TITLE
-{
-	nok "$1: no answer" ns c1 load get -t 0.5 $L1
-}
-
-# The proxy is reached, and the admin is served.
-works() # TITLE
-{
-	each_family asks "$1"
-	ok "$1: the admin's connection goes on" held_grows admin
-}
-
-# Nothing else is open.
-shut() # TITLE
-{
-	local before
-
-	before=$(let_in)
-	nok "$1: the box's own port is not open" ns c1 load get -t 0.5 $ADMIN 8080
-	is "$(($(let_in) - before))" 0 "$1: nor does it get a packet"
-}
-
-# What it prints clears what it finds.
-walled() # TITLE FAMILY...
-{
-	local title=$1
-
-	for family in "${@:2}"; do
-		topo_family $family
-		no_answer "$title, IPv$family"
-	done
-	topo_family 4
-	look
-	finds input-drop
-	mend
-	clean "$title"
-	works "$title, mended"
-	[[ " ${*:2} " != *" 4 "* ]] || shut "$title, mended"
-}
-
-rules() # nft's, for the box
-{
-	must ns box nft -f -
-}
-
-must topo_up
-admin_network c2
-must topo_ip c1 <<-LINES
-	route add $ADMIN dev eth0
-	neigh add $ADMIN lladdr $MAC_BR dev eth0 nud permanent
-LINES
-topo_box_unrouted
-modprobe -qr br_netfilter
-servers_up
-web_up l1 80
-echo_up l1
-web_up box 22
-web_up box 8080
-must proxy_up
-udp_proxy_up
-module_needed
-must ns box mackeep up $UP
-rules <<-RULES
-	table inet after {
-		chain input {
-			type filter hook input priority 1000; policy accept;
-			iifname br0 tcp dport 8080 counter
-		}
-	}
-RULES
-ns c1 load get -t 0.5 $ADMIN 8080 >&2
-cmp_ok "$(let_in)" -gt 0 "without a firewall the box's own port gets packets"
-ok "an admin's connection" held_start admin c2 $ADMIN 22
-clean "no firewall"
-wire_both
-each_family asks "no firewall"
+firewall_up
 
 # --- iptables, nft ------------------------------------------------------------------
 
@@ -229,42 +138,6 @@ for program in iptables-nft ip6tables-nft; do
 	must ns box $program -P FORWARD ACCEPT
 done
 
-# --- firewalld: its rules, which it loads anew whenever it reloads -------------------------
-
-firewalld_reload()
-{
-	ns box nft delete table inet firewalld 2>/dev/null
-	rules <"${0%/*}/../lib/firewalld.nft"
-}
-
-firewalld_reload
-walled "firewalld" 4 6
-firewalld_reload
-look
-like "$(grep ^input-drop: "$TMP/found")" "firewalld forgets such a rule" \
-	"firewalld: loaded again it drops again"
-
-# --- up --------------------------------------------------------------------------------
-
-like "$(ns box mackeep up $UP 2>&1)" "drops what is lifted off br0 .*; \"firewall\" lets it pass, or: nft insert rule inet firewalld" \
-	"up says it"
-each_family no_answer "up without --firewall"
-must ns box nft list table inet firewalld >"$TMP/before"
-ok "up --firewall" ns box mackeep up $UP --firewall
-works "up --firewall"
-shut "up --firewall"
-clean "up --firewall"
-ok "up --firewall: again, it changes nothing" ns box mackeep up $UP --firewall
-is "$(ns box nft list table inet firewalld | grep -c 'comment "mackeep br0"')" 2 \
-	"up --firewall: a rule for each chain that drops"
-firewalld_reload
-ok "up --firewall: again, after firewalld has reloaded" ns box mackeep up $UP --firewall
-works "up --firewall, again"
-must ns box mackeep down br0
-must ns box nft list table inet firewalld >"$TMP/after"
-ok "down takes them away, and nothing else" diff "$TMP/before" "$TMP/after"
-must ns box nft delete table inet firewalld
-
 # --- Docker: FORWARD drops, and br_netfilter comes later ---------------------------------
 
 passes() # TITLE
@@ -300,12 +173,5 @@ clean "Docker"
 each_family passes "Docker"
 works "Docker"
 
-ok "no request of the admin failed" held_stop admin
-proxy_quiet
-wire_stop
-wire_clean "all the time"
-must ns box mackeep down br0
-for pid in "${web_pids[@]}"; do # the box's own hold its namespace
-	tap_kill $pid
-done
+firewall_done
 net_done
