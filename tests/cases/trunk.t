@@ -216,6 +216,44 @@ wire_stop
 is "$(wire_sum east "way == \"from\" && saddr == \"$C1\" && proto == \"udp\" && vlan == \"8100/10/7/1\"")" \
 	1 "DEI: and so has what the server gets"
 
+# --- what the box says itself ----------------------------------------------------------
+
+# A reset and an error, each in its client's VLAN, from the router's MAC. The kernel
+# sends no error of IPv4 in the name of an address that is not its own.
+refused()
+{
+	local vid n ip mac to error=0
+
+	wire_both -t
+	nok "rejected, IPv$family: a datagram is not answered" at_once udp talk -n 1 -t 1 $S1
+	nok "rejected, IPv$family: nor is a SYN" at_once load get -t 1 $S1
+	wire_stop
+	[ $family = 4 ] || error=1
+	for vid in $VIDS; do
+		n=${CLIENT[$vid]} mac=MAC_C$n ip=${C1%1}${CLIENT[$vid]}
+		to="way == \"from\" && daddr == \"$ip\""
+		is "$(wire_sum west "$to && type == \"ip6\" && proto == \"icmp\" && sport == 1")" $error \
+			"rejected, IPv$family: an error in VLAN $vid"
+		like "$(wire_flags west $S1 $ip)" R "rejected, IPv$family: and a reset"
+		is "$(wire_sum west "$to && !(vlan == \"${TPID[$vid]}/$vid/${PCP[$vid]}/0\" && src == \"02:00:00:00:00:$vid\" && dst == \"${!mac}\")")" \
+			0 "rejected, IPv$family: with its MACs and tag" || wire_show west
+	done
+	is "$(wire_sum east 'way == "from" && type ~ /^ip/')" 0 "rejected, IPv$family: the server gets nothing"
+	wire_clean "rejected, IPv$family"
+}
+
+must ns box nft -f - <<-RULES
+	table inet wall {
+		chain input {
+			type filter hook input priority 0; policy accept;
+			iifname br0 meta l4proto tcp ct state new reject with tcp reset
+			iifname br0 meta l4proto udp reject
+		}
+	}
+RULES
+each_family refused
+must ns box nft delete table inet wall
+
 # --- two tags, PPPoE, MPLS: as they came ---------------------------------------------
 
 beyond()
