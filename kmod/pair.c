@@ -115,9 +115,28 @@ out:
 	return err;
 }
 
+/* The client's router in a word, 0: it has shown none; or what may be its router */
+#define MACKEEP_PAIR_MAYBE	BIT_ULL(48)
+
+static u64 mackeep_pair_hop_of(const u8 *mac, enum mackeep_router_kind kind)
+{
+	if (kind == MACKEEP_ROUTER_NOT)
+		return 0;
+	return ether_addr_to_u64(mac) |
+	       (kind == MACKEEP_ROUTER_MAYBE ? MACKEEP_PAIR_MAYBE : 0);
+}
+
+/* Whether what is shown now says no more than what is there */
+static bool mackeep_pair_hop_known(u64 there, u64 hop)
+{
+	return !hop || there == hop ||
+	       (hop & MACKEEP_PAIR_MAYBE && there &&
+		!(there & MACKEEP_PAIR_MAYBE));
+}
+
 /*
- * Under rcu_read_lock(). Whether the cache knows all this, and lately. hop: the
- * client's router, 0 if that is not shown.
+ * Under rcu_read_lock(). Whether the cache knows all this, and lately. hop: see
+ * mackeep_pair_hop_of().
  */
 static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 				 const struct mackeep_pair_key *key,
@@ -131,7 +150,7 @@ static bool mackeep_pair_current(struct mackeep_pairs *pairs,
 	       READ_ONCE(pair->tag) == macs->tag &&
 	       (READ_ONCE(pair->proven) || !proven) &&
 	       !READ_ONCE(pair->routed) &&
-	       (!hop || READ_ONCE(pair->hop) == hop) &&
+	       mackeep_pair_hop_known(READ_ONCE(pair->hop), hop) &&
 	       mackeep_pair_since(READ_ONCE(pair->shown)) < HZ;
 }
 
@@ -208,15 +227,18 @@ static void mackeep_pair_show(struct mackeep_net *mn, struct mackeep_pair *pair,
 static void mackeep_pair_hops(struct mackeep_pair *pair, u64 hop,
 			      const struct mackeep_pair_proof *proof)
 {
-	if (pair->hop && pair->hop != hop &&
-	    (proof->fixed || (!proof->proven && mackeep_pair_since(pair->hopped) <=
-						MACKEEP_PAIR_BUSY)))
+	bool sure = pair->hop && !(pair->hop & MACKEEP_PAIR_MAYBE);
+
+	if (sure && pair->hop != hop &&
+	    (hop & MACKEEP_PAIR_MAYBE || proof->fixed ||
+	     (!proof->proven &&
+	      mackeep_pair_since(pair->hopped) <= MACKEEP_PAIR_BUSY)))
 		return;
 	WRITE_ONCE(pair->hop, hop);
 	pair->hopped = jiffies;
 }
 
-/* hop: see mackeep_pair_current() */
+/* hop: see mackeep_pair_hop_of() */
 static void mackeep_pair_learn_one(struct mackeep_net *mn,
 				   const struct mackeep_pair_key *key,
 				   const struct mackeep_macs *macs,
@@ -259,7 +281,7 @@ void mackeep_pair_learn(struct mackeep_net *mn,
 	memset(&any.server, 0, sizeof(any.server));
 	eth_zero_addr(client.dst);
 	mackeep_pair_learn_one(mn, &any, &client, proof,
-			       proof->router ? ether_addr_to_u64(macs->dst) : 0);
+			       mackeep_pair_hop_of(macs->dst, proof->router));
 	mackeep_pair_feed(mn, key, proof->proven || proof->weak);
 	mackeep_pair_unfeed(mn, 8);
 }

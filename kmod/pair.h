@@ -12,6 +12,7 @@
 
 #include "filter.h"
 #include "macs.h"
+#include "router.h"
 
 struct mackeep_net;
 
@@ -89,7 +90,7 @@ struct mackeep_pair_proof {
 	bool proven;			/* its flow has seen an answer */
 	bool weak;			/* and conntrack asks for no more */
 	bool fixed;			/* --refresh first: nothing changes MACs */
-	bool router;			/* the destination is one, see router.c */
+	enum mackeep_router_kind router; /* what the destination is */
 	const struct mackeep_macs *old;	/* which its flow had, if others */
 };
 

@@ -10,8 +10,9 @@
  * a device, one server is enough when the MAC is known to have another address. Who
  * turns out to be a station after all is no evidence any more.
  *
- * The client's router is kept with its pairs, see pair.c. For a client that has shown
- * none there is one only if the segment has just one.
+ * The client's router is kept with its pairs, see pair.c; another address is enough
+ * for that. While it only may be one, its client is not sent to another's. For a
+ * client that has shown none there is one only if the segment has just one.
  *
  * Readers run under RCU. Writers take the lock: when a flow begins and every 8 s that
  * it lives, but for a router that is known not more than once a second. Both lists
@@ -50,7 +51,7 @@ struct mackeep_router {
 	bool left;			/* nobody uses it, but another one */
 	u32 until;			/* jiffies */
 	u32 used;			/* jiffies of the last frame to it */
-	u64 servers;			/* a bit of each, by hash */
+	u64 servers;			/* two bits of each, by hash */
 	struct rcu_head rcu;
 };
 
@@ -95,7 +96,7 @@ static u32 mackeep_router_since(const struct mackeep_router *router)
 
 static bool mackeep_router_sure(const struct mackeep_router *router)
 {
-	return hweight64(READ_ONCE(router->servers)) > 1 ||
+	return hweight64(READ_ONCE(router->servers)) > 2 ||
 	       (READ_ONCE(router->said) &&
 		(s32)(READ_ONCE(router->until) - (u32)jiffies) > 0);
 }
@@ -251,10 +252,13 @@ static bool mackeep_router_use(struct mackeep_routers *routers,
 	return mackeep_router_leave(routers, router);
 }
 
-static u64 mackeep_router_bit(const struct mackeep_pair_key *key)
+/* Two of 64: with one, two servers in 64 pairs would be taken for the same. */
+static u64 mackeep_router_bits(const struct mackeep_pair_key *key)
 {
-	return 1ULL << (jhash(&key->server, sizeof(key->server),
-			      mackeep_router_seed) % 64);
+	u32 hash = jhash(&key->server, sizeof(key->server),
+			 mackeep_router_seed);
+
+	return rol64(1 | 2ULL << (hash >> 8) % 63, hash % 64);
 }
 
 /* No router leads there. */
@@ -267,11 +271,11 @@ static bool mackeep_router_near(const struct mackeep_pair_key *key)
 
 /*
  * Under rcu_read_lock(). A frame to key->server went to this MAC, in this VLAN;
- * proven: of a flow that has seen an answer. True if the MAC is a router's.
+ * proven: of a flow that has seen an answer.
  */
-bool mackeep_router_seen(struct mackeep_net *mn,
-			 const struct mackeep_pair_key *key, u32 vlan,
-			 const u8 *mac, bool proven)
+enum mackeep_router_kind
+mackeep_router_seen(struct mackeep_net *mn, const struct mackeep_pair_key *key,
+		    u32 vlan, const u8 *mac, bool proven)
 {
 	const struct mackeep_segment on = {
 		.ifindex = key->ifindex,
@@ -279,43 +283,47 @@ bool mackeep_router_seen(struct mackeep_net *mn,
 	};
 	struct mackeep_routers *routers = &mn->routers;
 	struct mackeep_router_key which;
-	bool station, apart = false, is = false, again = false;
+	enum mackeep_router_kind kind = MACKEEP_ROUTER_NOT;
+	bool station, apart = false, again = false;
 	struct mackeep_router *router;
 	u8 own[ETH_ALEN];
-	u64 bit;
+	u64 bits;
 
 	mackeep_router_key(&which, on, key->family, mac);
 	router = mackeep_router_find(routers, &which);
 	if (router && mackeep_router_since(router) < HZ &&
 	    (READ_ONCE(router->proven) || !proven) &&
 	    mackeep_router_sure(router))
-		return true;
+		return MACKEEP_ROUTER_IS;
 
 	station = mackeep_router_near(key) ||
 		  mackeep_move_bound(mn, on, key->family, &key->server, own);
 	if (station && !router)
-		return false;
+		return MACKEEP_ROUTER_NOT;
 	if (!station && (!router || mackeep_router_since(router) >= HZ))
 		apart = mackeep_move_apart(mn, on, key->family, &key->server,
 					   mac);
-	bit = mackeep_router_bit(key);
+	bits = mackeep_router_bits(key);
 
 	spin_lock_bh(&routers->lock);
 	router = mackeep_router_find(routers, &which);
 	if (!router && !station)
 		router = mackeep_router_add(mn, &which);
 	if (router) {
-		WRITE_ONCE(router->servers, station ? router->servers & ~bit :
-						      router->servers | bit);
+		WRITE_ONCE(router->servers, station ? router->servers & ~bits :
+						      router->servers | bits);
 		if (apart)
 			WRITE_ONCE(router->apart, true);
-		is = mackeep_router_is(routers, router);
+		if (mackeep_router_is(routers, router))
+			kind = MACKEEP_ROUTER_IS;
+		else if (!station)
+			kind = MACKEEP_ROUTER_MAYBE;
 		again = mackeep_router_use(routers, router, proven);
 	}
 	spin_unlock_bh(&routers->lock);
 	if (again)
 		mackeep_genid_bump(mn);
-	return is;
+	return kind;
 }
 
 /* A router advertisement; lifetime in seconds, 0: it is none any more. */
@@ -386,9 +394,11 @@ bool mackeep_router_hop(struct mackeep_net *mn,
 	which.family = key->family;
 	if (mackeep_pair_hop(mn, key, which.mac)) {
 		router = mackeep_router_find(routers, &which);
-		if (router && mackeep_router_is(routers, router)) {
+		if (router && (mackeep_router_sure(router) ||
+			       READ_ONCE(router->servers))) {
 			ether_addr_copy(mac, which.mac);
-			return true;
+			return mackeep_router_sure(router) ||
+			       READ_ONCE(router->apart);
 		}
 	}
 	mackeep_router_all(routers, on, key->family, &all);

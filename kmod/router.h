@@ -26,9 +26,16 @@ struct mackeep_routers {
 	struct hlist_head buckets[64];	/* read under RCU */
 };
 
-bool mackeep_router_seen(struct mackeep_net *mn,
-			 const struct mackeep_pair_key *key, u32 vlan,
-			 const u8 *mac, bool proven);
+/* What a MAC is that frames to a server go to */
+enum mackeep_router_kind {
+	MACKEEP_ROUTER_NOT,		/* the server's own */
+	MACKEEP_ROUTER_MAYBE,		/* either, for all that is known */
+	MACKEEP_ROUTER_IS,
+};
+
+enum mackeep_router_kind
+mackeep_router_seen(struct mackeep_net *mn, const struct mackeep_pair_key *key,
+		    u32 vlan, const u8 *mac, bool proven);
 void mackeep_router_says(struct mackeep_net *mn, struct mackeep_segment on,
 			 const u8 *mac, unsigned int lifetime);
 bool mackeep_router_hop(struct mackeep_net *mn,

@@ -19,79 +19,16 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/trunk.sh" || exit 1
 need bridge ethtool
 tools udp frame ctinfo
 
-TOPO_NS="$TOPO_NS c3"
-MAC_C3=02:00:00:00:00:c3
 N=20
 BULK=3000000
 UPLOAD=60000
 
-# VID, TPID, PCP that the client sets; of VID 30 c3 is untagged while "access"
-VIDS="10 20 30"
-declare -A TPID=([10]=8100 [20]=8100 [30]=88a8) PCP=([10]=3 [20]=0 [30]=5)
-declare -A CLIENT=([10]=1 [20]=2 [30]=3)
+# The VID that c3's port has untagged
 access=
-
-proto_of() # VID
-{
-	[ ${TPID[$1]} = 8100 ] && echo 802.1Q || echo 802.1ad
-}
-
-client() # VID
-{
-	local n=${CLIENT[$1]} dev=eth0.$1
-
-	must topo_ip c$n <<-LINES
-	link set lo up
-	addr flush dev eth0
-	link set eth0 up
-	link add link eth0 name $dev type vlan proto $(proto_of $1) id $1 egress-qos-map 0:${PCP[$1]}
-	$(client_addresses c$n $dev)
-	LINES
-}
-
-client_addresses() # NS DEVICE
-{
-	cat <<-LINES
-	link set $2 up
-	addr add 192.0.2.3${1#c}/24 dev $2
-	addr add 2001:db8:1::3${1#c}/64 dev $2 nodad
-	route replace default via 192.0.2.1 dev $2
-	route replace default via 2001:db8:1::1 dev $2
-	LINES
-}
-
-router() # VID
-{
-	local n=${CLIENT[$1]}
-
-	must topo_ip rt <<-LINES
-	link add link lan name lan.$1 address 02:00:00:00:00:$1 type vlan proto $(proto_of $1) id $1
-	link set lan.$1 up
-	addr add 192.0.2.1/32 dev lan.$1
-	addr add 2001:db8:1::1/128 dev lan.$1 nodad
-	route add 192.0.2.3$n/32 dev lan.$1
-	route add 2001:db8:1::3$n/128 dev lan.$1
-	LINES
-}
-
-# Runs COMMAND... in the client of each VLAN, all at once; its last word is S1.
-at_once() # COMMAND...
-{
-	local vid pids=() rc=0
-
-	for vid in $VIDS; do
-		ns c${CLIENT[$vid]} "$@" >"$TMP/at-once-$vid" 2>&1 &
-		pids+=($!)
-	done
-	for vid in "${pids[@]}"; do
-		wait $vid || rc=1
-	done
-	[ $rc = 0 ] || diag "$(cat "$TMP"/at-once-*)"
-	return $rc
-}
 
 traffic() # TITLE
 {
@@ -169,16 +106,7 @@ control() # TITLE
 	is "$opened" "0 0" "$1: no connection went through the proxy"
 }
 
-must topo_up
-must ip -batch - <<<"$(topo_link c3 eth0 $MAC_C3 west c3 02:00:00:00:01:c3)"
-must topo_ip west <<<"link set c3 master br0 up"
-topo_sysctl c3 net.ipv6.conf.all.disable_ipv6=0 net.ipv4.conf.all.rp_filter=0
-must topo_ip rt <<<"addr flush dev lan"
-for vid in $VIDS; do
-	router $vid
-	client $vid
-done
-must busywait 10 topo_forwards
+trunk_up
 must servers_up
 echo_up srv
 must proxy_up

@@ -13,6 +13,9 @@
  *   frame make has SMAC ADDR
  *	likewise, to all: ADDR is at SMAC; a gratuitous ARP reply or an
  *	unsolicited neighbour advertisement
+ *   frame make router SMAC ADDR SECONDS
+ *	likewise: ADDR, which is link-local, is a router for so long; a router
+ *	advertisement
  *   frame send -i IFACE [-n TIMES]
  *	sends frames given as hexadecimal on stdin, one a line; spaces and what
  *	follows a # do not count
@@ -158,6 +161,30 @@ static size_t build(uint8_t *p, const struct spec *spec)
 	return l4 - p + l4len;
 }
 
+/* To all; the message has LEN bytes, and an option behind them, of smac. */
+static size_t build_nd(uint8_t *p, const struct spec *spec, uint8_t type, size_t len)
+{
+	uint8_t *body = p + 14;
+
+	put16(p, 0x3333);
+	p[5] = 1;
+	put16(p + 12, ETHERTYPE_IPV6);
+	body[0] = 0x60;
+	body[5] = len + 8;
+	body[6] = IPPROTO_ICMPV6;
+	body[7] = 255;
+	memcpy(body + 8, spec->saddr, 16);
+	body[24] = 0xff; /* ff02::1 */
+	body[25] = 2;
+	body[39] = 1;
+	body[40] = type;
+	body[41 + len] = 1;
+	memcpy(body + 42 + len, spec->smac, 6);
+	put16(body + 42, fold(sum(sum(IPPROTO_ICMPV6 + len + 8, body + 8, 32),
+				  body + 40, len + 8)));
+	return 14 + 40 + len + 8;
+}
+
 static size_t build_has(uint8_t *p, const struct spec *spec)
 {
 	static const uint8_t arp[] = { 0, 1, 8, 0, 6, 4, 0, 2 };
@@ -177,26 +204,22 @@ static size_t build_has(uint8_t *p, const struct spec *spec)
 		return 60;
 	}
 
-	put16(p, 0x3333);
-	p[5] = 1;
-	put16(p + 12, ETHERTYPE_IPV6);
-	body[0] = 0x60;
-	body[5] = 32;
-	body[6] = IPPROTO_ICMPV6;
-	body[7] = 255;
-	memcpy(body + 8, spec->saddr, 16);
-	body[24] = 0xff; /* ff02::1 */
-	body[25] = 2;
-	body[39] = 1;
-	body[40] = 136;
 	body[44] = 0x20; /* override */
 	memcpy(body + 48, spec->saddr, 16);
 	body[64] = 2; /* the target's link-layer address */
-	body[65] = 1;
-	memcpy(body + 66, spec->smac, 6);
-	put16(body + 42, fold(sum(sum(IPPROTO_ICMPV6 + 32, body + 8, 32),
-				  body + 40, 32)));
-	return 86;
+	return build_nd(p, spec, 136, 24);
+}
+
+static size_t build_router(uint8_t *p, const struct spec *spec)
+{
+	uint8_t *body = p + 14;
+
+	memset(p, 0, 78);
+	memcpy(p + 6, spec->smac, 6);
+	body[44] = 64; /* hops */
+	put16(body + 46, spec->payload);
+	body[56] = 1; /* the source's link-layer address */
+	return build_nd(p, spec, 134, 16);
 }
 
 static void parse_mac(uint8_t *mac, const char *text)
@@ -253,15 +276,21 @@ static int wire(const char *iface)
 static int do_make(int argc, char **argv, struct spec *spec, long flip)
 {
 	static uint8_t frame[FRAME_MAX];
+	bool router = argc == 4 && !strcmp(argv[0], "router");
 	bool has = argc == 3 && !strcmp(argv[0], "has");
 	size_t len, i;
 
-	if (!has && (argc < 7 || argc > 8))
+	if (!has && !router && (argc < 7 || argc > 8))
 		usage();
 	parse_mac(spec->smac, argv[1]);
 	if (has) {
 		spec->v6 = parse_addr(spec->saddr, argv[2]);
 		len = build_has(frame, spec);
+	} else if (router) {
+		if (!parse_addr(spec->saddr, argv[2]))
+			usage();
+		spec->payload = atoi(argv[3]);
+		len = build_router(frame, spec);
 	} else {
 		parse_kind(spec, argv[0]);
 		parse_mac(spec->dmac, argv[2]);
