@@ -10,6 +10,8 @@
 #
 # Seen by others: a multicast packet that was put back into the stack arrived
 # twice, as the stack loops it again (WinDivert issue 364).
+#
+# It runs on one kernel in turn.
 
 V6=1
 TALK=1

@@ -11,6 +11,8 @@
 #
 # The field: udp-broadcast-relay-redux issue 12 and Entware-ng issue 794 mirror
 # what a box sends in this way.
+#
+# It runs on one kernel in turn.
 
 V6=1
 TALK=1 # the copies carry the box's MAC

@@ -11,6 +11,8 @@
 # Seen by others: nobody listens, and all traffic is lost, OISF/suricata pull request
 # 2883; whoever listens cannot keep pace, OISF/suricata pull request 22; what must
 # not pass the proxy does while it is down, openwrt/openwrt issue 23480.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

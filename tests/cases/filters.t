@@ -15,6 +15,8 @@
 # MetaCubeX/mihomo #1587, springzfx/cgproxy #10, zfl9/ss-tproxy #104. A bridge's
 # prerouting chain filters before the lookup in the FDB: nftables wiki, "Bridge
 # filtering".
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

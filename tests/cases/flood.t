@@ -12,6 +12,8 @@
 # In a slow kernel there are fewer of them, and the limit is lower.
 #
 # Control: with a limit higher than the flood the cache does grow by it.
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 tools frame

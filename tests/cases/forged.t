@@ -16,6 +16,8 @@
 # Seen by others: kubernetes issue 117924, "Connection reset by peer due to
 # invalid conntrack packets", and spr-networks/super issue 375, "conntrack
 # hardening": packets that conntrack calls INVALID go on through the stack.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -11,6 +11,8 @@
 #
 # The field: mirage-tcpip #113, every host hears all once ageing is 0; xmodulo,
 # "How to disable MAC learning in a Linux bridge", tells people to do that.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

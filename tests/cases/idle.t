@@ -14,6 +14,8 @@
 #
 # Seen by others: clocks that wrapped too soon and broke what was idle for long:
 # qmk_firmware pull request 126, HPCC-Platform pull request 18203.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -13,6 +13,8 @@
 #
 # The field: Proxmox pve-devel "add ips (like suricata) support through nfqueues",
 # Mirantis "IPS mode using NFQ" ("to scan bridged packets").
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -14,6 +14,8 @@
 # Seen by others: cilium issue 2697, "CT entries are removed/reset every 5
 # minutes", where connections without traffic for so long get stuck; opnsense
 # core issue 6445, "More favorable/natural handling of stale TCP connections".
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

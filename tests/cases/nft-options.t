@@ -15,6 +15,8 @@
 # iptables, firewalld/firewalld issue 1564; a mark of 0 was taken for no mark at all,
 # cilium/pwru pull request 705; a setting of one namespace was that of all,
 # aabc/ipt-netflow issue 75.
+#
+# It runs on one kernel in turn.
 
 V6=1
 TALK=1

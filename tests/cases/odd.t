@@ -12,6 +12,8 @@
 #
 # The field: hellt/netdevops.me #6, a wire made of tc mirred; cilium #1155, XDP
 # hands metadata on to the stack.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -9,6 +9,8 @@
 #
 # A station that moves announces it by a gratuitous ARP reply and an unsolicited
 # neighbour advertisement, as a router does that takes over.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -8,6 +8,8 @@
 #
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt --- srv
 #     ..:c1                        ..:b0,b1,b2                 ..:f1
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

@@ -8,6 +8,8 @@
 #  c1 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- rt ..:f1 --- srv .73
 #
 # Control: what leaves without the module has the box's own MAC.
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need ethtool

@@ -7,6 +7,8 @@
 #
 #  c1 ..:00:c1 -- [ port0 br0 port1 ] -- rt ..:00:f1 -- srv .73
 #  c1 ..:03:c1 -- [ port0 br0 port1 ] -- rt ..:03:f1 -- srv .73
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
