@@ -17,6 +17,7 @@
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/updown.sh" || exit 1
+. "$(dirname "$0")/../lib/repair.sh" || exit 1
 need bridge mackeep
 tools frame
 VIDS="10 21 40"
@@ -148,6 +149,26 @@ ok "reload: nothing failed" held_stop one
 wire_clean "reload"
 is "$(wire_sum east 'way == "from" && saddr == "10.0.21.31" && vlan != "21"')" 0 "reload: in its VLAN"
 proxy_quiet
+
+# A VLAN that comes later
+in_vlan() # VID
+{
+	ns box bridge vlan show dev br0 | has -w $1
+}
+
+stay_start
+must bridge -n $TOPO-box -batch - <<-LINES
+	vlan add dev port0 vid 50
+	vlan add dev port1 vid 50
+LINES
+ok "ports in a new VLAN: the bridge is put into it as well" busywait 60 in_vlan 50
+kill $stay_pid
+ok "it ends" wait $stay_pid
+VIDS=50
+host c1 31
+host l1 80
+through "a new VLAN"
+is "$proxied" "50 untagged" "and it is lifted"
 ok "down" down
 is_as bare "down: everything is as before"
 is "$(ns box bridge vlan show dev br0)" "$self" "and the bridge in the VLANs that it was in"
