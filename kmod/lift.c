@@ -23,6 +23,7 @@
 #include <linux/random.h>
 
 #include "announce.h"
+#include "asked.h"
 #include "bridge.h"
 #include "compat.h"
 #include "frag.h"
@@ -210,6 +211,8 @@ mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	const struct net_device *to;
 	struct netdev_phys_item_id id;
 
+	mackeep_asked_note(mn, eth_hdr(skb)->h_dest);
+	mackeep_asked_note(mn, br->dev_addr);
 	to = mackeep_bridge_port(br, eth_hdr(skb)->h_dest, vid);
 	if (!mackeep_bridge_carries(mn, br, port, to, vid))
 		return MACKEEP_LIFT_STAYS;

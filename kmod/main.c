@@ -6,6 +6,7 @@
 #include <linux/mackeep.h>
 
 #include "default.h"
+#include "asked.h"
 #include "device.h"
 #include "feed.h"
 #include "frag.h"
@@ -162,6 +163,7 @@ static int __init mackeep_init(void)
 	mackeep_lift_init();
 	mackeep_move_init();
 	mackeep_router_init();
+	mackeep_asked_init();
 
 	err = register_pernet_subsys(&mackeep_net_ops);
 	if (err)

@@ -13,6 +13,7 @@
 #include <net/netfilter/nf_conntrack.h>
 
 #include "announce.h"
+#include "asked.h"
 #include "fast.h"
 #include "lift.h"
 #include "net.h"
@@ -110,9 +111,12 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	mn->slots = kvzalloc(sizeof(*mn->slots), GFP_KERNEL_ACCOUNT);
 	if (!mn->slots)
 		return -ENOMEM;
-	err = nf_ct_netns_get(mn->net, NFPROTO_INET);
+	err = mackeep_asked_start(mn);
 	if (err)
 		goto err_slots;
+	err = nf_ct_netns_get(mn->net, NFPROTO_INET);
+	if (err)
+		goto err_asked;
 	mackeep_left_start(mn);
 	mackeep_pair_start(mn);
 	mackeep_stp_start(mn);
@@ -132,6 +136,8 @@ err_hooks:
 	mackeep_ownport_close(mn);
 	mackeep_net_forget(mn);
 	nf_ct_netns_put(mn->net, NFPROTO_INET);
+err_asked:
+	mackeep_asked_stop(mn);
 err_slots:
 	kvfree(mn->slots);
 	return err;
@@ -153,6 +159,7 @@ void mackeep_net_stop(struct mackeep_net *mn)
 	if (!mn->started)
 		return;
 	mackeep_net_forget(mn);
+	mackeep_asked_stop(mn);
 	kvfree(mn->slots);
 	mn->started = false;
 }

@@ -68,6 +68,7 @@ struct mackeep_net {
 	struct mackeep_ownport ownport;
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */
+	struct mackeep_asked __rcu *asked; /* likewise, or NULL */
 	struct mackeep_left __rcu *left; /* likewise, or NULL */
 	atomic_t expected;		/* flows that the proxy opened; sock.c */
 
@@ -108,7 +109,7 @@ void mackeep_net_stop(struct mackeep_net *mn);
 
 /*
  * Generation id of all that a record's MACs depend on: pairs, moves, rules, and
- * where a bridge has its stations. A record keeps the one that it was found valid
+ * where a bridge has its stations (see asked.c). A record keeps the one that it was found valid
  * at in "checked"; 0 is never. Its lowest bit is free there, and says that the
  * flow's packets may take the fast path.
  */

@@ -17,7 +17,7 @@
  * Who may run at once: packets in the hooks of fast.c, on any CPU, under
  * rcu_read_lock(); the work, which alone puts the hook in place and takes it
  * away; whoever starts and stops the namespace, under mackeep_net_mutex; and
- * switchdev's notifiers, which only bump the genid.
+ * switchdev's notifiers, which only bump the genid, if at all.
  * A packet that has seen "guarded" is sent before the hook goes.
  */
 #include <linux/if_bridge.h>
@@ -26,6 +26,7 @@
 #include <linux/random.h>
 #include <net/switchdev.h>
 
+#include "asked.h"
 #include "bridge.h"
 #include "hash.h"
 #include "net.h"
@@ -177,6 +178,8 @@ bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
 	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) ||
 	    mackeep_bridge_of(br, vlan, &vid) != br)
 		return false;
+	mackeep_asked_note(mn, src);
+	mackeep_asked_note(mn, dst);
 	from = mackeep_bridge_port(br, src, vid);
 	to = mackeep_bridge_port(br, dst, vid);
 	return from && to && from != to && mackeep_bridge_connects(from, to) &&
@@ -199,6 +202,8 @@ static int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb,
 
 	br = mackeep_bridge_of(skb->dev, mackeep_tag_bridged(skb), &vid);
 	if (br && !ether_addr_equal(eth->h_source, br->dev_addr)) {
+		mackeep_asked_note(mn, eth->h_source);
+		mackeep_asked_note(mn, eth->h_dest);
 		from = mackeep_ownport_at(mn, br, eth->h_source, vid);
 		to = mackeep_bridge_port(br, eth->h_dest, vid);
 		if (from && to && !mackeep_ownport_may(mn, from, to)) {
@@ -275,6 +280,13 @@ void mackeep_ownport_net_init(struct mackeep_net *mn)
 	};
 }
 
+static const u8 *
+mackeep_ownport_station(const struct switchdev_notifier_info *info)
+{
+	return container_of(info, struct switchdev_notifier_fdb_info,
+			    info)->addr;
+}
+
 /* A station of a bridge is known, forgotten, or at another port. */
 static int mackeep_ownport_fdb(struct notifier_block *nb, unsigned long event,
 			       void *data)
@@ -283,7 +295,8 @@ static int mackeep_ownport_fdb(struct notifier_block *nb, unsigned long event,
 
 	if (event == SWITCHDEV_FDB_ADD_TO_DEVICE ||
 	    event == SWITCHDEV_FDB_DEL_TO_DEVICE)
-		mackeep_genid_bump(mackeep_net(dev_net(info->dev)));
+		mackeep_asked_changed(mackeep_net(dev_net(info->dev)),
+				      mackeep_ownport_station(info));
 	return NOTIFY_DONE;
 }
 

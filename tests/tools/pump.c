@@ -17,6 +17,8 @@
  *   -c		udp: a connected one; as long as there is one flow
  *   -t		tap: TCP segments instead
  *   -v N	tap, flows: in VLANs 1 to N in turn
+ *   -F IFACE	udp: before each batch, which does not count, the bridge of this
+ *		port learns of a station that it is there, or forgets it
  *   -f N	spread over N flows (1), up to 1,000,000, each from another
  *		address and port: the last byte of SADDR and DADDR, and DPORT
  *   -i IFACE	flows: the device that the records are of; any unless given
@@ -32,9 +34,11 @@
 #include <getopt.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_tun.h>
+#include <linux/neighbour.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/rtnetlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/ip.h>
@@ -72,7 +76,7 @@ struct flow {
 };
 
 static unsigned int batches = 25, packets = 100, size = 64, flows = 1, vlans;
-static unsigned int ifindex;
+static unsigned int ifindex, fdb_port;
 static bool plain, connected, tcp, bare, v6;
 static struct flow first;
 static uint8_t smac[ETH_ALEN], dmac[ETH_ALEN];
@@ -121,6 +125,37 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Adds an FDB entry of a station that sends nothing, or deletes it. */
+static void fdb_turn(void)
+{
+	static const uint8_t mac[ETH_ALEN] = { 2, 0, 0, 0, 15, 1 };
+	static struct mnl_socket *nl;
+	static bool there;
+	char buf[256] = {};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ndmsg *ndm;
+
+	if (!nl) {
+		nl = mnl_socket_open(NETLINK_ROUTE);
+		if (!nl)
+			die("netlink");
+	}
+	nlh->nlmsg_type = there ? RTM_DELNEIGH : RTM_NEWNEIGH;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK |
+			   (there ? 0 : NLM_F_CREATE | NLM_F_REPLACE);
+	ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
+	ndm->ndm_family = AF_BRIDGE;
+	ndm->ndm_ifindex = fdb_port;
+	ndm->ndm_flags = NTF_MASTER;
+	ndm->ndm_state = NUD_NOARP;
+	mnl_attr_put(nlh, NDA_LLADDR, sizeof(mac), mac);
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0 ||
+	    mnl_cb_run(buf, mnl_socket_recvfrom(nl, buf, sizeof(buf)), 0, 0,
+		       NULL, NULL) < 0)
+		die("FDB");
+	there = !there;
+}
+
 static void measure(int fd, void (*send_one)(int fd, unsigned int flow))
 {
 	static double cost[BATCHES_MAX];
@@ -128,6 +163,8 @@ static void measure(int fd, void (*send_one)(int fd, unsigned int flow))
 	uint64_t start;
 
 	for (i = 0; i <= batches; i++) {
+		if (fdb_port)
+			fdb_turn();
 		start = now();
 		for (j = 0; j < packets; j++) {
 			send_one(fd, flow);
@@ -484,7 +521,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "n:b:s:f:v:pcti:h")) != -1) {
+	while ((opt = getopt(argc, argv, "n:b:s:f:v:F:pcti:h")) != -1) {
 		switch (opt) {
 		case 'n':
 			batches = atoi(optarg);
@@ -500,6 +537,11 @@ int main(int argc, char **argv)
 			break;
 		case 'v':
 			vlans = atoi(optarg);
+			break;
+		case 'F':
+			fdb_port = if_nametoindex(optarg);
+			if (!fdb_port)
+				die(optarg);
 			break;
 		case 'p':
 			plain = true;
