@@ -62,7 +62,7 @@ static int mackeep_default_start(struct mackeep_net *mn)
 		return err;
 	}
 	rcu_assign_pointer(mn->policies.unruled, policy);
-	WRITE_ONCE(mn->dflt.wanted, 1);
+	WRITE_ONCE(mn->dflt.wanted, true);
 	mackeep_genid_bump(mn);
 	return 0;
 }
@@ -72,7 +72,7 @@ static void mackeep_default_stop(struct mackeep_net *mn)
 	struct mackeep_policy *policy = mackeep_default_policy(mn);
 
 	mackeep_default_unhook(mn);
-	WRITE_ONCE(mn->dflt.wanted, 0);
+	WRITE_ONCE(mn->dflt.wanted, false);
 	mackeep_genid_bump(mn);
 	mackeep_rule_put(policy);
 }

@@ -13,7 +13,7 @@ struct mackeep_net;
 /* Under mackeep_net_mutex */
 struct mackeep_default {
 	struct xt_mackeep_tginfo options;
-	unsigned int wanted;		/* sysctl mackeep_hooks; read without */
+	bool wanted;			/* sysctl mackeep_hooks; read without */
 	struct nf_hook_ops hooks[MACKEEP_DEFAULT_HOOKS];
 };
 

@@ -9,7 +9,7 @@ struct dst_entry;
 struct mackeep_net;
 
 struct mackeep_steer {
-	unsigned int on;		/* sysctl; under mackeep_net_mutex */
+	bool on;			/* sysctl; under mackeep_net_mutex */
 	struct nf_hook_ops hooks[3];
 	struct dst_entry *local;	/* route to this box; while there are hooks */
 };

@@ -90,13 +90,35 @@ static int mackeep_sysctl_lift_mark(MACKEEP_CTL_CONST struct ctl_table *ctl,
 	return 0;
 }
 
-/* Of those that something has to be done for, 0 or 1 */
-static int mackeep_sysctl_switch(MACKEEP_CTL_CONST struct ctl_table *ctl,
-				 int write, void *buffer, size_t *lenp,
-				 loff_t *ppos, unsigned int now,
-				 int (*set)(struct mackeep_net *mn, bool on))
+/* 0 or 1, and something has to be done for it */
+struct mackeep_sysctl_switch {
+	size_t now;			/* offset of the bool that says so */
+	int (*set)(struct mackeep_net *mn, bool on);
+};
+
+static const struct mackeep_sysctl_switch mackeep_sysctl_hooks = {
+	offsetof(struct mackeep_net, dflt.wanted), mackeep_default_hook,
+};
+
+static const struct mackeep_sysctl_switch mackeep_sysctl_steer = {
+	offsetof(struct mackeep_net, steer.on), mackeep_steer_set,
+};
+
+static const struct mackeep_sysctl_switch mackeep_sysctl_feed = {
+	offsetof(struct mackeep_net, feed.on), mackeep_feed_set,
+};
+
+static const struct mackeep_sysctl_switch mackeep_sysctl_lift_vlan = {
+	offsetof(struct mackeep_net, lift_vlan), mackeep_tag_set,
+};
+
+static int mackeep_sysctl_turn(MACKEEP_CTL_CONST struct ctl_table *ctl,
+			       int write, void *buffer, size_t *lenp,
+			       loff_t *ppos)
 {
-	unsigned int want = now;
+	const struct mackeep_sysctl_switch *one = ctl->extra1;
+	struct mackeep_net *mn = ctl->data;
+	unsigned int want = READ_ONCE(*((bool *)((char *)mn + one->now)));
 	struct ctl_table tmp = {
 		.data	= &want,
 		.maxlen	= sizeof(want),
@@ -110,53 +132,9 @@ static int mackeep_sysctl_switch(MACKEEP_CTL_CONST struct ctl_table *ctl,
 		return err;
 
 	mutex_lock(&mackeep_net_mutex);
-	err = set(ctl->data, want);
+	err = one->set(mn, want);
 	mutex_unlock(&mackeep_net_mutex);
 	return err;
-}
-
-static int mackeep_sysctl_hooks(MACKEEP_CTL_CONST struct ctl_table *ctl,
-				int write, void *buffer, size_t *lenp,
-				loff_t *ppos)
-{
-	const struct mackeep_net *mn = ctl->data;
-
-	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
-				     READ_ONCE(mn->dflt.wanted),
-				     mackeep_default_hook);
-}
-
-static int mackeep_sysctl_steer(MACKEEP_CTL_CONST struct ctl_table *ctl,
-				int write, void *buffer, size_t *lenp,
-				loff_t *ppos)
-{
-	const struct mackeep_net *mn = ctl->data;
-
-	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
-				     READ_ONCE(mn->steer.on),
-				     mackeep_steer_set);
-}
-
-static int mackeep_sysctl_feed(MACKEEP_CTL_CONST struct ctl_table *ctl,
-			       int write, void *buffer, size_t *lenp,
-			       loff_t *ppos)
-{
-	const struct mackeep_net *mn = ctl->data;
-
-	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
-				     READ_ONCE(mn->feed.on),
-				     mackeep_feed_set);
-}
-
-static int mackeep_sysctl_lift_vlan(MACKEEP_CTL_CONST struct ctl_table *ctl,
-				    int write, void *buffer, size_t *lenp,
-				    loff_t *ppos)
-{
-	const struct mackeep_net *mn = ctl->data;
-
-	return mackeep_sysctl_switch(ctl, write, buffer, lenp, ppos,
-				     READ_ONCE(mn->lift_vlan),
-				     mackeep_tag_set);
 }
 
 /* The last, empty slot ends the table for kernels that look for an end. */
@@ -193,22 +171,26 @@ static const struct ctl_table mackeep_sysctls[] = {
 	{
 		.procname	= "mackeep_hooks",
 		.mode		= 0644,
-		.proc_handler	= mackeep_sysctl_hooks,
+		.proc_handler	= mackeep_sysctl_turn,
+		.extra1		= (void *)&mackeep_sysctl_hooks,
 	},
 	{
 		.procname	= "mackeep_steer",
 		.mode		= 0644,
-		.proc_handler	= mackeep_sysctl_steer,
+		.proc_handler	= mackeep_sysctl_turn,
+		.extra1		= (void *)&mackeep_sysctl_steer,
 	},
 	{
 		.procname	= "mackeep_feed_neigh",
 		.mode		= 0644,
-		.proc_handler	= mackeep_sysctl_feed,
+		.proc_handler	= mackeep_sysctl_turn,
+		.extra1		= (void *)&mackeep_sysctl_feed,
 	},
 	{
 		.procname	= "mackeep_lift_vlan",
 		.mode		= 0644,
-		.proc_handler	= mackeep_sysctl_lift_vlan,
+		.proc_handler	= mackeep_sysctl_turn,
+		.extra1		= (void *)&mackeep_sysctl_lift_vlan,
 	},
 	{}
 };
