@@ -28,7 +28,7 @@ hooks_tell()
 told()
 {
 	ns box ss -tinOH state established "( sport = :443 )" |
-		grep -q " ssthresh:"
+		has " ssthresh:"
 }
 
 retransmits()

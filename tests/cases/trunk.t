@@ -68,17 +68,17 @@ leg() # TITLE NAME SADDR DADDR TAG SOURCE DEST
 # Packets that were sent with kept MACs, and those of them on the slow path
 sent()
 {
-	echo $(($(mackeep_stat box orig) + $(mackeep_stat box reply))) $(mackeep_stat box slow)
+	echo "$(($(mackeep_stat box orig) + $(mackeep_stat box reply))) $(mackeep_stat box slow)"
 }
 
 kept() # TITLE
 {
-	local vid n ip mac tag near all slow more
+	local vid n ip mac tag near all slow more later
 
 	read -r all slow < <(sent)
 	traffic "$1"
-	read -r more _ < <(sent)
-	cmp_ok $((2 * ($(mackeep_stat box slow) - slow))) -le $((more - all)) \
+	read -r more later < <(sent)
+	cmp_ok $((2 * (later - slow))) -le $((more - all)) \
 		"$1: most of it takes the fast path"
 	is "$opened" "16 16" "$1: every connection went through the proxy"
 	for vid in $VIDS; do

@@ -212,7 +212,10 @@ busywait() # SECONDS COMMAND [ARG...]
 # to it may die of that, and pipefail takes it for a failure.
 has() # GREP-ARG...
 {
-	[ -n "$(grep "$@")" ]
+	local found
+
+	found=$(grep "$@")
+	[ -n "$found" ]
 }
 
 # --- processes ------------------------------------------------------------
