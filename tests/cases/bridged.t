@@ -137,7 +137,10 @@ ns box conntrack -F 2>/dev/null
 wire_both -H
 traffic "module"
 passed "module"
-is "$(ns box conntrack -C)" 0 "no conntrack entry for all that"
+# Others may be of the box's own.
+entries=$(ns box conntrack -L 2>/dev/null; ns box conntrack -L -f ipv6 2>/dev/null)
+is "$(grep -E '(192\.0\.2|198\.51\.100|203\.0\.113|2001:db8)[.:]' <<<"$entries")" "" \
+	"no conntrack entry for all that"
 is "$(mackeep_stat box lifted) $(mackeep_stat box lifted_sock)" "0 0" \
 	"no frame was lifted"
 

@@ -82,12 +82,12 @@ must ns box sysctl -qw net.netfilter.mackeep_neigh=0
 # --- again and again ------------------------------------------------------------------
 
 IN="PREROUTING -j MACKEEP"
-reloads "the same" 250 legacy "$IN --reply-mark 0/1" "$IN --reply-mark 0/1"
-reloads "the same, strict" 250 legacy "$IN --strict" "$IN --strict"
-reloads "others" 250 legacy "$IN --reply-mark 0/1" "$IN"
-reloads "others, strict" 250 legacy "$IN --strict" "$IN --refresh first --strict"
-reloads "nft" 50 nft "$IN --reply-mark 0/1" "$IN"
-reloads "nft, strict" 50 nft "$IN --strict" "$IN --refresh first --strict"
+reloads "the same" 80 legacy "$IN --reply-mark 0/1" "$IN --reply-mark 0/1"
+reloads "the same, strict" 80 legacy "$IN --strict" "$IN --strict"
+reloads "others" 80 legacy "$IN --reply-mark 0/1" "$IN"
+reloads "others, strict" 80 legacy "$IN --strict" "$IN --refresh first --strict"
+reloads "nft" 20 nft "$IN --reply-mark 0/1" "$IN"
+reloads "nft, strict" 20 nft "$IN --strict" "$IN --refresh first --strict"
 is "$(mackeep_stat box strict)" 0 "nothing was dropped"
 
 # --- away and back ----------------------------------------------------------------------
@@ -123,14 +123,21 @@ flows_go
 ok "flows of a rule" flows_grow
 flows_halt
 rules legacy
-for ((i = 1; i <= 300; i++)); do
-	rule="OUTPUT -p udp --dport 9 -j MACKEEP --reply-mark $((i << 8))/0xffff00"
-	echo "iptables-legacy -t mangle -A $rule"
-	# Numbers of 8 bits come back now.
-	[ $i -ne 256 ] || echo "ip6tables-legacy -t mangle -A $rule"
-	echo "iptables-legacy -t mangle -F OUTPUT"
-done | ns box bash -e
-is $? 0 "300 rules with other options"
+strange() # FROM TO: rules, one after the other
+{
+	local i
+
+	for ((i = $1; i <= $2; i++)); do
+		printf '*mangle\n-A OUTPUT -p udp --dport 9 -j MACKEEP --reply-mark %s/0xffff00\nCOMMIT\n' $((i << 8))
+		printf '*mangle\n-F OUTPUT\nCOMMIT\n'
+	done
+}
+
+ok "255 rules with other options" ns box iptables-legacy-restore -n < <(strange 1 255)
+# Numbers of 8 bits come back now.
+must ns box ip6tables-legacy -t mangle -A OUTPUT -p udp --dport 9 -j MACKEEP \
+	--reply-mark 0x10000/0xffff00
+ok "45 more" ns box iptables-legacy-restore -n < <(strange 256 300)
 before=$(mackeep_stat box mark)
 for family in iptables ip6tables; do
 	must ns box $family-legacy -t mangle -I PREROUTING -p udp --dport 9 -j MACKEEP
