@@ -18,11 +18,11 @@
 #include <linux/mackeep.h>
 
 #include "adopt.h"
+#include "await.h"
 #include "neigh.h"
 #include "net.h"
 #include "record.h"
 #include "router.h"
-#include "sock.h"
 #include "tag.h"
 
 /*
@@ -378,6 +378,13 @@ static void mackeep_adopt_count(struct mackeep_net *mn, u8 via)
 	}
 }
 
+/* The flow's own frames showed them, and not the box opened it. */
+static bool mackeep_adopt_learned(const struct mackeep_macs *macs)
+{
+	return macs->via == MACKEEP_VIA_LEARNED ||
+	       macs->via == MACKEEP_VIA_RESTORED;
+}
+
 /* The record's MACs are missing, or there may be others now. */
 static void mackeep_adopt_again(struct mackeep_net *mn,
 				const struct sk_buff *skb, struct nf_conn *ct,
@@ -387,8 +394,7 @@ static void mackeep_adopt_again(struct mackeep_net *mn,
 	u32 genid = mackeep_genid(mn);
 	u8 flags = macs->flags;
 
-	if (macs->via == MACKEEP_VIA_LEARNED ||
-	    macs->via == MACKEEP_VIA_RESTORED) {
+	if (mackeep_adopt_learned(macs)) {
 		if ((macs->checked & ~MACKEEP_GENID_FAST) != genid)
 			mackeep_adopt_follow(mn, skb, ct, rec, macs);
 		if (!(macs->flags & MACKEEP_INFO_DST))
@@ -468,7 +474,6 @@ int mackeep_adopt(struct mackeep_net *mn, const struct sk_buff *skb,
 			rec = mackeep_record_attach(ct);
 		if (IS_ERR_OR_NULL(rec))
 			return mackeep_adopt_packet(mn, skb, ct, v6, macs);
-		mackeep_sock_expect(mn);
 	}
 
 	mackeep_record_read(ct, rec, macs);
@@ -517,6 +522,28 @@ void mackeep_adopt_unsure(const struct sk_buff *skb,
 		return;
 	now.checked = 0;
 	mackeep_record_replace(ct, rec, macs, &now);
+}
+
+/*
+ * A packet leaves for a socket of this box that may be answered. The client's leg may
+ * have the server's in its own entry, as far as is known here.
+ */
+void mackeep_adopt_await(struct mackeep_net *mn, const struct sk_buff *skb,
+			 const struct mackeep_macs *macs, bool v6)
+{
+	u32 dirs = mackeep_adopt_learned(macs) ?
+			   MACKEEP_AWAIT_BOTH :
+			   MACKEEP_AWAIT_DIR(IP_CT_DIR_REPLY);
+	enum ip_conntrack_info ctinfo;
+	struct mackeep_record *rec;
+	struct nf_conn *ct;
+
+	ct = nf_ct_get(skb, &ctinfo);
+	rec = ct && nf_ct_is_confirmed(ct) ? mackeep_record_find(ct) : NULL;
+	if (IS_ERR_OR_NULL(rec))
+		mackeep_await_answer(mn, skb, v6);
+	else
+		mackeep_await(mn, ct, rec, dirs);
 }
 
 /*

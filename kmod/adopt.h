@@ -50,6 +50,8 @@ bool mackeep_adopt_device(struct mackeep_net *mn, const struct sk_buff *skb,
 			  struct mackeep_macs *macs);
 void mackeep_adopt_unsure(const struct sk_buff *skb,
 			  const struct mackeep_macs *macs);
+void mackeep_adopt_await(struct mackeep_net *mn, const struct sk_buff *skb,
+			 const struct mackeep_macs *macs, bool v6);
 bool mackeep_adopt_settle(const struct sk_buff *skb,
 			  const struct mackeep_macs *macs,
 			  const struct mackeep_policy *policy);

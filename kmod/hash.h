@@ -8,6 +8,7 @@
 #ifndef _MACKEEP_HASH_H
 #define _MACKEEP_HASH_H
 
+#include <linux/etherdevice.h> /* get_unaligned(), wherever that is */
 #include <linux/math64.h>
 
 /* Both halves of the product, folded into one word. */

@@ -82,11 +82,12 @@ static bool mackeep_learn_same(const struct mackeep_macs *a,
 /*
  * The stamp says when the flow last refreshed its pair entries, in steps of 8 s,
  * and whether it had seen an answer by then. While neither changes, a packet
- * touches nothing but its own record. 32 bits do not wrap while a flow can be idle.
+ * touches nothing but its own record. 30 bits do not wrap while a flow can be idle.
  */
 static u32 mackeep_learn_stamp(bool proven)
 {
-	return ((jiffies / (8 * HZ)) << 1) | proven;
+	return (((u32)(jiffies / (8 * HZ)) << 1) | proven) &
+	       ~MACKEEP_RECORD_AWAITED_MASK;
 }
 
 /* Why the flow has no record. */

@@ -178,7 +178,7 @@ static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 					       struct sk_buff *skb,
 					       struct net_device *br,
 					       const struct net_device *port,
-					       u64 hash,
+					       u64 word,
 					       struct mackeep_lift_place *place,
 					       bool final)
 {
@@ -188,8 +188,8 @@ static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 	in = mackeep_bridge_in(skb, br, port, &place->vid, &place->tag);
 	why = mackeep_lift_wanted(mn, skb, in, mackeep_tag_vlan(place->tag),
 				  final);
-	if (why == MACKEEP_LIFT_NOT && hash)
-		mackeep_sock_remember(mn, hash);
+	if (why == MACKEEP_LIFT_NOT && word)
+		mackeep_sock_remember(mn, skb, word);
 	return why;
 }
 
@@ -325,23 +325,23 @@ static noinline unsigned int mackeep_lift_rehearse(struct mackeep_net *mn,
 static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 					      struct sk_buff *skb,
 					      const struct net_device *port,
-					      u64 hash)
+					      u64 word)
 {
 	struct net_device *br;
 	struct mackeep_lift_place place;
 	enum mackeep_lift_why why;
 	enum mackeep_lift_way way;
 
-	if (!hash)
+	if (!word)
 		mackeep_announce_bridged(mn, skb, port);
 	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
 	if (!br)
 		return NF_ACCEPT;
-	why = mackeep_lift_look(mn, skb, br, port, hash, &place, true);
+	why = mackeep_lift_look(mn, skb, br, port, word, &place, true);
 	if (why == MACKEEP_LIFT_NOT)
 		return NF_ACCEPT;
-	if (hash)
-		mackeep_sock_wanted(mn, hash);
+	if (word)
+		mackeep_sock_wanted(mn, word);
 	if (why == MACKEEP_LIFT_DROP)
 		return NF_DROP;
 	if (why == MACKEEP_LIFT_NOVLAN) {
@@ -360,7 +360,7 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 
 /* Whether a marked frame goes past its service, as one like it did just now */
 static bool mackeep_lift_past(struct mackeep_net *mn, const struct sk_buff *skb,
-			      u64 *hash)
+			      u64 *word)
 {
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	struct mackeep_service *service;
@@ -368,7 +368,7 @@ static bool mackeep_lift_past(struct mackeep_net *mn, const struct sk_buff *skb,
 
 	if (!READ_ONCE(mn->services.count) ||
 	    !(v6 || skb->protocol == htons(ETH_P_IP)) ||
-	    !mackeep_sock_past(mn, skb, v6, hash, &proto))
+	    !mackeep_sock_past(mn, skb, v6, word, &proto))
 		return false;
 	service = mackeep_service_of(&mn->services, skb->mark, proto);
 	if (unlikely(!service || READ_ONCE(service->fail)))
@@ -402,33 +402,79 @@ static noinline unsigned int mackeep_lift_hear(struct mackeep_net *mn,
 	return NF_ACCEPT;
 }
 
+static noinline unsigned int mackeep_lift_mark(struct mackeep_net *mn,
+					       struct sk_buff *skb,
+					       const struct net_device *port)
+{
+	u64 word;
+
+	if (mackeep_lift_past(mn, skb, &word))
+		return NF_ACCEPT;
+	return mackeep_lift_try(mn, skb, port, word);
+}
+
 /*
- * Under rcu_read_lock(), behind all other hooks, in any context. Most frames
- * are for no socket here, and this is all that is done to them.
+ * A frame that is not like one of this moment. This and the next one ask step by step,
+ * as what is more to do needs registers that would have to be saved.
  */
+static noinline unsigned int mackeep_lift_perhaps(struct mackeep_net *mn,
+						  struct sk_buff *skb,
+						  const struct net_device *port,
+						  u64 hash, unsigned long moment)
+{
+	if (mackeep_sock_spent(mn, moment) && !mackeep_awaits(mn, hash))
+		return NF_ACCEPT;
+	return mackeep_lift_try(mn, skb, port,
+				mackeep_sock_word(skb, hash, moment));
+}
+
+static noinline unsigned int mackeep_lift_new(struct mackeep_net *mn,
+					      struct sk_buff *skb,
+					      const struct net_device *port,
+					      u64 hash, unsigned long moment)
+{
+	if (mackeep_sock_spent(mn, moment) && mackeep_await_none(mn, hash))
+		return NF_ACCEPT;
+	return mackeep_lift_perhaps(mn, skb, port, hash, moment);
+}
+
+/* Most frames are for no socket here, and this is all that is done to them. */
+static __always_inline unsigned int
+mackeep_lift_ip(struct mackeep_net *mn, struct sk_buff *skb,
+		const struct net_device *port, bool v6)
+{
+	unsigned long moment = mackeep_sock_moment();
+	u64 hash = mackeep_await_hash(skb, v6);
+
+	if (unlikely(!hash))
+		return mackeep_lift_try(mn, skb, port, 0);
+	if (likely(mackeep_sock_passed(mn, mackeep_sock_word(skb, hash, moment))))
+		return NF_ACCEPT;
+	return mackeep_lift_new(mn, skb, port, hash, moment);
+}
+
+static noinline unsigned int mackeep_lift_ip6(struct mackeep_net *mn,
+					      struct sk_buff *skb,
+					      const struct net_device *port)
+{
+	return mackeep_lift_ip(mn, skb, port, true);
+}
+
+/* Under rcu_read_lock(), behind all other hooks, in any context. */
 unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state)
 {
 	struct mackeep_net *mn = priv;
-	u64 hash = 0;
 
 	if (unlikely(skb->pkt_type != PACKET_OTHERHOST))
 		return mackeep_lift_hear(mn, skb, state->in);
-	if (unlikely(mackeep_lift_marked(mn, skb))) {
-		if (mackeep_lift_past(mn, skb, &hash))
-			return NF_ACCEPT;
-		return mackeep_lift_try(mn, skb, state->in, hash);
-	}
-	if (skb->protocol == htons(ETH_P_IP)) {
-		if (mackeep_sock_none(mn, skb, false, &hash))
-			return NF_ACCEPT;
-	} else if (skb->protocol == htons(ETH_P_IPV6)) {
-		if (mackeep_sock_none(mn, skb, true, &hash))
-			return NF_ACCEPT;
-	} else {
-		return mackeep_lift_hear(mn, skb, state->in);
-	}
-	return mackeep_lift_try(mn, skb, state->in, hash);
+	if (unlikely(mackeep_lift_marked(mn, skb)))
+		return mackeep_lift_mark(mn, skb, state->in);
+	if (skb->protocol == htons(ETH_P_IP))
+		return mackeep_lift_ip(mn, skb, state->in, false);
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return mackeep_lift_ip6(mn, skb, state->in);
+	return mackeep_lift_hear(mn, skb, state->in);
 }
 
 /*
@@ -445,17 +491,23 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 	struct net_device *port, *br;
 	struct mackeep_lift_place place;
 	struct mackeep_net *mn = priv;
-	u64 hash = 0;
+	unsigned long moment = mackeep_sock_moment();
+	u64 hash, word = 0;
 
 	if (likely(!info) || !info->in_prerouting || !info->pkt_otherhost)
 		return NF_ACCEPT;
-	if (!mackeep_lift_marked(mn, skb) &&
-	    mackeep_sock_none(mn, skb, state->pf == NFPROTO_IPV6, &hash))
-		return NF_ACCEPT;
+	if (!mackeep_lift_marked(mn, skb)) {
+		hash = mackeep_await_hash(skb, state->pf == NFPROTO_IPV6);
+		word = hash ? mackeep_sock_word(skb, hash, moment) : 0;
+		if (hash && (mackeep_sock_passed(mn, word) ||
+			     (mackeep_sock_spent(mn, moment) &&
+			      !mackeep_awaits(mn, hash))))
+			return NF_ACCEPT;
+	}
 	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
 	br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
 	if (!br ||
-	    mackeep_lift_look(mn, skb, br, port, hash, &place, false) <
+	    mackeep_lift_look(mn, skb, br, port, word, &place, false) <
 		    MACKEEP_LIFT_MARK ||
 	    mackeep_lift_find_way(mn, skb, br, port, place.vid) >=
 		    MACKEEP_LIFT_NOWAY)

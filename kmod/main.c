@@ -7,6 +7,7 @@
 
 #include "default.h"
 #include "asked.h"
+#include "await.h"
 #include "device.h"
 #include "feed.h"
 #include "frag.h"
@@ -25,7 +26,6 @@
 #include "record.h"
 #include "service.h"
 #include "service-netlink.h"
-#include "sock.h"
 #include "sockopt.h"
 #include "stat.h"
 #include "station.h"
@@ -158,7 +158,7 @@ static int __init mackeep_init(void)
 	mackeep_frag_init();
 	mackeep_learn_init();
 	mackeep_left_init();
-	mackeep_sock_init();
+	mackeep_await_init();
 	mackeep_service_init();
 	mackeep_lift_init();
 	mackeep_move_init();

@@ -14,9 +14,11 @@
 
 #include "announce.h"
 #include "asked.h"
+#include "await.h"
 #include "fast.h"
 #include "lift.h"
 #include "net.h"
+#include "record-walk.h"
 
 unsigned int mackeep_net_id __read_mostly;
 
@@ -96,6 +98,8 @@ int mackeep_net_hook(struct mackeep_net *mn, struct nf_hook_ops *ops,
 static void mackeep_net_forget(struct mackeep_net *mn)
 {
 	mackeep_left_stop(mn);
+	mackeep_record_await(mn->net, false);
+	mackeep_await_stop(mn);
 	mackeep_ownport_stop(mn);
 	mackeep_stp_stop(mn);
 	mackeep_router_stop(mn);
@@ -118,6 +122,7 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	if (err)
 		goto err_asked;
 	mackeep_left_start(mn);
+	mackeep_await_start(mn);
 	mackeep_pair_start(mn);
 	mackeep_stp_start(mn);
 	mackeep_ownport_start(mn);
@@ -126,6 +131,8 @@ static int mackeep_net_start(struct mackeep_net *mn)
 	if (err)
 		goto err_hooks;
 
+	/* Flows that were kept before the hooks went have sockets still. */
+	mackeep_record_await(mn->net, true);
 	mn->started = true;
 	mn->hooked = true;
 	return 0;

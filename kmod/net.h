@@ -45,6 +45,9 @@ struct mackeep_slots {
 	u64 ways[1 << MACKEEP_SLOTS_BITS];	/* lift.c */
 	u64 lifted[1 << MACKEEP_SLOTS_BITS];	/* learn.c */
 	u64 frags[256];				/* frag.c */
+	/* How many frames were looked at this moment, see sock.c */
+	unsigned long moment, spent;
+	unsigned int looks;
 };
 
 struct mackeep_net {
@@ -69,8 +72,8 @@ struct mackeep_net {
 	struct mackeep_guards guards;
 	struct mackeep_slots *slots;	/* while started */
 	struct mackeep_asked __rcu *asked; /* likewise, or NULL */
+	struct mackeep_awaited __rcu *awaited; /* likewise, or NULL */
 	struct mackeep_left __rcu *left; /* likewise, or NULL */
-	atomic_t expected;		/* flows that the proxy opened; sock.c */
 
 	/* sysctls */
 	u32 lift_mark;

@@ -26,7 +26,7 @@
 #include "netlink.h"
 #include "pair.h"
 #include "policy-netlink.h"
-#include "record.h"
+#include "record-walk.h"
 #include "rehearse-netlink.h"
 #include "restore.h"
 #include "service-netlink.h"

@@ -22,6 +22,7 @@
 #include <linux/mackeep.h>
 
 #include "adopt.h"
+#include "await.h"
 #include "left.h"
 #include "mtu.h"
 #include "neigh.h"
@@ -395,6 +396,8 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	verdict = nf_conntrack_confirm(skb);
 	if (verdict != NF_ACCEPT)
 		return verdict;
+	if (!mackeep_adopt_forwarded(skb))
+		mackeep_adopt_await(mn, skb, &macs, v6);
 	/* A forwarded one may go to another MAC than the record has. */
 	apart = ct && !mackeep_adopt_forwarded(skb) &&
 		(macs.checked & MACKEEP_GENID_FAST ||
@@ -420,14 +423,18 @@ mackeep_output(struct mackeep_net *mn, struct sk_buff *skb,
 	return mackeep_output_stolen(err ?: ret);
 }
 
-/* What is left to the stack may go to a client that is fed. */
+/* What is left to the stack may be answered, and may go to a client that is fed. */
 static __always_inline unsigned int
-mackeep_output_left(const struct mackeep_net *mn, const struct sk_buff *skb,
+mackeep_output_left(struct mackeep_net *mn, const struct sk_buff *skb,
 		    const struct nf_hook_state *state, unsigned int verdict)
 {
-	if (verdict == NF_ACCEPT && unlikely(READ_ONCE(mn->feed.on)))
+	if (verdict != NF_ACCEPT)
+		return verdict;
+	if (!mackeep_adopt_forwarded(skb) && mackeep_adopt_socket(skb))
+		mackeep_await_answer(mn, skb, state->pf == NFPROTO_IPV6);
+	if (unlikely(READ_ONCE(mn->feed.on)))
 		mackeep_neigh_used(skb, state);
-	return verdict;
+	return NF_ACCEPT;
 }
 
 /* Both run under rcu_read_lock(), in process context or softirq. */

@@ -28,7 +28,7 @@
 
 #include <linux/mackeep.h>
 
-#include "filter.h"
+#include "await.h"
 #include "net.h"
 #include "policy.h"
 #include "record.h"
@@ -251,14 +251,23 @@ bool mackeep_record_replace(struct nf_conn *ct, struct mackeep_record *rec,
 	return same;
 }
 
+/* Without its two upper bits */
 u32 mackeep_record_stamp(const struct mackeep_record *rec)
 {
-	return READ_ONCE(rec->stamp);
+	return READ_ONCE(rec->stamp) & ~MACKEEP_RECORD_AWAITED_MASK;
 }
 
 void mackeep_record_set_stamp(struct mackeep_record *rec, u32 stamp)
 {
-	WRITE_ONCE(rec->stamp, stamp);
+	u32 old = READ_ONCE(rec->stamp), was;
+
+	for (;;) {
+		was = cmpxchg(&rec->stamp, old,
+			      (old & MACKEEP_RECORD_AWAITED_MASK) | stamp);
+		if (was == old)
+			return;
+		old = was;
+	}
 }
 
 bool mackeep_record_forwarded(const struct mackeep_record *rec)
@@ -277,78 +286,6 @@ void mackeep_record_set_forwarded(struct nf_conn *ct,
 		how |= MACKEEP_INFO_FORWARDED;
 	WRITE_ONCE(rec->how, how);
 	spin_unlock_bh(&ct->lock);
-}
-
-struct mackeep_record_flush {
-	const struct mackeep_filter *filter;
-	unsigned int count;
-};
-
-/*
- * Under the lock of the entry's hash bucket, which nobody takes under ct->lock.
- * 0: the entry stays.
- */
-static int mackeep_record_flush_one(struct nf_conn *ct, void *data)
-{
-	struct mackeep_record_flush *flush = data;
-	const struct nf_conntrack_tuple *tuple =
-		&ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
-	struct mackeep_macs macs, none = {};
-	struct mackeep_record *rec;
-
-	rcu_read_lock();
-	rec = mackeep_record_find(ct);
-	if (IS_ERR_OR_NULL(rec))
-		goto out;
-	mackeep_record_read(ct, rec, &macs);
-	if (!macs.flags ||
-	    !mackeep_filter_match(flush->filter, nf_ct_l3num(ct),
-				  &tuple->src.u3, &tuple->dst.u3, macs.ifindex,
-				  macs.src, macs.dst))
-		goto out;
-	none.policy = macs.policy;
-	mackeep_record_write(ct, rec, &none);
-	flush->count++;
-out:
-	rcu_read_unlock();
-	return 0;
-}
-
-/* May sleep. The flows go on, and learn again from their frames. */
-unsigned int mackeep_record_flush(struct net *net,
-				  const struct mackeep_filter *filter)
-{
-	struct mackeep_record_flush flush = { .filter = filter };
-	struct nf_ct_iter_data iter = { .net = net, .data = &flush };
-
-	nf_ct_iterate_cleanup_net(mackeep_record_flush_one, &iter);
-	return flush.count;
-}
-
-/* As mackeep_record_flush_one(). */
-static int mackeep_record_forget_one(struct nf_conn *ct, void *data)
-{
-	struct mackeep_record *rec;
-	const u8 *policy = data;
-
-	rcu_read_lock();
-	rec = mackeep_record_find(ct);
-	if (!IS_ERR_OR_NULL(rec)) {
-		spin_lock_bh(&ct->lock);
-		if (rec->policy == *policy)
-			WRITE_ONCE(rec->policy, 0);
-		spin_unlock_bh(&ct->lock);
-	}
-	rcu_read_unlock();
-	return 0;
-}
-
-/* May sleep. Nobody stores that number any more. */
-void mackeep_record_forget(struct net *net, u8 policy)
-{
-	struct nf_ct_iter_data iter = { .net = net, .data = &policy };
-
-	nf_ct_iterate_cleanup_net(mackeep_record_forget_one, &iter);
 }
 
 /* What user space sees; flags are 0 when nothing is known */
@@ -523,6 +460,7 @@ static int mackeep_record_from_nlattr(struct nlattr *attr, struct nf_conn *ct)
 	rec = mackeep_record_data(help);
 	mackeep_record_set_forwarded(ct, rec,
 				     info->flags & MACKEEP_INFO_FORWARDED);
+	mackeep_await(mackeep_net(nf_ct_net(ct)), ct, rec, MACKEEP_AWAIT_BOTH);
 	mackeep_record_write(ct, rec, &macs);
 	MACKEEP_STAT_INC(mackeep_net(net), restored);
 	return 0;
@@ -548,6 +486,7 @@ static int mackeep_record_put_back(struct nf_conn *ct,
 		return -EEXIST;
 	mackeep_record_set_forwarded(ct, rec,
 				     info->flags & MACKEEP_INFO_FORWARDED);
+	mackeep_await(mackeep_net(nf_ct_net(ct)), ct, rec, MACKEEP_AWAIT_BOTH);
 	MACKEEP_STAT_INC(mackeep_net(nf_ct_net(ct)), restored);
 	return 0;
 }
@@ -592,6 +531,17 @@ int mackeep_record_help(struct sk_buff *skb, unsigned int protoff,
 	return NF_ACCEPT;
 }
 
+/* The entry is deleted, in any context; a confirmed one, as only these are counted. */
+static void mackeep_record_destroy(struct nf_conn *ct)
+{
+	struct nf_conn_help *help = nfct_help(ct);
+
+	rcu_read_lock();
+	mackeep_await_end(mackeep_net(nf_ct_net(ct)), ct,
+			  mackeep_record_data(help));
+	rcu_read_unlock();
+}
+
 static const struct nf_conntrack_expect_policy mackeep_expect_policy = {
 	.max_expected	= 1,
 	.timeout	= 1,
@@ -620,6 +570,7 @@ int mackeep_record_init(void)
 				  mackeep_record_help,
 				  mackeep_record_from_nlattr, THIS_MODULE);
 		mackeep_helper_init[i].to_nlattr = mackeep_record_to_nlattr;
+		mackeep_helper_init[i].destroy = mackeep_record_destroy;
 	}
 	return nf_conntrack_helpers_register(mackeep_helper_init,
 					     MACKEEP_HELPERS, mackeep_helpers);

@@ -7,7 +7,6 @@
 #include <net/netfilter/nf_conntrack_helper.h>
 
 #include "compat.h"
-#include "filter.h"
 #include "macs.h"
 #include "tag.h"
 
@@ -15,6 +14,10 @@
 #define MACKEEP_RECORD_RULED	0x08
 #define MACKEEP_RECORD_AD	0x10	/* the tag is of 802.1ad */
 #define MACKEEP_RECORD_VIA	5
+
+/* The stamp's two upper bits: in which directions await.c counts the flow */
+#define MACKEEP_RECORD_AWAITED	30
+#define MACKEEP_RECORD_AWAITED_MASK	(3U << MACKEEP_RECORD_AWAITED)
 
 /*
  * What fast.c reads comes first: in an extension area that has nothing but a
@@ -29,7 +32,7 @@ struct mackeep_record {
 	u8 policy;
 	u8 how;				/* flags and via, see record.c */
 	u16 tci;			/* of the frames' tag, see tag.h */
-	u32 stamp;			/* not under seq: any value is harmless */
+	u32 stamp;			/* not under seq; see learn.c, await.c */
 };
 
 /* Under seq */
@@ -69,9 +72,6 @@ void mackeep_record_set_stamp(struct mackeep_record *rec, u32 stamp);
 bool mackeep_record_forwarded(const struct mackeep_record *rec);
 void mackeep_record_set_forwarded(struct nf_conn *ct,
 				  struct mackeep_record *rec, bool forwarded);
-unsigned int mackeep_record_flush(struct net *net,
-				  const struct mackeep_filter *filter);
-void mackeep_record_forget(struct net *net, u8 policy);
 int mackeep_record_get(struct net *net, const struct nf_conntrack_tuple *tuple,
 		       u16 id, struct mackeep_info *info);
 int mackeep_record_restore(struct net *net,

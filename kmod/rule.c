@@ -9,7 +9,7 @@
 #include "net.h"
 #include "pair.h"
 #include "policy.h"
-#include "record.h"
+#include "record-walk.h"
 #include "rule.h"
 
 const char *mackeep_rule_check(const struct xt_mackeep_tginfo *info)

@@ -5,7 +5,6 @@
  * flow that is kept already.
  */
 #include <linux/ipv6.h>
-#include <linux/random.h>
 #include <net/inet_sock.h>
 #include <net/l3mdev.h>
 #include <net/netfilter/nf_conntrack_core.h>
@@ -18,13 +17,8 @@
 #include "record.h"
 #include "sock.h"
 
-u64 mackeep_sock_secret[5] __read_mostly;
-
-/* A packet of a new flow is about to leave in somebody else's name. */
-void mackeep_sock_expect(struct mackeep_net *mn)
-{
-	atomic_inc(&mn->expected);
-}
+/* Frames a moment that are looked at although nothing waits for their like */
+#define MACKEEP_SOCK_LOOKS	64
 
 /*
  * Under rcu_read_lock(). Whether the flow of a frame is kept already, and its MACs,
@@ -223,9 +217,36 @@ void mackeep_sock_forget(const struct mackeep_net *mn, struct sk_buff *skb,
 	mackeep_sock_end(mackeep_sock_upstream(mn, skb, in, sport, dport));
 }
 
-void mackeep_sock_init(void)
+/*
+ * Whether a flow waits for the frame that has no socket now: the next one may come at
+ * any time, and the flow's next packet may take the fast path.
+ */
+static bool mackeep_sock_comes(const struct mackeep_net *mn,
+			       const struct sk_buff *skb)
 {
-	get_random_bytes(mackeep_sock_secret, sizeof(mackeep_sock_secret));
-	/* A factor has to be odd, or it loses bits. */
-	mackeep_sock_secret[4] |= 1;
+	u64 hash = mackeep_await_hash(skb, skb->protocol == htons(ETH_P_IPV6));
+
+	return unlikely(mackeep_awaits(mn, hash)) && mackeep_sock_kept(mn, skb);
+}
+
+/*
+ * Under rcu_read_lock(). A look found no socket for a frame; word is not 0. Of those who
+ * count at once one may count for all.
+ */
+void mackeep_sock_remember(const struct mackeep_net *mn,
+			   const struct sk_buff *skb, u64 word)
+{
+	unsigned long moment = mackeep_sock_moment();
+	struct mackeep_slots *slots = mn->slots;
+
+	if (mackeep_sock_comes(mn, skb))
+		return;
+	WRITE_ONCE(*mackeep_await_slot(mn, word), word);
+	if (READ_ONCE(slots->moment) != moment) {
+		WRITE_ONCE(slots->looks, 0);
+		WRITE_ONCE(slots->moment, moment);
+	}
+	WRITE_ONCE(slots->looks, READ_ONCE(slots->looks) + 1);
+	if (READ_ONCE(slots->looks) >= MACKEEP_SOCK_LOOKS)
+		WRITE_ONCE(slots->spent, moment);
 }
