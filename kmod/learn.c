@@ -459,7 +459,7 @@ void mackeep_learn_lifted(struct mackeep_net *mn, const struct sk_buff *skb,
 			    secret[1]);
 	moment = (u64)jiffies / (8 * HZ) + READ_ONCE(mn->pairs.changes);
 	sum = (sum & ~MACKEEP_LEARN_TIME) | (moment & MACKEEP_LEARN_TIME);
-	slot = &mn->slots->lifted[sum >> (64 - MACKEEP_SLOTS_BITS)];
+	slot = &mn->slots->lifted[sum >> (64 - mn->slots->lifted_bits)];
 	if (likely(READ_ONCE(*slot) == sum))
 		return;
 	WRITE_ONCE(*slot, sum);

@@ -225,11 +225,12 @@ mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	return MACKEEP_LIFT_BROADCAST;
 }
 
-#define MACKEEP_LIFT_TIME	0xfffffULL	/* of a slot: moment, and the answer */
+#define MACKEEP_LIFT_TIME	0xfffffULL	/* of a slot: second, and the answer */
 
 /*
  * A slot remembers the answer for a station that is sent to from a port, until
- * the bridge tells of a change, or for a moment.
+ * the bridge tells of a change, or for a second. Which VLAN it is for is seen from
+ * where it lies.
  */
 static enum mackeep_lift_way
 mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
@@ -237,16 +238,19 @@ mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
 		      u16 vid)
 {
 	const u64 *secret = mackeep_lift_secret;
-	u64 hash, moment, word, known, *slot;
+	u64 hash, second, word, known, *slot;
 	enum mackeep_lift_way way;
+
+	BUILD_BUG_ON(1 << MACKEEP_WAYS_BITS < VLAN_N_VID);
 
 	hash = mackeep_hash((get_unaligned((u64 *)eth_hdr(skb)->h_dest) <<
 			     16) ^ secret[0],
-			    ((u64)port->ifindex << 16 | vid) ^ secret[1]);
-	moment = (u64)jiffies / MACKEEP_SOCK_MOMENT + mackeep_genid(mn);
+			    port->ifindex ^ secret[1]);
+	second = (u64)jiffies / roundup_pow_of_two(HZ) + mackeep_genid(mn);
 	word = (hash & ~MACKEEP_LIFT_TIME) |
-	       (moment * MACKEEP_LIFT_WAYS & MACKEEP_LIFT_TIME);
-	slot = &mn->slots->ways[hash >> (64 - MACKEEP_SLOTS_BITS)];
+	       (second * MACKEEP_LIFT_WAYS & MACKEEP_LIFT_TIME);
+	slot = &mn->slots->ways[((hash >> (64 - MACKEEP_WAYS_BITS)) + vid) %
+				(1 << MACKEEP_WAYS_BITS)];
 	known = READ_ONCE(*slot) ^ word;
 	if (likely(known < MACKEEP_LIFT_WAYS))
 		return known;

@@ -4,6 +4,7 @@
  * first MACKEEP rule and loses them with the last; without a rule it pays
  * nothing.
  */
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netfilter_arp.h>
@@ -108,11 +109,25 @@ static void mackeep_net_forget(struct mackeep_net *mn)
 	mackeep_pair_stop(mn);
 }
 
+/* A slot for each flow that conntrack may have, of which each session has two */
+static struct mackeep_slots *mackeep_net_slots(void)
+{
+	unsigned int bits = order_base_2(READ_ONCE(nf_conntrack_max) ?: 1);
+	struct mackeep_slots *slots;
+
+	bits = clamp_t(unsigned int, bits, 12, 20);
+	slots = kvzalloc(struct_size(slots, lifted, 1UL << bits),
+			 GFP_KERNEL_ACCOUNT);
+	if (slots)
+		slots->lifted_bits = bits;
+	return slots;
+}
+
 static int mackeep_net_start(struct mackeep_net *mn)
 {
 	int err;
 
-	mn->slots = kvzalloc(sizeof(*mn->slots), GFP_KERNEL_ACCOUNT);
+	mn->slots = mackeep_net_slots();
 	if (!mn->slots)
 		return -ENOMEM;
 	err = mackeep_asked_start(mn);

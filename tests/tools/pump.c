@@ -439,7 +439,8 @@ static void tap_send(int fd, unsigned int flow)
 {
 	if (vlans)
 		((uint16_t *)frame)[ETH_ALEN + 1] = htons(flow + 1);
-	else if (flows > 1)
+	/* One flow in one VLAN is compared with many in many. */
+	if (flows > 1 || vlans)
 		tap_flow(flow);
 	if (write(fd, frame, frame_len) != (ssize_t)frame_len)
 		die("write");
