@@ -80,7 +80,7 @@ struct mackeep_net {
 	/* sysctls */
 	u32 lift_mark;
 	u32 lift_mask;
-	unsigned int pair_max;
+	unsigned int pair_max;		/* 0: see mackeep_pair_limit() */
 	unsigned int pair_timeout;	/* seconds */
 	unsigned int neigh;		/* neighbour fallback: 0 off, 1 on */
 	bool lift_vlan;			/* see tag.c; under mackeep_net_mutex */

@@ -58,7 +58,7 @@ static int mackeep_netlink_get(struct sk_buff *skb, struct genl_info *info)
 	if (nla_put_string(msg, MACKEEP_A_VERSION, MACKEEP_VERSION) ||
 	    nla_put_u32(msg, MACKEEP_A_RULES, READ_ONCE(mn->users)) ||
 	    nla_put_u32(msg, MACKEEP_A_PAIRS, READ_ONCE(mn->pairs.count)) ||
-	    nla_put_u32(msg, MACKEEP_A_PAIR_MAX, READ_ONCE(mn->pair_max))) {
+	    nla_put_u32(msg, MACKEEP_A_PAIR_MAX, mackeep_pair_limit(mn))) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}

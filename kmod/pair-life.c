@@ -16,7 +16,7 @@ static void mackeep_pair_expire(struct mackeep_net *mn, struct list_head *list)
 	spin_lock_bh(&pairs->lock);
 	while ((pair = list_first_entry_or_null(list, struct mackeep_pair,
 						list))) {
-		if (pairs->count <= READ_ONCE(mn->pair_max) &&
+		if (pairs->count <= mackeep_pair_limit(mn) &&
 		    mackeep_pair_since(pair->used) < mackeep_pair_timeout(mn))
 			break;
 		mackeep_pair_del(pairs, pair);

@@ -4,12 +4,18 @@
  * runs under pairs.lock.
  */
 #include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
+#include <net/netfilter/nf_conntrack.h>
 
 #include "net.h"
 #include "pair.h"
 #include "pair-table.h"
 #include "policy.h"
+
+#define MACKEEP_PAIR_MANY	65536
+#define MACKEEP_PAIR_BYTES	256		/* of an entry, all told; more than that */
 
 static struct kmem_cache *mackeep_pair_cache __read_mostly;
 
@@ -32,6 +38,26 @@ void mackeep_pair_del(struct mackeep_pairs *pairs,
 	}
 	list_del(&pair->list);
 	call_rcu(&pair->rcu, mackeep_pair_free);
+}
+
+/*
+ * How many entries there may be. By itself as many as conntrack may have, as a session
+ * has two there and may need two here; but not more than a sixteenth of the memory,
+ * and for one who only has the namespace no more than many clients need.
+ */
+unsigned int mackeep_pair_limit(const struct mackeep_net *mn)
+{
+	unsigned int most = READ_ONCE(mn->pair_max);
+	unsigned long memory = totalram_pages() / 16 *
+			       (PAGE_SIZE / MACKEEP_PAIR_BYTES);
+
+	if (most)
+		return most;
+	most = max_t(unsigned int, READ_ONCE(nf_conntrack_max),
+		     MACKEEP_PAIR_MANY);
+	if (mn->net->user_ns != &init_user_ns)
+		most = MACKEEP_PAIR_MANY;
+	return min3(memory, (unsigned long)most, (unsigned long)MACKEEP_PAIR_MAX);
 }
 
 /* The entry to give up for a new one, or NULL when all are in use. */
@@ -194,7 +220,7 @@ mackeep_pair_add(struct mackeep_net *mn, const struct mackeep_pair_key *key,
 	struct mackeep_pairs *pairs = &mn->pairs;
 	struct mackeep_pair *pair;
 
-	while (pairs->count >= READ_ONCE(mn->pair_max)) {
+	while (pairs->count >= mackeep_pair_limit(mn)) {
 		pair = mackeep_pair_victim(pairs);
 		if (!pair) {
 			MACKEEP_STAT_INC(mn, pair_full);

@@ -94,7 +94,7 @@ int mackeep_pair_restore(struct mackeep_net *mn,
 	spin_lock_bh(&pairs->lock);
 	if (rhashtable_lookup(&pairs->table, key, mackeep_pair_params))
 		err = -EEXIST;
-	else if (pairs->count >= READ_ONCE(mn->pair_max))
+	else if (pairs->count >= mackeep_pair_limit(mn))
 		err = -ENOSPC;
 	if (err)
 		goto out;

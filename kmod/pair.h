@@ -17,6 +17,7 @@
 struct mackeep_net;
 
 #define MACKEEP_PAIR_DEVICES	64
+#define MACKEEP_PAIR_MAX	16777216
 
 struct mackeep_pairs {
 	struct rhashtable table;
@@ -72,6 +73,7 @@ struct mackeep_pair {
 	};
 };
 
+unsigned int mackeep_pair_limit(const struct mackeep_net *mn);
 int mackeep_pair_net_init(struct mackeep_net *mn);
 void mackeep_pair_net_exit(struct mackeep_net *mn);
 void mackeep_pair_start(struct mackeep_net *mn);

@@ -17,9 +17,10 @@ module_param(lift_mark, charp, 0444);
 MODULE_PARM_DESC(lift_mark,
 		 "mark of bridge frames to lift, value[/mask]; 0/0: none");
 
-static unsigned int pair_max = 65536;
+static unsigned int pair_max;
 module_param(pair_max, uint, 0444);
-MODULE_PARM_DESC(pair_max, "most entries of the pair cache");
+MODULE_PARM_DESC(pair_max,
+		 "most entries of the pair cache; 0: as many as conntrack has");
 
 static unsigned int pair_timeout = 300;
 module_param(pair_timeout, uint, 0444);
@@ -30,7 +31,7 @@ module_param(neigh, bool, 0444);
 MODULE_PARM_DESC(neigh, "take MACs from the neighbour table where none were learned");
 
 static unsigned int mackeep_pair_max_min = 2;
-static unsigned int mackeep_pair_max_max = 1 << 24;
+static unsigned int mackeep_pair_max_max = MACKEEP_PAIR_MAX;
 static unsigned int mackeep_pair_timeout_min = 16;
 static unsigned int mackeep_pair_timeout_max = 7 * 24 * 3600;
 
@@ -90,6 +91,31 @@ static int mackeep_sysctl_lift_mark(MACKEEP_CTL_CONST struct ctl_table *ctl,
 	return 0;
 }
 
+/* What is read is the limit; to write just that changes nothing. 0: by itself */
+static int mackeep_sysctl_pair_max(MACKEEP_CTL_CONST struct ctl_table *ctl,
+				   int write, void *buffer, size_t *lenp,
+				   loff_t *ppos)
+{
+	struct mackeep_net *mn = ctl->extra1;
+	unsigned int now = mackeep_pair_limit(mn), want = now;
+	struct ctl_table tmp = {
+		.data	= &want,
+		.maxlen	= sizeof(want),
+		.extra1	= SYSCTL_ZERO,
+		.extra2	= &mackeep_pair_max_max,
+	};
+	int err;
+
+	err = proc_douintvec_minmax(&tmp, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	if (want && want < mackeep_pair_max_min)
+		return -EINVAL;
+	if (want != now)
+		WRITE_ONCE(mn->pair_max, want);
+	return 0;
+}
+
 /* 0 or 1, and something has to be done for it */
 struct mackeep_sysctl_switch {
 	size_t now;			/* offset of the bool that says so */
@@ -146,11 +172,8 @@ static const struct ctl_table mackeep_sysctls[] = {
 	},
 	{
 		.procname	= "mackeep_pair_max",
-		.maxlen		= sizeof(unsigned int),
 		.mode		= 0644,
-		.proc_handler	= proc_douintvec_minmax,
-		.extra1		= &mackeep_pair_max_min,
-		.extra2		= &mackeep_pair_max_max,
+		.proc_handler	= mackeep_sysctl_pair_max,
 	},
 	{
 		.procname	= "mackeep_pair_timeout",
@@ -210,7 +233,7 @@ int mackeep_sysctl_net_init(struct mackeep_net *mn)
 	if (!table)
 		return -ENOMEM;
 	table[0].extra1 = mn;
-	table[1].data = &mn->pair_max;
+	table[1].extra1 = mn;
 	table[2].data = &mn->pair_timeout;
 	table[3].data = &mn->neigh;
 	table[4].data = mn;
@@ -252,9 +275,9 @@ int mackeep_sysctl_init(void)
 		       lift_mark);
 		return -EINVAL;
 	}
-	if (pair_max < mackeep_pair_max_min ||
+	if ((pair_max && pair_max < mackeep_pair_max_min) ||
 	    pair_max > mackeep_pair_max_max) {
-		pr_err("pair_max=%u: must be %u to %u\n", pair_max,
+		pr_err("pair_max=%u: must be 0, or %u to %u\n", pair_max,
 		       mackeep_pair_max_min, mackeep_pair_max_max);
 		return -EINVAL;
 	}

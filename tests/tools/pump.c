@@ -25,6 +25,8 @@
  *		port learns of a station that it is there, or forgets it
  *   -f N	spread over N flows (1), up to 1,000,000, each from another
  *		address and port: the last byte of SADDR and DADDR, and DPORT
+ *   -A		each flow from a client of its own: SADDR and those behind it,
+ *		all to DADDR and DPORT
  *   -i IFACE	flows: the device that the records are of; any unless given
  *   -h		flows: without the record, and the helper that holds it
  *
@@ -81,7 +83,7 @@ struct flow {
 
 static unsigned int batches = 25, packets = 100, size = 64, flows = 1, vlans;
 static unsigned int ifindex, fdb_port;
-static bool plain, connected, tcp, bare, opens, mean, v6;
+static bool plain, connected, tcp, bare, opens, mean, clients, v6;
 static struct flow first;
 static uint8_t smac[ETH_ALEN], dmac[ETH_ALEN];
 static uint8_t payload[PAYLOAD_MAX];
@@ -105,7 +107,14 @@ static struct flow flow_at(unsigned int i)
 {
 	unsigned int last = v6 ? 15 : 3;
 	struct flow flow = first;
+	uint32_t word;
 
+	if (clients) {
+		memcpy(&word, flow.saddr.byte + last - 3, sizeof(word));
+		word = htonl(ntohl(word) + i);
+		memcpy(flow.saddr.byte + last - 3, &word, sizeof(word));
+		return flow;
+	}
 	flow.saddr.byte[last] += i % ADDRS;
 	flow.daddr.byte[last] += i / ADDRS % ADDRS;
 	flow.dport += i / ADDRS / ADDRS;
@@ -577,7 +586,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "n:b:s:f:v:F:pctomi:h")) != -1) {
+	while ((opt = getopt(argc, argv, "n:b:s:f:v:F:pctomAi:h")) != -1) {
 		switch (opt) {
 		case 'n':
 			batches = atoi(optarg);
@@ -613,6 +622,9 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			mean = true;
+			break;
+		case 'A':
+			clients = true;
 			break;
 		case 'i':
 			ifindex = if_nametoindex(optarg);
