@@ -13,6 +13,7 @@
  *   -n N	batches (25)
  *   -b N	packets in each (100)
  *   -s BYTES	of the datagram, with UDP header (64)
+ *   -g BYTES	udp: super-packets, which are to be cut into segments of so many
  *   -p		udp: an ordinary socket, not a transparent one
  *   -c		udp: a connected one; as long as there is one flow
  *   -t		tap: TCP segments instead
@@ -50,6 +51,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ether.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -66,7 +68,7 @@
 #define FLOWS_MAX	(ADDRS * ADDRS * 16)
 #define VLANS_MAX	4094U
 #define STRIDE		7919U	/* prime: neighbours lie far apart */
-#define PAYLOAD_MAX	2000U
+#define PAYLOAD_MAX	60000U
 #define BATCHES_MAX	1000U
 #define BATCH_SIZE	32768U
 
@@ -82,7 +84,7 @@ struct flow {
 };
 
 static unsigned int batches = 25, packets = 100, size = 64, flows = 1, vlans;
-static unsigned int ifindex, fdb_port;
+static unsigned int ifindex, fdb_port, segment;
 static bool plain, connected, tcp, bare, opens, mean, clients, v6;
 static struct flow first;
 static uint8_t smac[ETH_ALEN], dmac[ETH_ALEN];
@@ -245,6 +247,9 @@ static int udp_open(void)
 				      IP_PMTUDISC_DO }, sizeof(int)))
 		die("IP_MTU_DISCOVER");
 
+	if (segment && setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment,
+				  sizeof(segment)))
+		die("UDP_SEGMENT");
 	len = sockaddr(&addr, flows > 1 ? &any : &first.saddr, first.sport);
 	if (bind(fd, &addr.sa, len))
 		die("bind");
@@ -586,7 +591,7 @@ int main(int argc, char **argv)
 	argv++;
 	argc--;
 
-	while ((opt = getopt(argc, argv, "n:b:s:f:v:F:pctomAi:h")) != -1) {
+	while ((opt = getopt(argc, argv, "n:b:s:f:v:F:g:pctomAi:h")) != -1) {
 		switch (opt) {
 		case 'n':
 			batches = atoi(optarg);
@@ -607,6 +612,9 @@ int main(int argc, char **argv)
 			fdb_port = if_nametoindex(optarg);
 			if (!fdb_port)
 				die(optarg);
+			break;
+		case 'g':
+			segment = atoi(optarg);
 			break;
 		case 'p':
 			plain = true;
