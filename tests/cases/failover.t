@@ -16,6 +16,8 @@
 # Seen by others: keepalived issues 20, "Problems with GARP" (a network that
 # stood still for as long as ARP caches lived), and 160, "No gratuitous arp on
 # recovery"; metallb issue 123, on failover with and without virtual MACs.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -13,6 +13,8 @@
 # The field: Vincent Bernat, "Proper isolation of a Linux bridge"; openwrt
 # #15728 "Client Isolation not working with WDS"; systemd's "Locked=" for ports
 # of bridges, made for 802.1X.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -10,6 +10,8 @@
 #                              vpn0 198.51.100.1 --- 198.51.100.2 l1, here the
 #                              wg0 ================= wg0          tunnel's end
 #                                                                 203.0.113.73
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need wg

@@ -10,6 +10,8 @@
 #  c1 eth0.200 198.51.100.31 ..:c1 --+      port0   port1     +-- l1 eth0.200 198.51.100.80 ..:80
 #
 #  VLAN 100 is in tree 1, VLAN 200 in tree 2.
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge

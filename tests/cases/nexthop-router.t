@@ -17,6 +17,8 @@
 # Seen by others: GoSecure/pyrdp issue 204, "Layer 2 transparent proxying" (the bridge
 # needs an address where the targets are); mitmproxy/mitmproxy issue 436 (what happens
 # if the interface to the Internet has no address).
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

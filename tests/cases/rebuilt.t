@@ -13,6 +13,8 @@
 # Seen by others: ganeti issue 336, "Network restart fails to bring up tap
 # devices (bridged network)"; shakenfist issue 289, "Recreating bridges does not
 # reconnect VM's"; incus-os issue 687, where a change of VLANs does the same.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

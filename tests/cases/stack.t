@@ -9,6 +9,8 @@
 #                             ^ tc, nft, packet socket; the proxy in a cgroup
 #
 # UDP, as each datagram is one packet wherever it is counted.
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need tc

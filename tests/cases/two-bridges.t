@@ -16,6 +16,8 @@
 #
 # Seen by others: GoSecure/pyrdp issue 204, what a proxy between two ports sends
 # follows the routes of the box.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
