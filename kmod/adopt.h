@@ -29,13 +29,6 @@ static inline bool mackeep_adopt_socket(const struct sk_buff *skb)
 	return inet_test_bit(TRANSPARENT, sk) || sk->sk_type == SOCK_RAW;
 }
 
-/* The box's own flow: its source is that of the device, and is to be. */
-static inline bool mackeep_adopt_owned(const struct mackeep_macs *macs)
-{
-	return macs->via == MACKEEP_VIA_ROUTER &&
-	       !(macs->flags & MACKEEP_INFO_SRC);
-}
-
 /* A packet that came in by a device; IPv6 has no other sign of it. */
 static inline bool mackeep_adopt_forwarded(const struct sk_buff *skb)
 {

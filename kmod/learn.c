@@ -267,6 +267,32 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 }
 
 /*
+ * An answer to a flow of the box's own, which has no pair: whether it comes from where
+ * the flow sends to. The stamp of such a flow says that answers did.
+ */
+static noinline void mackeep_learn_own(struct mackeep_net *mn,
+				       const struct sk_buff *skb,
+				       const struct nf_conn *ct,
+				       struct mackeep_record *rec,
+				       const struct net_device *in)
+{
+	struct mackeep_macs now, macs;
+
+	mackeep_record_read(ct, rec, &macs);
+	if (!mackeep_macs_owned(&macs) || netif_is_l3_master(in) ||
+	    !mackeep_learn_macs(skb, in, &now) || now.ifindex != macs.ifindex)
+		return;
+	mackeep_move_back(mn, mackeep_macs_segment(&now), now.src);
+	if (ether_addr_equal(now.src, macs.dst)) {
+		if (!mackeep_record_stamp(rec))
+			mackeep_record_set_stamp(rec, 1);
+	} else if (mackeep_record_stamp(rec)) {
+		mackeep_move_suspect(mn, mackeep_macs_segment(&now), macs.dst,
+				     now.src);
+	}
+}
+
+/*
  * For flows that a rule of nftables gave the helper: PRE_ROUTING, in
  * namespaces where the sysctl mackeep_hooks is set.
  */
@@ -304,8 +330,16 @@ void mackeep_learn(struct mackeep_net *mn, const struct sk_buff *skb,
 		   const struct net_device *in,
 		   const struct mackeep_policy *policy, bool ruled)
 {
-	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_ORIGINAL)
+	struct mackeep_record *rec;
+
+	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_ORIGINAL) {
+		if (ctinfo != IP_CT_ESTABLISHED_REPLY)
+			return;
+		rec = mackeep_record_find(ct);
+		if (!IS_ERR_OR_NULL(rec) && unlikely(mackeep_record_own(rec)))
+			mackeep_learn_own(mn, skb, ct, rec, in);
 		return;
+	}
 	/* An ICMP error about the flow shows the MAC of some router. */
 	if (ctinfo == IP_CT_RELATED && nf_ct_is_confirmed(ct))
 		return;

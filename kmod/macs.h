@@ -4,6 +4,7 @@
 #define _MACKEEP_MACS_H
 
 #include <linux/if_ether.h>
+#include <linux/netfilter/xt_MACKEEP.h>
 #include <linux/types.h>
 
 #include "tag.h"
@@ -34,6 +35,13 @@ mackeep_macs_segment(const struct mackeep_macs *macs)
 		.ifindex = macs->ifindex,
 		.vlan = mackeep_tag_vlan(macs->tag),
 	};
+}
+
+/* The box's own flow: its source is that of the device, and is to be. */
+static inline bool mackeep_macs_owned(const struct mackeep_macs *macs)
+{
+	return macs->via == MACKEEP_VIA_ROUTER &&
+	       !(macs->flags & MACKEEP_INFO_SRC);
 }
 
 #endif /* _MACKEEP_MACS_H */

@@ -189,6 +189,22 @@ static void mackeep_move_make(struct mackeep_net *mn, struct mackeep_segment on,
 	MACKEEP_STAT_INC(mn, moved);
 }
 
+/* Under lock. A MAC that was left, as frames seemed to show, is heard of again. */
+static void mackeep_move_undo(struct mackeep_net *mn, struct mackeep_segment on,
+			      const u8 *mac)
+{
+	struct mackeep_moves *moves = &mn->moves;
+	struct mackeep_move_key key;
+	struct mackeep_move *move;
+
+	mackeep_move_key_mac(&key, on, mac);
+	move = mackeep_move_lookup(moves, &key);
+	if (move && move->shown) {
+		mackeep_move_del(moves, move);
+		mackeep_genid_bump(mn);
+	}
+}
+
 /* Somebody says that he has this MAC. */
 void mackeep_move_announce(struct mackeep_net *mn,
 			   const struct mackeep_pair_key *who, u32 vlan,
@@ -203,6 +219,7 @@ void mackeep_move_announce(struct mackeep_net *mn,
 	struct mackeep_move *binding;
 
 	spin_lock_bh(&moves->lock);
+	mackeep_move_undo(mn, key.on, mac);
 	binding = mackeep_move_lookup(moves, &key);
 	if (!binding) {
 		binding = mackeep_move_add(mn, &key);
@@ -343,23 +360,16 @@ bool mackeep_move_apart(struct mackeep_net *mn, struct mackeep_segment on,
 	return apart;
 }
 
-/* A MAC that was left, as frames seemed to show, is heard again. */
+/* Under rcu_read_lock(). A frame came from that MAC. */
 void mackeep_move_back(struct mackeep_net *mn, struct mackeep_segment on,
 		       const u8 *mac)
 {
 	struct mackeep_moves *moves = &mn->moves;
-	struct mackeep_move_key key;
-	struct mackeep_move *move;
 
 	if (likely(!READ_ONCE(moves->any)))
 		return;
-	mackeep_move_key_mac(&key, on, mac);
 	spin_lock_bh(&moves->lock);
-	move = mackeep_move_lookup(moves, &key);
-	if (move && move->shown) {
-		mackeep_move_del(moves, move);
-		mackeep_genid_bump(mn);
-	}
+	mackeep_move_undo(mn, on, mac);
 	spin_unlock_bh(&moves->lock);
 }
 

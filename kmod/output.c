@@ -75,7 +75,7 @@ mackeep_output_header(struct mackeep_net *mn, struct sk_buff *skb,
 
 	if (unlikely(!(macs->flags & src_flag) &&
 		     !(options & XT_MACKEEP_KEEP_DST) &&
-		     !mackeep_adopt_owned(macs) &&
+		     !mackeep_macs_owned(macs) &&
 		     mackeep_output_strict(mn, skb, options, v6))) {
 		MACKEEP_LEFT(mn, skb, unknown);
 		return false;

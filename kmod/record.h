@@ -42,6 +42,15 @@ static inline u32 mackeep_record_tag(const struct mackeep_record *rec)
 	       (rec->how & MACKEEP_RECORD_AD ? MACKEEP_TAG_AD : 0);
 }
 
+/* mackeep_macs_owned() of it, at a glance */
+static inline bool mackeep_record_own(const struct mackeep_record *rec)
+{
+	u8 how = READ_ONCE(rec->how);
+
+	return how >> MACKEEP_RECORD_VIA == MACKEEP_VIA_ROUTER &&
+	       !(how & MACKEEP_INFO_SRC);
+}
+
 static inline struct mackeep_record *
 mackeep_record_data(struct nf_conn_help *help)
 {

@@ -139,11 +139,36 @@ this() # NAME
 
 # --- the router ------------------------------------------------------------------------
 
-router_is() # MAC
+# It knows the box and the client, whatever becomes of itself.
+router_is() # MAC [silently]
 {
 	local _
 
+	[ $# -eq 1 ] || must ns rt nft -f - <<-RULES
+	table arp mute {
+		chain out {
+			type filter hook output priority 0; policy drop;
+		}
+	}
+	table ip6 mute {
+		chain out {
+			type filter hook output priority 0; policy accept;
+			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } drop
+		}
+	}
+	RULES
 	must ip -n mk-rt link set lan address $1
+	if [ $# -gt 1 ]; then
+		must topo_ip rt <<-LINES
+		neigh replace $BOX4 lladdr $MAC_BR dev lan nud permanent
+		neigh replace $BOX6 lladdr $MAC_BR dev lan nud permanent
+		neigh replace 192.0.2.31 lladdr $MAC_C1 dev lan nud permanent
+		neigh replace 2001:db8:1::31 lladdr $MAC_C1 dev lan nud permanent
+		LINES
+		must ns rt nft delete table arp mute
+		must ns rt nft delete table ip6 mute
+		return
+	fi
 	frame make has $1 192.0.2.1 >"$TMP/says"
 	frame make has $1 2001:db8:1::1 >>"$TMP/says"
 	for _ in 1 2 3; do
@@ -224,13 +249,18 @@ captured() # TITLE
 	is "$(wire_sum east "way == \"from\" && daddr == \"$(this T)\"")" 0 "$1: none of it goes beside the tunnel"
 }
 
-moved() # TITLE
+moved() # TITLE [silently]
 {
 	wireguard_anew
 	router_is $MAC_R
 	must held_start flow box "$(this FAR)" 80
-	router_is $MAC_R9
+	ok "$1: a flow" held_grows flow
+	wire_both
+	router_is $MAC_R9 ${2-}
 	ok "$1: the router fails over, and it goes on" held_grows flow
+	wire_stop
+	[ $# -eq 1 ] || is "$(wire_sum east "way == \"to\" && src == \"$MAC_R9\" && (type == \"arp\" || proto == \"icmp\")")" 0 \
+		"$1: without a word"
 	wire_both
 	ok "$1: and on" held_grows flow
 	wire_stop
@@ -279,6 +309,8 @@ each_family unnamed "not its mark"
 each_family captured "captured"
 each_family answered "opened there"
 each_family moved "fail-over"
+silently() { moved "$1" silently; }
+each_family silently "fail-over, silently"
 
 # A route that names a gateway is somebody's word.
 rules -j MACKEEP
