@@ -50,9 +50,9 @@ def checksum(data):
     total = (total & 0xffff) + (total >> 16)
     return ~(total + (total >> 16)) & 0xffff
 
-def datagram(v, smac, dmac, src, dst, sport, dport):
+def datagram(v, smac, dmac, src, dst, sport, dport, text=b"answered"):
     src, dst = (socket.inet_pton(FAMILY[v], a) for a in (src, dst))
-    udp = struct.pack("!HHHH", sport, dport, 16, 0) + b"answered"
+    udp = struct.pack("!HHHH", sport, dport, 16, 0) + text
     total = checksum(src + dst + struct.pack("!HH", 17, len(udp)) + udp)
     udp = udp[:6] + struct.pack("!H", total) + udp[8:]
     if v == 6:
@@ -66,6 +66,8 @@ class Flow:
     def __init__(self, v, i):
         self.v, self.port, self.server = v, 47001 + i, SERVER[v] % (i + 1)
         self.answer = datagram(v, ROUTER, MAC, self.server, CLIENT[v], 443, self.port)
+        self.stray = datagram(v, ROUTER, MAC, self.server, CLIENT[v], 443, self.port,
+                              b"to noone")
         self.asked = datagram(v, MAC, ROUTER, CLIENT[v], self.server, 1000, 443)
         self.socket = None
 
@@ -90,7 +92,7 @@ class Flow:
         count = 0
         while True:
             try:
-                count += len(self.socket.recv(100)) > 0
+                count += self.socket.recv(100) == b"answered"
             except BlockingIOError:
                 return count
             except OSError:
@@ -112,7 +114,7 @@ def answers(before):
 def again():
     for flow in flows:
         for _ in range(3):
-            east.send(flow.answer)
+            east.send(flow.stray)
         flow.open()
         flow.say()
         east.send(flow.answer)
@@ -197,6 +199,8 @@ is "$(drive beside)" 32 "then a server speaks first: all is lifted"
 
 # --- rules go and come back -----------------------------------------------------------------
 
+# To read iptables may take long by this clock.
+topo_sysctl box net.netfilter.nf_conntrack_udp_timeout=86400
 all ask
 all say
 topo_box_rules_off
