@@ -6,8 +6,8 @@
  *
  * A flow with a record is counted from the first packet that leaves until conntrack
  * forgets it; its record says in which directions. What has no record counts for five
- * minutes from each packet on. So does a longer UDP flow that conntrack has
- * forgotten, as its socket may wait longer than that.
+ * minutes from each packet on. So does a flow that conntrack has forgotten before its
+ * sockets were done with it: one that was flushed, or a longer one of UDP.
  *
  * Who may run at once: packets of a flow on several CPUs, and who deletes its entry.
  * A bit of the record is set and cleared by compare and exchange, and who changed it
@@ -134,6 +134,14 @@ static u32 mackeep_await_mark(struct mackeep_record *rec, u32 dirs, bool on)
 	}
 }
 
+/* Of an entry that goes: whether its sockets may go on. */
+static bool mackeep_await_lives(const struct nf_conn *ct)
+{
+	return test_bit(IPS_ASSURED_BIT, &ct->status) &&
+	       (nf_ct_protonum(ct) != IPPROTO_TCP ||
+		READ_ONCE(ct->proto.tcp.state) == TCP_CONNTRACK_ESTABLISHED);
+}
+
 /* Under rcu_read_lock(). The entry is on its way out, or all are to be forgotten. */
 void mackeep_await_end(struct mackeep_net *mn, const struct nf_conn *ct,
 		       struct mackeep_record *rec)
@@ -149,8 +157,7 @@ void mackeep_await_end(struct mackeep_net *mn, const struct nf_conn *ct,
 		if (!(dirs & MACKEEP_AWAIT_DIR(dir)))
 			continue;
 		hash = mackeep_await_tuple(&ct->tuplehash[dir].tuple);
-		if (nf_ct_protonum(ct) == IPPROTO_UDP &&
-		    test_bit(IPS_ASSURED_BIT, &ct->status))
+		if (mackeep_await_lives(ct))
 			mackeep_await_for_now(awaited, hash);
 		atomic_sub(MACKEEP_AWAIT_ONE,
 			   &awaited->words[hash >> awaited->shift]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The entries of the pair cache, see pair.c: how they come, change and go. All of it
- * runs under pairs.lock.
+ * The entries of the pair cache, see pair.c: how many there may be, and how they come,
+ * change and go, which is all under pairs.lock.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>

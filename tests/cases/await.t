@@ -193,6 +193,13 @@ pause 3
 all say
 is "$(drive beside)" 32 "three seconds later"
 isnt "$(entries)" 0 "conntrack knows the flows"
+must ns box conntrack -F 2>/dev/null
+is "$(drive beside)" 32 "it is flushed, and a server speaks first: all is lifted"
+all ask
+all say
+pause 3
+all say
+is "$(drive beside)" 32 "three seconds later again"
 pause 200
 ok "and forgets them" busywait 600 no_entries
 is "$(drive beside)" 32 "then a server speaks first: all is lifted"
