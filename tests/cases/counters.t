@@ -4,6 +4,8 @@
 # The counters in /proc/net/stat/mackeep agree with the frames on the wire.
 #
 #  c1 ..:c1 --- west --- w0 [ port0 br0 port1 ] e0 --- east --- rt --- srv .73
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

@@ -12,6 +12,8 @@
 # The field: DPDK grout #723 "install the bridge SVI MAC as a local FDB entry"
 # (once gone, traffic to it is unknown unicast: flooded, or dropped); sonic-swss
 # #2374, where a flush took static entries.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

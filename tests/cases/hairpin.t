@@ -11,6 +11,8 @@
 #
 # The field: openwrt/luci #7567, wireless ports are in hairpin mode unless
 # clients are isolated; netflector #173, a hairpin port echoes what is sent.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -14,6 +14,8 @@
 #
 # Control: broute takes the frames before the bridge sees them. It forgets the
 # stations, and each answer leaves by the third port too.
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 need bridge

@@ -10,6 +10,8 @@
 # The client leg leaves the box in the REPLY direction of its entry, the
 # upstream leg in the ORIGINAL direction. The box has an address, routes and
 # ARP, so that the plain stack can send.
+#
+# It runs on one kernel in turn.
 
 TALK=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

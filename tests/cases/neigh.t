@@ -6,6 +6,8 @@
 #
 #  c1 192.0.2.31 --- west --- [ port0 br0 port1 ] --- east --- rt 192.0.2.1 --- srv .73
 #     ..:c1                 box 192.0.2.5 ..:b0                   ..:f1
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -10,6 +10,8 @@
 # nginx cannot make its listening sockets transparent: it inherits them. It answers
 # UDP from the address that the client asked, but from the port that it listens on,
 # so it has to listen on the server's port.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -11,6 +11,8 @@
 #
 # The field: SagerNet/sing-box #3646 and zfl9/ipt2socks #32 have such sockets, and
 # got packets of other flows there.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -8,6 +8,8 @@
 #  c1 ..:c1 --+                                     +-- l1 192.0.2.80 ..:80
 #             +-- west -- [ port0 br0 port1 ] -- east -- l2 192.0.2.81 ..:81
 #  c2 ..:c2 --+               ..:b0,b1,b2           +-- rt ..:f1 -- srv .73, .74
+#
+# It runs on one kernel in turn.
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 

@@ -9,6 +9,8 @@
 #
 # A full queue is taken for a broken socket where a sender sees ENOBUFS that Linux
 # does not report by itself: libuv issue 5194, liboping issue 28.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -14,6 +14,8 @@
 #
 # Seen by others: see mackeep-repair.t; kubernetes/kubernetes issue 129128 (rules that
 # were flushed came back after a full sync only, up to an hour later).
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

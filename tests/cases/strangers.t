@@ -11,6 +11,8 @@
 #
 # The field: google/gopacket #860 and #864, addresses with a structure that
 # cancel each other in a hash of their words.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

@@ -16,6 +16,8 @@
 # bridge that has no VLAN devices. LibreQoE/LibreQoS issue 1146, frames with a
 # priority take another way than those without, and lose it. nxp-archive/openil
 # issue 79, connections with a priority are lost with vlan_filtering.
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1

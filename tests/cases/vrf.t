@@ -9,6 +9,8 @@
 #
 # Seen by others: local addresses of a VRF are not in table local (FRR pull request
 # 8741, sonic-swss pull request 1557).
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
