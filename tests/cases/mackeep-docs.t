@@ -215,6 +215,8 @@ done
 section xt_MACKEEP.8 SYSCTLS | xargs -d '\n' | tr -s ' ' >"$TMP/flat"
 for sysctl in $sysctls; do
 	value=$(in_ns cat "/proc/sys/net/netfilter/$sysctl")
+	# That shows what the default comes to.
+	[ $sysctl != mackeep_pair_max ] || value=$(cat /sys/module/xt_MACKEEP/parameters/pair_max)
 	like "$(cat "$TMP/flat")" "$sysctl .*default is ${value%%/*}[ .]" \
 		"xt_MACKEEP.8: it has the default of $sysctl"
 done
