@@ -576,8 +576,15 @@ int mackeep_record_init(void)
 					     MACKEEP_HELPERS, mackeep_helpers);
 }
 
-/* Takes the helper off every flow, and waits for those who still look. */
+/*
+ * Takes the helper off every flow, and waits for those who still look. Some kernels
+ * leave it in the flow, and would call destroy() of a module that is gone.
+ */
 void mackeep_record_exit(void)
 {
+	int i;
+
+	for (i = 0; i < MACKEEP_HELPERS; i++)
+		WRITE_ONCE(mackeep_helpers[i]->destroy, NULL);
 	nf_conntrack_helpers_unregister(mackeep_helpers, MACKEEP_HELPERS);
 }
