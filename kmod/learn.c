@@ -482,11 +482,13 @@ void mackeep_learn_lifted(struct mackeep_net *mn, const struct sk_buff *skb,
 	const u8 *ip = skb_network_header(skb);
 	u64 sum, moment, *slot;
 
+	/* A product alone would put addresses in a row into the same few slots at times. */
 	if (skb->protocol == htons(ETH_P_IPV6))
 		sum = mackeep_hash6(ip + 8, secret[0], secret[1], secret[2],
 				    secret[3]);
 	else
-		sum = get_unaligned((u64 *)(ip + 12)) * secret[4];
+		sum = mackeep_hash(get_unaligned((u64 *)(ip + 12)) * secret[4],
+				   secret[2]);
 	/* The source with the frame's type, and the port with the VLAN. */
 	sum += mackeep_hash(get_unaligned((u64 *)eth->h_source) ^ secret[0],
 			    ((u64)port->ifindex << 32 | skb_vlan_all(skb)) ^

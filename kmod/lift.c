@@ -426,7 +426,7 @@ static noinline unsigned int mackeep_lift_perhaps(struct mackeep_net *mn,
 						  const struct net_device *port,
 						  u64 hash, unsigned long moment)
 {
-	if (mackeep_sock_spent(mn, moment) && !mackeep_awaits(mn, hash))
+	if (mackeep_sock_passes(mn, hash, moment))
 		return NF_ACCEPT;
 	return mackeep_lift_try(mn, skb, port,
 				mackeep_sock_word(skb, hash, moment));
@@ -504,8 +504,7 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 		hash = mackeep_await_hash(skb, state->pf == NFPROTO_IPV6);
 		word = hash ? mackeep_sock_word(skb, hash, moment) : 0;
 		if (hash && (mackeep_sock_passed(mn, word) ||
-			     (mackeep_sock_spent(mn, moment) &&
-			      !mackeep_awaits(mn, hash))))
+			     mackeep_sock_passes(mn, hash, moment)))
 			return NF_ACCEPT;
 	}
 	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));

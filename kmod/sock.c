@@ -110,6 +110,10 @@ int mackeep_sock_proto(const struct sk_buff *skb, unsigned int *at)
 		return ip_hdr(skb)->protocol;
 	}
 	proto = ipv6_hdr(skb)->nexthdr;
+	if (likely(proto == IPPROTO_TCP || proto == IPPROTO_UDP)) {
+		*at += sizeof(struct ipv6hdr);
+		return proto;
+	}
 	start = ipv6_skip_exthdr(skb, *at + sizeof(struct ipv6hdr), &proto,
 				 &frag_off);
 	if (start < 0)

@@ -55,10 +55,16 @@ static __always_inline bool mackeep_sock_spent(const struct mackeep_net *mn,
 	return READ_ONCE(mn->slots->spent) == moment;
 }
 
+/* Whether a frame passes although its like was not looked at. */
+static __always_inline bool mackeep_sock_passes(const struct mackeep_net *mn,
+						u64 hash, unsigned long moment)
+{
+	return mackeep_sock_spent(mn, moment) && !mackeep_awaits(mn, hash);
+}
+
 /*
- * Whether a marked frame went past its proxy this moment; word is what to remember that
- * by, 0 for nothing. What opens a connection is
- * looked at in any case.
+ * Whether a marked frame went past its proxy this moment; word is what to remember
+ * that by, 0 for nothing. What opens a connection is looked at in any case.
  */
 static __always_inline bool mackeep_sock_past(const struct mackeep_net *mn,
 					      const struct sk_buff *skb,
