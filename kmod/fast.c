@@ -8,6 +8,7 @@
 #include <net/route.h>
 
 #include "adopt.h"
+#include "direct.h"
 #include "fast.h"
 #include "net.h"
 #include "output.h"
@@ -100,7 +101,7 @@ mackeep_fast_send(struct mackeep_net *mn, struct sk_buff *skb,
 		MACKEEP_STAT_INC(mn, reply);
 	mackeep_output_count(mn, skb, idev, v6);
 	__skb_push(skb, ETH_HLEN);
-	return dev_queue_xmit(skb);
+	return mackeep_direct_xmit(mn, skb);
 }
 
 /* As above, when a cgroup egress program must see the packet first. */

@@ -25,6 +25,7 @@ MACKEEP_STAT(unknown)		/* packets about which nothing is known */
 MACKEEP_STAT(orig)		/* rewritten, original direction */
 MACKEEP_STAT(reply)		/* rewritten, reply direction */
 MACKEEP_STAT(slow)		/* of both, those that took the slow path */
+MACKEEP_STAT(direct)		/* of both, those sent past the bridge to its port */
 MACKEEP_STAT(rule)		/* kept under another rule: theirs is gone */
 MACKEEP_STAT(lasthop)		/* sent back without a route, --last-hop */
 MACKEEP_STAT(steered)		/* sent by their flow's device, not by the route's */

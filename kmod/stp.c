@@ -58,7 +58,7 @@ static bool mackeep_stp_ask(struct net_device *dev, unsigned long *vids)
 	return true;
 }
 
-/* Under RTNL. NULL: all ports forward. */
+/* Under RTNL. NULL: all ports forward; an error: not known. */
 static struct mackeep_stp_ports *mackeep_stp_scan(struct mackeep_net *mn)
 {
 	struct mackeep_stp_ports *ports;
@@ -71,9 +71,10 @@ static struct mackeep_stp_ports *mackeep_stp_scan(struct mackeep_net *mn)
 	ports = n ? kvzalloc(struct_size(ports, port, n), GFP_KERNEL_ACCOUNT) :
 		    NULL;
 	if (!ports) {
-		if (n)
-			MACKEEP_STAT_INC(mn, nomem);
-		return NULL;
+		if (!n)
+			return NULL;
+		MACKEEP_STAT_INC(mn, nomem);
+		return ERR_PTR(-ENOMEM);
 	}
 	for_each_netdev(mn->net, dev) {
 		if (!netif_is_bridge_port(dev))
@@ -92,7 +93,7 @@ static void mackeep_stp_work(struct work_struct *work)
 {
 	struct mackeep_net *mn = container_of(to_delayed_work(work),
 					      struct mackeep_net, stp.work);
-	struct mackeep_stp_ports *old;
+	struct mackeep_stp_ports *old, *ports;
 
 	if (!READ_ONCE(mn->stp.running))
 		return;
@@ -101,16 +102,20 @@ static void mackeep_stp_work(struct work_struct *work)
 		return;
 	}
 	old = rtnl_dereference(mn->stp.blocked);
-	rcu_assign_pointer(mn->stp.blocked, mackeep_stp_scan(mn));
+	ports = mackeep_stp_scan(mn);
+	rcu_assign_pointer(mn->stp.blocked, IS_ERR(ports) ? NULL : ports);
+	/* Behind what was found, for direct.c */
+	smp_store_release(&mn->stp.changed, IS_ERR(ports));
 	rtnl_unlock();
 	mackeep_genid_bump(mn);
 	if (old)
 		kvfree_rcu(old, rcu);
 }
 
-/* The configuration of a bridge has changed. */
+/* The configuration of a bridge has changed, which holds RTNL. */
 void mackeep_stp_changed(struct mackeep_net *mn)
 {
+	WRITE_ONCE(mn->stp.changed, true);
 	if (READ_ONCE(mn->stp.running))
 		mod_delayed_work(system_wq, &mn->stp.work, 0);
 }

@@ -11,6 +11,7 @@ struct mackeep_net;
 struct mackeep_stp {
 	struct mackeep_stp_ports __rcu *blocked;	/* NULL: none */
 	bool running;
+	bool changed;			/* since ports were asked, see stp.c */
 	struct delayed_work work;
 };
 

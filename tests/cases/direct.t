@@ -1,0 +1,224 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Frames of kept flows go past the bridge, to the port that it would send them by, unless
+# something on the bridge would see them or do something to them: then it does.
+#
+#  c1 192.0.2.31 --- west --- [ port0  br0  port1 ] --- east --- rt --- srv .73
+#     ..:c1                          port2 (a dummy)
+#
+# Control: the same frames are counted as direct while nobody looks.
+#
+# Seen by others, of nft's flowtables, which send to a port as well:
+# openwrt/openwrt pull request 25174 (a host that moves to another port gets nothing
+# there while the flow lives), tohojo/sqm-scripts pull request 193 (what is offloaded
+# never reaches a queue again), openwrt/openwrt issue 17942 (the bridge does not count
+# it).
+
+V6=1
+. "$(dirname "$0")/../lib/net.sh" || exit 1
+need tc bridge
+
+# Since 5.13 a bridge says where it would send a frame.
+printf '%s\n' 5.13 "$(uname -r)" | sort -CV || skip_all "the bridge cannot be asked there"
+
+direct()
+{
+	mackeep_stat box direct
+}
+
+# ... is not what frames are any more, or is again. Frames may be on their way.
+goes() # past|through
+{
+	local before
+
+	before=$(direct)
+	held_grows flow 2 || return
+	if [ $1 = past ]; then
+		[ "$(direct)" -gt $before ]
+	else
+		[ "$(direct)" -eq $before ]
+	fi
+}
+
+# What COMMAND prints grows with each request by two, one for the server and one for c1.
+counts() # COMMAND...
+{
+	local before
+
+	before=$("$@")
+	held_grows flow 10 || return
+	cmp_ok $(($("$@") - before)) -ge 20 "$title: it is given the frames"
+}
+
+sent_by() # DEVICE
+{
+	ns box awk -v dev="$1:" '$1 == dev { print $11 }' /proc/net/dev
+}
+
+seen_by_qdisc()
+{
+	ns box tc -s qdisc show dev br0 | awk '$1 == "Sent" { print $4; exit }'
+}
+
+seen_by_filter()
+{
+	ns box tc -s filter show dev br0 egress | awk '$1 == "Sent" { print $4; exit }'
+}
+
+seen_by_nft()
+{
+	ns box nft list chain $chain | grep -o 'packets [0-9]*' | cut -d ' ' -f 2
+}
+
+# While that is there, frames go through the bridge; then past it once more.
+while_there() # TITLE COUNTER UNDO...
+{
+	local title=$1
+
+	ok "$title: frames go through the bridge" busywait 20 goes through
+	counts $2
+	is "$(goes through && echo so)" so "$title: all of them"
+	"${@:3}"
+	ok "$title: past it when it is gone" busywait 20 goes past
+}
+
+chain_up() # FAMILY HOOK
+{
+	chain="$1 seen out"
+	must ns box nft -f - <<-RULES
+	table $1 seen {
+		chain out {
+			type filter hook $2 priority 0
+			counter
+		}
+	}
+	RULES
+}
+
+chain_down()
+{
+	must ns box nft delete table ${chain% out}
+}
+
+dummy_sent() # MORE-THAN
+{
+	[ "$(sent_by port2)" -gt "$1" ]
+}
+
+looked_at() # TITLE
+{
+	must held_start flow c1 -s 3000 -w 5 $S1
+	ok "$1: frames go past the bridge" busywait 20 goes past
+
+	must ns box tc qdisc add dev br0 root pfifo limit 1000
+	while_there "$1, a queue" seen_by_qdisc must ns box tc qdisc del dev br0 root
+
+	must ns box tc qdisc add dev br0 clsact
+	must ns box tc filter add dev br0 egress matchall action ok
+	while_there "$1, a filter" seen_by_filter must ns box tc qdisc del dev br0 clsact
+
+	chain_up bridge output
+	while_there "$1, bridge output" seen_by_nft chain_down
+	chain_up bridge postrouting
+	while_there "$1, bridge postrouting" seen_by_nft chain_down
+	if printf '%s\n' 5.16 "$(uname -r)" | sort -CV; then
+		chain_up netdev "egress device br0"
+		while_there "$1, netdev egress" seen_by_nft chain_down
+	fi
+
+	wire_start tap box br0
+	ok "$1, a packet socket: frames go through the bridge" busywait 20 goes through
+	must held_grows flow 10
+	wire_stop tap
+	cmp_ok "$(wire_sum tap 'way == "to" && proto == "tcp"')" -ge 20 \
+		"$1, a packet socket: it is given the frames"
+	ok "$1, a packet socket: past it when it is gone" busywait 20 goes past
+	ok "$1: no request failed" held_stop flow
+	proxy_quiet
+}
+
+# The bridge has sent no less than its neighbours got from it.
+counted() # TITLE
+{
+	local before past
+
+	before=$(sent_by br0)
+	past=$(direct)
+	wire_both
+	must held_start flow c1 -s 3000 -w 5 $S1
+	must held_grows flow 20
+	must held_stop flow
+	proxy_quiet
+	wire_stop
+	past=$(($(direct) - past))
+	cmp_ok $past -ge 40 "$1: $past frames went past the bridge"
+	cmp_ok $(($(sent_by br0) - before)) -ge \
+		"$(($(wire_sum west 'way == "from" && proto == "tcp"') +
+		    $(wire_sum east 'way == "from" && proto == "tcp"')))" \
+		"$1: it counts them as its own"
+	wire_clean "$1"
+}
+
+# Where the FDB says that the server is, without a word to anybody
+moved() # TITLE
+{
+	local sent
+
+	must held_start flow c1 -s 3000 -w 5 $S1
+	ok "$1: frames go past the bridge" busywait 20 goes past
+	sent=$(sent_by port2)
+	must bridge -n mk-box fdb replace $MAC_R dev port2 master static
+	ok "$1: what is sent goes to its new port" busywait 60 dummy_sent $((sent + 2))
+	must bridge -n mk-box fdb replace $MAC_R dev port1 master dynamic
+	ok "$1: and to the old one" held_grows flow 2
+	ok "$1: no request failed" held_stop flow
+	proxy_quiet
+}
+
+port_state() # STATE
+{
+	must bridge -n mk-box link set dev port1 state $1
+}
+
+# A port that does not forward. Without STP, nothing but this is left as it was set.
+blocked() # TITLE
+{
+	must held_start flow c1 -s 3000 -w 5 $S1
+	ok "$1: frames go past the bridge" busywait 20 goes past
+	port_state disabled
+	# Until the bridge has said so, which a work does
+	ok "$1: nothing leaves by that port" busywait 20 east_still
+	port_state forwarding
+	ok "$1: and again when it forwards" held_grows flow 2
+	ok "$1: past the bridge" busywait 20 goes past
+	ok "$1: no request failed" held_stop flow
+	proxy_quiet
+}
+
+# TCP sends again, later each time
+east_still()
+{
+	local before
+
+	before=$(sent_by port1)
+	pause 1
+	[ "$(sent_by port1)" -eq "$before" ]
+}
+
+must topo_up
+must servers_up
+must topo_ip box <<-LINES
+	link add port2 type dummy
+	link set port2 master br0 up
+LINES
+must proxy_up
+kept_up
+# Before 5.19 conntrack keeps events for every flow, which keep it off the fast path.
+topo_sysctl box net.netfilter.nf_conntrack_events=0
+each_family looked_at "kept"
+each_family counted "counted"
+each_family moved "moved"
+each_family blocked "blocked"
+
+net_done
