@@ -560,6 +560,7 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 	struct mackeep_macs fast = *macs;
 	enum ip_conntrack_info ctinfo;
 	struct mackeep_record *rec;
+	struct mackeep_net *mn;
 	struct nf_conn *ct;
 
 	if (macs->policy || policy->id ||
@@ -573,11 +574,13 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 	ct = nf_ct_get(skb, &ctinfo);
 	if (!nf_ct_is_confirmed(ct) || nf_ct_ecache_exist(ct))
 		return false;
+	mn = mackeep_net(nf_ct_net(ct));
 	rec = mackeep_record_find(ct);
+	/* As the genid, before the bridge is asked. */
+	fast.checked += mackeep_genid_turn(mn, macs->src);
 	if (IS_ERR_OR_NULL(rec) ||
-	    !mackeep_ownport_apart(mackeep_net(nf_ct_net(ct)), dev,
-				   mackeep_tag_vlan(macs->tag), macs->src,
-				   macs->dst))
+	    !mackeep_ownport_apart(mn, dev, mackeep_tag_vlan(macs->tag),
+				   macs->src, macs->dst))
 		return false;
 	fast.checked |= MACKEEP_GENID_FAST;
 	return mackeep_record_replace(ct, rec, macs, &fast);

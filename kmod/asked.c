@@ -3,18 +3,20 @@
  * The stations that a bridge was asked about, for answers that are kept: whether a
  * flow may take the fast path (adopt.c), and slots (lift.c, ownport.c). A bridge
  * tells of each station that it learns or forgets, which in a large network happens
- * all the time. Only a station that was asked about makes an answer old. Then all
- * are, by a new genid, and the set is empty again. A packet pays nothing for it.
+ * all the time. Only a station that was asked about makes an answer old. Where the
+ * answer is dated by the turn of that station, as those are that depend on a client,
+ * the station has its next turn. Else all answers are old, by a new genid, and both
+ * sets are empty again. A packet pays an addition for it.
  *
- * The set is of MACs, by hash: one that stands in for another only makes answers old
+ * The sets are of MACs, by hash: one that stands in for another only makes answers old
  * that are not. Who is silent until a bridge forgets him has no packets that ask.
  *
- * Who asks reads the genid, adds to the set, and asks the bridge; what it finds holds
- * for that genid. Who tells runs when the FDB has changed: it looks into the set,
- * empties it and bumps the genid. So
+ * Who asks reads the genid or the turn, adds to the set, and asks the bridge; what it
+ * finds holds for that number. Who tells runs when the FDB has changed: it looks into the
+ * set, empties it, or takes that station out, and bumps the number. So
  * - either the one who asks sees the change, or the one who tells sees the station:
  *   both have a full barrier between their write and their read;
- * - what another one has emptied meanwhile was added under the old genid, or comes
+ * - what another one has emptied meanwhile was added under the old number, or comes
  *   behind the reading of the new one, and so behind the emptying.
  *
  * Who asks is a hook, in any context; who tells, switchdev's notifier. Both run under
@@ -33,7 +35,8 @@
 
 struct mackeep_asked {
 	struct rcu_head rcu;		/* kvfree_rcu() wants it near the beginning */
-	DECLARE_BITMAP(macs, 1 << MACKEEP_ASKED_BITS);
+	DECLARE_BITMAP(macs, 1 << MACKEEP_ASKED_BITS);	/* by the genid */
+	DECLARE_BITMAP(turns, 1 << MACKEEP_ASKED_BITS);	/* by their turn */
 };
 
 static u64 mackeep_asked_secret[2] __read_mostly;
@@ -45,30 +48,44 @@ static unsigned int mackeep_asked_bit(const u8 *mac)
 	       (64 - MACKEEP_ASKED_BITS);
 }
 
+static void mackeep_asked_add(unsigned long *set, const u8 *mac)
+{
+	unsigned int bit = mackeep_asked_bit(mac);
+
+	smp_mb(); /* the number before the set */
+	if (!test_bit(bit, set))
+		set_bit(bit, set);
+	smp_mb(); /* the set before the FDB */
+}
+
 /* Under rcu_read_lock(). The genid has been read, and the bridge is asked next. */
 void mackeep_asked_note(struct mackeep_net *mn, const u8 *mac)
 {
-	struct mackeep_asked *asked = rcu_dereference(mn->asked);
-	unsigned int bit = mackeep_asked_bit(mac);
+	mackeep_asked_add(rcu_dereference(mn->asked)->macs, mac);
+}
 
-	smp_mb(); /* the genid before the set */
-	if (!test_bit(bit, asked->macs))
-		set_bit(bit, asked->macs);
-	smp_mb(); /* the set before the FDB */
+/* As above, and the answer is dated by the station's turn as well. */
+void mackeep_asked_note_turn(struct mackeep_net *mn, const u8 *mac)
+{
+	mackeep_asked_add(rcu_dereference(mn->asked)->turns, mac);
 }
 
 /* Under rcu_read_lock(). What a bridge knows of that station has changed. */
 void mackeep_asked_changed(struct mackeep_net *mn, const u8 *mac)
 {
 	struct mackeep_asked *asked = rcu_dereference(mn->asked);
+	unsigned int bit = mackeep_asked_bit(mac);
 
 	if (!asked)
 		return;
-	smp_mb(); /* the FDB before the set */
-	if (!test_bit(mackeep_asked_bit(mac), asked->macs))
-		return;
-	bitmap_zero(asked->macs, 1 << MACKEEP_ASKED_BITS);
-	mackeep_genid_bump(mn);
+	smp_mb(); /* the FDB before the sets */
+	if (test_bit(bit, asked->macs)) {
+		bitmap_zero(asked->macs, 1 << MACKEEP_ASKED_BITS);
+		bitmap_zero(asked->turns, 1 << MACKEEP_ASKED_BITS);
+		mackeep_genid_bump(mn);
+	} else if (test_and_clear_bit(bit, asked->turns)) {
+		mackeep_genid_bump_at(mn, mac);
+	}
 }
 
 int mackeep_asked_start(struct mackeep_net *mn)

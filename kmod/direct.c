@@ -2,7 +2,7 @@
 /*
  * Past the bridge: a frame of a settled flow that a bridge would only pass on goes to
  * the port at once. A bridge is a device of its own, with a queue, taps and hooks, and
- * all of these cost, used or not; they are half of what it takes to send a packet by it.
+ * these cost, used or not, a tenth of all that it takes to send a packet.
  *
  * Nothing is remembered here. Each frame asks the FDB, as the bridge would, so a
  * station that has moved is found at its new port; and whoever would see the frame on

@@ -211,7 +211,7 @@ mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
 	const struct net_device *to;
 	struct netdev_phys_item_id id;
 
-	mackeep_asked_note(mn, eth_hdr(skb)->h_dest);
+	mackeep_asked_note_turn(mn, eth_hdr(skb)->h_dest);
 	mackeep_asked_note(mn, br->dev_addr);
 	to = mackeep_bridge_port(br, eth_hdr(skb)->h_dest, vid);
 	if (!mackeep_bridge_carries(mn, br, port, to, vid))
@@ -246,7 +246,8 @@ mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
 	hash = mackeep_hash((get_unaligned((u64 *)eth_hdr(skb)->h_dest) <<
 			     16) ^ secret[0],
 			    port->ifindex ^ secret[1]);
-	second = (u64)jiffies / roundup_pow_of_two(HZ) + mackeep_genid(mn);
+	second = (u64)jiffies / roundup_pow_of_two(HZ) + mackeep_genid(mn) +
+		 mackeep_genid_turn(mn, eth_hdr(skb)->h_dest);
 	word = (hash & ~MACKEEP_LIFT_TIME) |
 	       (second * MACKEEP_LIFT_WAYS & MACKEEP_LIFT_TIME);
 	slot = &mn->slots->ways[((hash >> (64 - MACKEEP_WAYS_BITS)) + vid) %

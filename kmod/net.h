@@ -57,6 +57,7 @@ struct mackeep_net {
 	struct net *net;
 	struct mackeep_stat __percpu *stat;
 	atomic_t genid;			/* odd; see mackeep_genid_bump() */
+	atomic_t turns[256];		/* even; see mackeep_genid_turn() */
 
 	struct mackeep_policies policies;
 	struct mackeep_services services;
@@ -134,6 +135,23 @@ static inline u32 mackeep_genid(const struct mackeep_net *mn)
 
 	smp_rmb(); /* pairs with mackeep_genid_bump() */
 	return genid & ~MACKEEP_GENID_FAST;
+}
+
+/*
+ * The same of one station, by the last byte of its MAC: a record that the fast path may
+ * use was found valid at the sum of both.
+ */
+static __always_inline u32 mackeep_genid_turn(const struct mackeep_net *mn,
+					      const u8 *mac)
+{
+	return atomic_read(&mn->turns[mac[ETH_ALEN - 1]]);
+}
+
+/* Flows that come from that station look again, those of some others as well. */
+static inline void mackeep_genid_bump_at(struct mackeep_net *mn, const u8 *mac)
+{
+	smp_mb__before_atomic();
+	atomic_add(2, &mn->turns[mac[ETH_ALEN - 1]]);
 }
 
 #define MACKEEP_STAT_INC(mn, name) \

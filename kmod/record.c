@@ -131,7 +131,23 @@ struct mackeep_record *mackeep_record_attach(struct nf_conn *ct)
 	return mackeep_record_data(help);
 }
 
-static void mackeep_record_copy(const struct mackeep_record *rec,
+/*
+ * The genid of the record. When its station has had a turn since, that is an older one
+ * than it was: more may have changed since, and nothing is missed.
+ */
+static u32 mackeep_record_checked(const struct nf_conn *ct,
+				  const struct mackeep_record *rec)
+{
+	u32 checked = rec->checked;
+
+	if (checked & MACKEEP_GENID_FAST)
+		checked -= mackeep_genid_turn(mackeep_net(nf_ct_net(ct)),
+					      rec->orig.src);
+	return checked;
+}
+
+static void mackeep_record_copy(const struct nf_conn *ct,
+				const struct mackeep_record *rec,
 				struct mackeep_macs *macs)
 {
 	ether_addr_copy(macs->src, rec->orig.src);
@@ -140,7 +156,7 @@ static void mackeep_record_copy(const struct mackeep_record *rec,
 	macs->tag = mackeep_record_tag(rec);
 	macs->policy = rec->policy;
 	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
-	macs->checked = rec->checked;
+	macs->checked = mackeep_record_checked(ct, rec);
 	macs->flags = rec->how & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs->via = rec->how >> MACKEEP_RECORD_VIA;
 }
@@ -154,14 +170,14 @@ void mackeep_record_read(const struct nf_conn *ct,
 
 	if (likely(!(seq & 1))) {
 		smp_rmb(); /* seq before the content; pairs with the writer */
-		mackeep_record_copy(rec, macs);
+		mackeep_record_copy(ct, rec, macs);
 		smp_rmb(); /* the content before seq again */
 		if (likely(READ_ONCE(rec->seq) == seq))
 			return;
 	}
 
 	spin_lock_bh(lock);
-	mackeep_record_copy(rec, macs);
+	mackeep_record_copy(ct, rec, macs);
 	spin_unlock_bh(lock);
 }
 

@@ -3,9 +3,11 @@
 #
 # Stations come and go on the bridge all the time. Flows of others stay on the fast path;
 # a flow whose station is forgotten, or moves to another port, looks again with its next
-# packet, and nothing leaves by that station's own port.
+# packet, and nothing leaves by that station's own port. Flows of other clients stay on
+# the fast path then, too.
 #
 #  c1 192.0.2.31 ..:c1 --- west --- [ port0 br0 port1 ] --- east --- l1 192.0.2.80 ..:80
+#  c2 192.0.2.32 ..:c2 --- west
 #
 # Control: the flow's own stations.
 #
@@ -69,6 +71,29 @@ traffic() # TITLE
 	proxy_quiet
 }
 
+# c1 moves while its flow rests, and only c2's is counted.
+beside() # TITLE
+{
+	local i slow=0 before
+
+	must held_start flow c1 -s 3000 -w 5 $L1
+	must held_start other c2 -s 3000 -w 5 $L1
+	for ((i = 0; i < CHANGES; i++)); do
+		must kill -STOP "${held_pid[flow]}"
+		must held_grows other 3
+		before=$(mackeep_stat box slow)
+		own
+		must held_grows other 3
+		slow=$((slow + $(mackeep_stat box slow) - before))
+		must kill -CONT "${held_pid[flow]}"
+		must held_grows flow 3
+	done
+	cmp_ok $slow -lt $((CHANGES / 2)) "$1: another client's: the flows stay on the fast path"
+	ok "$1: no request failed" held_stop flow
+	ok "$1: nor one of the other client" held_stop other
+	proxy_quiet
+}
+
 must topo_up
 web_up l1
 must proxy_up
@@ -76,5 +101,6 @@ kept_up
 # Before 5.19 conntrack keeps events for every flow, which keep it off the fast path.
 topo_sysctl box net.netfilter.nf_conntrack_events=0
 each_family traffic "kept"
+each_family beside "kept"
 
 net_done
