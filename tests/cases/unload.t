@@ -3,10 +3,13 @@
 #
 # modprobe -r takes MACKEEP's module and leaves the bridges: kmod/mackeep.conf.
 #
+# A flow may outlive the module, which no part of the kernel may ask about it then.
+#
 # Control: without that file the bridge's module goes as well, and all bridges with
 # it. A bridge that is built in stays, as in the kernel of "make check-debug".
 
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+tools pump
 
 conf=$(readlink -f "$(dirname "$0")/../../kmod/mackeep.conf")
 BRIDGE=mk-unload
@@ -30,6 +33,15 @@ must modprobe $MODULE
 ok "modprobe -r by its other name" modprobe -C "$conf" -r mackeep
 nok "the module is gone as well" module_loaded
 ok "the bridge is there still" bridge_there
+
+must modprobe $MODULE
+must ip netns add mk-box
+defer ip netns del mk-box
+must ns box pump flows -f 100 $MAC_C1 $MAC_R 192.0.2.31 203.0.113.73 4000 443
+is "$(ns box conntrack -L 2>/dev/null | grep -c helper=mackeep)" 100 "flows have a record"
+ok "modprobe -r takes the module from them" modprobe -C "$conf" -r $MODULE
+is "$(ns box conntrack -L 2>/dev/null | grep -c 'dport=')" 100 "they are listed without it"
+ok "and forgotten" ns box conntrack -F
 
 must modprobe $MODULE
 apart=$(cat /sys/module/bridge/initstate 2>/dev/null) # of modules only

@@ -171,37 +171,6 @@ static void fdb_turn(void)
 	there = !there;
 }
 
-static void open_turn(void);
-
-static void measure(int fd, void (*send_one)(int fd, unsigned int flow))
-{
-	static double cost[BATCHES_MAX];
-	unsigned int i, j, flow = 0;
-	unsigned int most;
-	double sum = 0;
-	uint64_t start;
-
-	for (i = 0; i <= batches; i++) {
-		if (fdb_port)
-			fdb_turn();
-		if (opens)
-			open_turn();
-		start = now();
-		for (j = 0; j < packets; j++) {
-			send_one(fd, flow);
-			flow = (flow + STRIDE) % flows;
-		}
-		if (i)
-			cost[i - 1] = (double)(now() - start) / packets;
-	}
-	qsort(cost, batches, sizeof(*cost), by_value);
-	most = batches - batches / 100;
-	for (i = 0; i < most; i++)
-		sum += cost[i];
-	printf("%.1f %.1f %.1f\n", mean ? sum / most : cost[batches / 2],
-	       cost[0], cost[batches - 1]);
-}
-
 /* --- udp ----------------------------------------------------------------- */
 
 union sockaddr_any {
@@ -274,6 +243,35 @@ static void open_turn(void)
 	if (sendto(fd, payload, size - 8, 0, &addr.sa, len) < 0)
 		die("sendto");
 	close(fd);
+}
+
+static void measure(int fd, void (*send_one)(int fd, unsigned int flow))
+{
+	static double cost[BATCHES_MAX];
+	unsigned int i, j, flow = 0;
+	unsigned int most;
+	double sum = 0;
+	uint64_t start;
+
+	for (i = 0; i <= batches; i++) {
+		if (fdb_port)
+			fdb_turn();
+		if (opens)
+			open_turn();
+		start = now();
+		for (j = 0; j < packets; j++) {
+			send_one(fd, flow);
+			flow = (flow + STRIDE) % flows;
+		}
+		if (i)
+			cost[i - 1] = (double)(now() - start) / packets;
+	}
+	qsort(cost, batches, sizeof(*cost), by_value);
+	most = batches - batches / 100;
+	for (i = 0; i < most; i++)
+		sum += cost[i];
+	printf("%.1f %.1f %.1f\n", mean ? sum / most : cost[batches / 2],
+	       cost[0], cost[batches - 1]);
 }
 
 /* The source address goes with each datagram when there is more than one. */
