@@ -56,6 +56,7 @@ help:
 	@echo '                  on one of them in turn; ALL=1: each on each,'
 	@echo '                  KERNELS="6.1 6.12", TESTS="name name"'
 	@echo 'make check-debug  the same in a kernel with KASAN, lockdep, kmemleak: takes hours'
+	@echo 'make check-race   some of them in a kernel with KCSAN: takes an hour'
 	@echo 'make check-matrix all tests, packages and boot on Debian 11 to sid, R=sid: one'
 	@echo 'make bench        what a packet costs, with MACKEEP and with the alternatives'
 	@echo 'make bench-check  the same, and fail when a target is missed'
@@ -175,6 +176,9 @@ check:
 check-debug:
 	@tests/vm/check-debug
 
+check-race:
+	@tests/vm/check-debug race
+
 check-matrix:
 	@tests/vm/check-matrix
 
@@ -206,4 +210,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help module user plugin tool test-tools install install-user uninstall deb check check-debug check-matrix bench bench-check demo vm lint clean
+.PHONY: all help module user plugin tool test-tools install install-user uninstall deb check check-debug check-race check-matrix bench bench-check demo vm lint clean

@@ -150,7 +150,7 @@ static __always_inline u32 mackeep_genid_turn(const struct mackeep_net *mn,
 /* Flows that come from that station look again, those of some others as well. */
 static inline void mackeep_genid_bump_at(struct mackeep_net *mn, const u8 *mac)
 {
-	smp_mb__before_atomic();
+	smp_mb__before_atomic(); /* the change before its number */
 	atomic_add(2, &mn->turns[mac[ETH_ALEN - 1]]);
 }
 
