@@ -25,12 +25,14 @@ struct mackeep_pairs {
 	struct list_head fresh;		/* seen once, oldest first */
 	struct list_head proven;	/* saw an answer, least used first */
 	unsigned int count;
-	unsigned int changes;		/* of MACs; read without */
-	bool moved;			/* some client announced a new MAC */
 	struct list_head unfed;		/* gone, but fed still */
-	unsigned int devices;		/* of which: */
-	u32 device[MACKEEP_PAIR_DEVICES]; /* pairs were learned on; read without */
 	struct delayed_work gc;
+
+	/* Frames read this without the lock, and not where new pairs are counted. */
+	unsigned int changes ____cacheline_aligned_in_smp; /* of MACs */
+	bool moved;			/* some client announced a new MAC */
+	unsigned int devices;		/* of which: */
+	u32 device[MACKEEP_PAIR_DEVICES]; /* pairs were learned on */
 };
 
 struct mackeep_pair_key {
