@@ -48,10 +48,19 @@ static unsigned int mackeep_asked_bit(const u8 *mac)
 	       (64 - MACKEEP_ASKED_BITS);
 }
 
-static void mackeep_asked_add(unsigned long *set, const u8 *mac)
+/*
+ * The same of those by their turn: who has one bit has one turn, or the one who is
+ * taken out would take others with him, and they would not be told.
+ */
+static unsigned int mackeep_asked_turn_bit(const u8 *mac)
 {
-	unsigned int bit = mackeep_asked_bit(mac);
+	BUILD_BUG_ON(MACKEEP_ASKED_BITS < 8);
 
+	return (mackeep_asked_bit(mac) & ~0xffU) | mac[ETH_ALEN - 1];
+}
+
+static void mackeep_asked_add(unsigned long *set, unsigned int bit)
+{
 	smp_mb(); /* the number before the set */
 	if (!test_bit(bit, set))
 		set_bit(bit, set);
@@ -61,29 +70,31 @@ static void mackeep_asked_add(unsigned long *set, const u8 *mac)
 /* Under rcu_read_lock(). The genid has been read, and the bridge is asked next. */
 void mackeep_asked_note(struct mackeep_net *mn, const u8 *mac)
 {
-	mackeep_asked_add(rcu_dereference(mn->asked)->macs, mac);
+	mackeep_asked_add(rcu_dereference(mn->asked)->macs,
+			  mackeep_asked_bit(mac));
 }
 
 /* As above, and the answer is dated by the station's turn as well. */
 void mackeep_asked_note_turn(struct mackeep_net *mn, const u8 *mac)
 {
-	mackeep_asked_add(rcu_dereference(mn->asked)->turns, mac);
+	mackeep_asked_add(rcu_dereference(mn->asked)->turns,
+			  mackeep_asked_turn_bit(mac));
 }
 
 /* Under rcu_read_lock(). What a bridge knows of that station has changed. */
 void mackeep_asked_changed(struct mackeep_net *mn, const u8 *mac)
 {
 	struct mackeep_asked *asked = rcu_dereference(mn->asked);
-	unsigned int bit = mackeep_asked_bit(mac);
 
 	if (!asked)
 		return;
 	smp_mb(); /* the FDB before the sets */
-	if (test_bit(bit, asked->macs)) {
+	if (test_bit(mackeep_asked_bit(mac), asked->macs)) {
 		bitmap_zero(asked->macs, 1 << MACKEEP_ASKED_BITS);
 		bitmap_zero(asked->turns, 1 << MACKEEP_ASKED_BITS);
 		mackeep_genid_bump(mn);
-	} else if (test_and_clear_bit(bit, asked->turns)) {
+	} else if (test_and_clear_bit(mackeep_asked_turn_bit(mac),
+				      asked->turns)) {
 		mackeep_genid_bump_at(mn, mac);
 	}
 }

@@ -112,7 +112,7 @@ static void mackeep_stp_work(struct work_struct *work)
 		kvfree_rcu(old, rcu);
 }
 
-/* The configuration of a bridge has changed, which holds RTNL. */
+/* The configuration of a bridge has changed. Under RTNL, but for the first time. */
 void mackeep_stp_changed(struct mackeep_net *mn)
 {
 	WRITE_ONCE(mn->stp.changed, true);
