@@ -12,13 +12,9 @@
  * is put into a live network does not know which flows were there before it: until
  * it is settled it takes all of them for older, and remembers them.
  *
- * A listener that takes nothing is seen from who waits longest in its queue:
- * while that is the same for half a second, nothing was taken.
- *
  * Frames ask in any context, many at a time. Services come and go under
- * mackeep_net_mutex, and are freed after RCU; a listener's queue is written down
- * under a lock, once a SYN that finds somebody waiting. A probe asks as a frame
- * would, in process context.
+ * mackeep_net_mutex, and are freed after RCU. A probe asks as a frame would, in
+ * process context.
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -34,6 +30,7 @@
 #include <net/netfilter/nf_tproxy.h>
 #include <net/tcp.h>
 
+#include "backlog.h"
 #include "compat.h"
 #include "hash.h"
 #include "net.h"
@@ -41,8 +38,6 @@
 #include "rehearse.h"
 #include "service.h"
 #include "sock.h"
-
-#define MACKEEP_SERVICE_STUCK	(HZ / 2)
 
 static u64 mackeep_service_secret[4] __read_mostly;
 
@@ -152,129 +147,6 @@ mackeep_service_listener(const struct mackeep_net *mn,
 }
 
 /*
- * Who waits longest in its queue, and id, a number that tells him from the one
- * that may have the same memory after him; NULL: nobody does.
- */
-static const void *mackeep_service_head(struct sock *sk, u32 *id)
-{
-	const struct request_sock *req;
-	const struct udphdr *uh;
-	struct sk_buff *skb;
-
-	if (sk->sk_protocol == IPPROTO_TCP) {
-		req = READ_ONCE(inet_csk(sk)->icsk_accept_queue.rskq_accept_head);
-		/* Requests stay what they are until RCU lets go. */
-		*id = req ? READ_ONCE(tcp_rsk(req)->snt_isn) : 0;
-		return req;
-	}
-	if (skb_queue_empty_lockless(&sk->sk_receive_queue))
-		return NULL;
-	spin_lock_bh(&sk->sk_receive_queue.lock);
-	skb = skb_peek(&sk->sk_receive_queue);
-	if (skb) {
-		uh = udp_hdr(skb);
-		*id = (__force u32)uh->source << 16 | (__force u32)uh->check;
-	}
-	spin_unlock_bh(&sk->sk_receive_queue.lock);
-	return skb;
-}
-
-/*
- * Under lock. What is written down of a listener's queue. A new one takes the place of
- * one where nobody waits, or else of the one that was asked for longest ago: its
- * listener may be gone.
- */
-static struct mackeep_service_queue *
-mackeep_service_queue(struct mackeep_service *service, const struct sock *sk)
-{
-	struct mackeep_service_queue *queue, *place = service->queues;
-	unsigned int i;
-
-	for (i = 0; i < MACKEEP_SERVICE_QUEUES; i++) {
-		queue = &service->queues[i];
-		if (queue->sk == sk)
-			return queue;
-		if (place->head &&
-		    (!queue->head || time_before(queue->asked, place->asked)))
-			place = queue;
-	}
-	WRITE_ONCE(place->head, NULL);
-	WRITE_ONCE(place->sk, sk);
-	return place;
-}
-
-static void mackeep_service_nobody(struct mackeep_service *service,
-				   const struct sock *sk)
-{
-	struct mackeep_service_queue *queue;
-	unsigned int i;
-
-	for (i = 0; i < MACKEEP_SERVICE_QUEUES; i++) {
-		queue = &service->queues[i];
-		if (READ_ONCE(queue->sk) == sk && READ_ONCE(queue->head))
-			WRITE_ONCE(queue->head, NULL);
-	}
-}
-
-/*
- * Under rcu_read_lock(). Whether nothing was taken for a while, though somebody
- * waits. Who is taken leaves room that the next one may get.
- */
-static bool mackeep_service_stuck(struct mackeep_service *service,
-				  struct sock *sk)
-{
-	struct mackeep_service_queue *queue;
-	const void *head;
-	bool stuck = false;
-	u32 id = 0;
-
-	head = mackeep_service_head(sk, &id);
-	if (likely(!head)) {
-		mackeep_service_nobody(service, sk);
-		return false;
-	}
-	spin_lock_bh(&service->lock);
-	queue = mackeep_service_queue(service, sk);
-	queue->asked = jiffies;
-	if (queue->head == head && queue->id == id) {
-		stuck = time_after(jiffies,
-				   queue->since + MACKEEP_SERVICE_STUCK);
-	} else {
-		WRITE_ONCE(queue->head, head);
-		queue->id = id;
-		queue->since = jiffies;
-	}
-	spin_unlock_bh(&service->lock);
-	return stuck;
-}
-
-/*
- * Whether the stack would drop a SYN for want of room in the queue of handshakes.
- * Without cookies its last quarter is for who is known to be there.
- */
-static bool mackeep_service_synq_full(const struct mackeep_net *mn,
-				      const struct sock *sk)
-{
-	int most = READ_ONCE(mn->net->ipv4.sysctl_max_syn_backlog);
-
-	if (READ_ONCE(mn->net->ipv4.sysctl_tcp_syncookies))
-		return false;
-	return inet_csk_reqsk_queue_is_full(sk) ||
-	       most - inet_csk_reqsk_queue_len(sk) < most >> 2;
-}
-
-static bool mackeep_service_full(const struct mackeep_net *mn,
-				 struct mackeep_service *service,
-				 struct sock *sk)
-{
-	if (service->proto == IPPROTO_TCP ?
-		    sk_acceptq_is_full(sk) || mackeep_service_synq_full(mn, sk) :
-		    atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf))
-		return true;
-	return mackeep_service_stuck(service, sk);
-}
-
-/*
  * Whether conntrack may soon have no room. A session takes two entries, and those
  * that are opening take their second one later; conntrack itself is alarmed at 95 %.
  */
@@ -298,7 +170,7 @@ static u8 mackeep_service_state(const struct mackeep_net *mn,
 	sk = mackeep_service_listener(mn, service, frame);
 	if (!sk)
 		return MACKEEP_SERVICE_NOLISTENER;
-	if (mackeep_service_full(mn, service, sk))
+	if (mackeep_backlog_full(mn, service, sk))
 		why = MACKEEP_SERVICE_BACKLOG;
 	else if (mackeep_service_table_full(mn))
 		why = MACKEEP_SERVICE_TABLEFULL;
