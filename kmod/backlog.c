@@ -131,8 +131,7 @@ static bool mackeep_backlog_synq_full(const struct mackeep_net *mn,
 
 /* Under rcu_read_lock(). Whether a listener has no room, or does not take what waits. */
 bool mackeep_backlog_full(const struct mackeep_net *mn,
-				 struct mackeep_service *service,
-				 struct sock *sk)
+			  struct mackeep_service *service, struct sock *sk)
 {
 	if (service->proto == IPPROTO_TCP ?
 		    sk_acceptq_is_full(sk) || mackeep_backlog_synq_full(mn, sk) :
