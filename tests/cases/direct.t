@@ -76,11 +76,11 @@ while_there() # TITLE COUNTER UNDO...
 {
 	local title=$1
 
-	ok "$title: frames go through the bridge" busywait 20 goes through
+	ok "$title: frames go through the bridge" busywait 60 goes through
 	counts $2
 	is "$(goes through && echo so)" so "$title: all of them"
 	"${@:3}"
-	ok "$title: past it when it is gone" busywait 20 goes past
+	ok "$title: past it when it is gone" busywait 60 goes past
 }
 
 chain_up() # FAMILY HOOK
@@ -109,7 +109,7 @@ dummy_sent() # MORE-THAN
 looked_at() # TITLE
 {
 	must held_start flow c1 -s 3000 -w 5 $S1
-	ok "$1: frames go past the bridge" busywait 20 goes past
+	ok "$1: frames go past the bridge" busywait 60 goes past
 
 	must ns box tc qdisc add dev br0 root pfifo limit 1000
 	while_there "$1, a queue" seen_by_qdisc must ns box tc qdisc del dev br0 root
@@ -128,12 +128,12 @@ looked_at() # TITLE
 	fi
 
 	wire_start tap box br0
-	ok "$1, a packet socket: frames go through the bridge" busywait 20 goes through
+	ok "$1, a packet socket: frames go through the bridge" busywait 60 goes through
 	must held_grows flow 10
 	wire_stop tap
 	cmp_ok "$(wire_sum tap 'way == "to" && proto == "tcp"')" -ge 20 \
 		"$1, a packet socket: it is given the frames"
-	ok "$1, a packet socket: past it when it is gone" busywait 20 goes past
+	ok "$1, a packet socket: past it when it is gone" busywait 60 goes past
 	ok "$1: no request failed" held_stop flow
 	proxy_quiet
 }
@@ -166,7 +166,7 @@ moved() # TITLE
 	local sent
 
 	must held_start flow c1 -s 3000 -w 5 $S1
-	ok "$1: frames go past the bridge" busywait 20 goes past
+	ok "$1: frames go past the bridge" busywait 60 goes past
 	sent=$(sent_by port2)
 	must bridge -n mk-box fdb replace $MAC_R dev port2 master static
 	ok "$1: what is sent goes to its new port" busywait 60 dummy_sent $((sent + 2))
@@ -185,13 +185,13 @@ port_state() # STATE
 blocked() # TITLE
 {
 	must held_start flow c1 -s 3000 -w 5 $S1
-	ok "$1: frames go past the bridge" busywait 20 goes past
+	ok "$1: frames go past the bridge" busywait 60 goes past
 	port_state disabled
 	# Until the bridge has said so, which a work does
-	ok "$1: nothing leaves by that port" busywait 20 east_still
+	ok "$1: nothing leaves by that port" busywait 60 east_still
 	port_state forwarding
 	ok "$1: and again when it forwards" held_grows flow 2
-	ok "$1: past the bridge" busywait 20 goes past
+	ok "$1: past the bridge" busywait 60 goes past
 	ok "$1: no request failed" held_stop flow
 	proxy_quiet
 }
