@@ -14,6 +14,8 @@
 # there while the flow lives), tohojo/sqm-scripts pull request 193 (what is offloaded
 # never reaches a queue again), openwrt/openwrt issue 17942 (the bridge does not count
 # it).
+#
+# It runs on one kernel in turn.
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
