@@ -131,21 +131,6 @@ struct mackeep_record *mackeep_record_attach(struct nf_conn *ct)
 	return mackeep_record_data(help);
 }
 
-/*
- * The genid of the record. When its station has had a turn since, that is an older one
- * than it was: more may have changed since, and nothing is missed.
- */
-static u32 mackeep_record_checked(const struct nf_conn *ct,
-				  const struct mackeep_record *rec)
-{
-	u32 checked = rec->checked;
-
-	if (checked & MACKEEP_GENID_FAST)
-		checked -= mackeep_genid_turn(mackeep_net(nf_ct_net(ct)),
-					      rec->orig.src);
-	return checked;
-}
-
 static void mackeep_record_copy(const struct nf_conn *ct,
 				const struct mackeep_record *rec,
 				struct mackeep_macs *macs)
@@ -156,7 +141,11 @@ static void mackeep_record_copy(const struct nf_conn *ct,
 	macs->tag = mackeep_record_tag(rec);
 	macs->policy = rec->policy;
 	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
-	macs->checked = mackeep_record_checked(ct, rec);
+	macs->checked = rec->checked;
+	/* Older than it was if the station has had a turn since: nothing is missed. */
+	if (macs->checked & MACKEEP_GENID_FAST)
+		macs->checked -= mackeep_genid_turn(mackeep_net(nf_ct_net(ct)),
+						    rec->orig.src);
 	macs->flags = rec->how & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs->via = rec->how >> MACKEEP_RECORD_VIA;
 }

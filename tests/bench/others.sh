@@ -4,8 +4,9 @@
 # What one would use instead of MACKEEP, for tests/bench/guest, which has what they are
 # measured with.
 
-# MAPS and rules for family $1
-nft_macs() # FAMILY RULE... [; ELEMENTS]
+# Maps by hand, and some that learn, for rules where the bridge sends; LEARN is one more
+# where the port receives.
+nft_macs() # FAMILY RULE [RULE [LEARN]]
 {
 	local type=ipv4_addr
 
@@ -26,9 +27,16 @@ nft_macs() # FAMILY RULE... [; ELEMENTS]
 			size 65536
 			timeout 5m
 		}
+		map learned_dest {
+			type $type : ether_addr
+			flags dynamic, timeout
+			size 65536
+			timeout 5m
+		}
 		chain in {
 			type filter hook ingress device port0 priority 0
 			update @learned { ${nfproto[$1]} saddr : ether saddr }
+			${4-}
 		}
 		chain out {
 			type filter hook egress device br0 priority 0
@@ -64,36 +72,17 @@ nft_learned()
 # ... and the other MAC as well, from where the same frames go
 nft_learned_both()
 {
-	local type=ipv4_addr
-
-	[ $1 = 4 ] || type=ipv6_addr
-	must ns box nft -f - <<-RULES
-	table netdev macs {
-		map from {
-			type $type : ether_addr
-			flags dynamic, timeout
-			size 65536
-			timeout 5m
-		}
-		map to {
-			type $type : ether_addr
-			flags dynamic, timeout
-			size 65536
-			timeout 5m
-		}
-		chain in {
-			type filter hook ingress device port0 priority 0
-			update @from { ${nfproto[$1]} saddr : ether saddr }
-			update @to { ${nfproto[$1]} daddr : ether daddr }
-		}
-		chain out {
-			type filter hook egress device br0 priority 0
-			ether saddr set ${nfproto[$1]} saddr map @from
-			ether daddr set ${nfproto[$1]} daddr map @to
-		}
-	}
-	RULES
+	nft_macs $1 "ether saddr set ${nfproto[$1]} saddr map @learned" \
+		"ether daddr set ${nfproto[$1]} daddr map @learned_dest" \
+		"update @learned_dest { ${nfproto[$1]} daddr : ether daddr }"
 	client_frame $1
+}
+
+bpf_attach() # FAMILY DEVICE DIRECTION PROGRAM
+{
+	must ns box tc qdisc add dev $2 clsact
+	must ns box tc filter add dev $2 $3 protocol ${proto[$1]} \
+		bpf da object-pinned $4
 }
 
 bpf()
@@ -102,9 +91,7 @@ bpf()
 
 	rm -f $pin
 	must tcmacs $pin ${client[$1]} ${server[$1]} $PORT 443 $MAC_C1 $MAC_R
-	must ns box tc qdisc add dev br0 clsact
-	must ns box tc filter add dev br0 egress protocol ${proto[$1]} \
-		bpf da object-pinned $pin
+	bpf_attach $1 br0 egress $pin
 }
 
 bpf_off()
@@ -118,12 +105,8 @@ bpf_learned()
 
 	rm -f $pin $pin-in
 	must tcmacs -l $pin $1
-	must ns box tc qdisc add dev br0 clsact
-	must ns box tc filter add dev br0 egress protocol ${proto[$1]} \
-		bpf da object-pinned $pin
-	must ns box tc qdisc add dev port0 clsact
-	must ns box tc filter add dev port0 ingress protocol ${proto[$1]} \
-		bpf da object-pinned $pin-in
+	bpf_attach $1 br0 egress $pin
+	bpf_attach $1 port0 ingress $pin-in
 	client_frame $1
 }
 
