@@ -149,13 +149,11 @@ must ns box mackeep up $UP
 for program in iptables-nft ip6tables-nft; do
 	must ns box $program-restore <"${0%/*}/../lib/docker.rules"
 done
-if [ ! -d /sys/module/br_netfilter ]; then
-	passes "Docker"
-	look
-	finds forward-drop
-	like "$(grep ^forward-drop: "$TMP/found")" "if br_netfilter is loaded" "Docker: before it drops"
-	must modprobe br_netfilter
-fi
+passes "Docker"
+look
+finds forward-drop
+like "$(grep ^forward-drop: "$TMP/found")" "if br_netfilter is loaded" "Docker: before it drops"
+must modprobe br_netfilter
 topo_sysctl box net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
 look
 finds_not forward-drop

@@ -129,6 +129,11 @@ looked_at() # TITLE
 		while_there "$1, netdev egress" seen_by_nft chain_down
 	fi
 
+	must modprobe br_netfilter
+	ok "$1, br_netfilter: frames go through the bridge" busywait 60 goes through
+	must modprobe -r br_netfilter
+	ok "$1, br_netfilter: past it when it is gone" busywait 60 goes past
+
 	wire_start tap box br0
 	ok "$1, a packet socket: frames go through the bridge" busywait 60 goes through
 	must held_grows flow 10

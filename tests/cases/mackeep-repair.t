@@ -74,7 +74,6 @@ fight()
 	done
 }
 
-modprobe -qr br_netfilter
 nok "br_netfilter is not loaded" test -e /sys/module/br_netfilter
 must topo_up
 topo_box_unrouted

@@ -75,7 +75,6 @@ firewall_up()
 	neigh add $ADMIN lladdr $MAC_BR dev eth0 nud permanent
 	LINES
 	topo_box_unrouted
-	modprobe -qr br_netfilter
 	servers_up
 	web_up l1 80
 	echo_up l1
