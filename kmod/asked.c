@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The stations that a bridge was asked about, for answers that are kept: whether a
- * flow may take the fast path (adopt.c), and slots (lift.c, ownport.c). A bridge
+ * flow may take the fast path (adopt.c), and slots (passup.c, ownport.c). A bridge
  * tells of each station that it learns or forgets, which in a large network happens
  * all the time. Only a station that was asked about makes an answer old. Where the
  * answer is dated by the turn of that station, as those are that depend on a client,

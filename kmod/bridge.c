@@ -5,6 +5,7 @@
 
 #include "bridge.h"
 #include "compat.h"
+#include "net.h"
 #include "stp.h"
 #include "tag.h"
 
@@ -139,7 +140,7 @@ static int mackeep_bridge_takes(struct net_device *dev,
 	return netdev_master_upper_dev_get_rcu(dev) == frame->br &&
 	       br_port_flag_is_set(dev, BR_FLOOD) &&
 	       mackeep_bridge_connects(frame->port, dev) &&
-	       mackeep_stp_forwards(frame->mn, dev, frame->vid) &&
+	       mackeep_stp_forwards(&frame->mn->stp, dev, frame->vid) &&
 	       (!frame->vid || mackeep_vlan_has(dev, frame->vid));
 }
 
@@ -161,6 +162,6 @@ bool mackeep_bridge_carries(struct mackeep_net *mn, struct net_device *br,
 
 	if (to)
 		return mackeep_bridge_connects(port, to) &&
-		       mackeep_stp_forwards(mn, to, vid);
+		       mackeep_stp_forwards(&mn->stp, to, vid);
 	return netdev_walk_all_lower_dev_rcu(br, mackeep_bridge_takes, &priv);
 }

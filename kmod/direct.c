@@ -75,10 +75,7 @@ mackeep_direct_fits(const struct mackeep_net *mn, const struct sk_buff *skb,
 	if (br_port_flag_is_set(port, BR_TX_FWD_OFFLOAD))
 		return false;
 #endif
-	/* Before what was found: mackeep_stp_work() */
-	return !smp_load_acquire(&mn->stp.changed) &&
-	       (likely(!rcu_access_pointer(mn->stp.blocked)) ||
-		mackeep_stp_forwards(mn, port, 0));
+	return mackeep_stp_sure(&mn->stp, port);
 }
 
 static __always_inline void mackeep_direct_count(struct net_device *br,

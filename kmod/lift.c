@@ -5,37 +5,21 @@
  * with. Two kinds of frames are lifted: those whose mark matches lift_mark, set
  * by a rule in the bridge's own tables, and, with no rule, those that belong to
  * a transparent socket, ICMP errors about its traffic and later fragments
- * included.
- *
- * The bridge itself does it. When all its filters have seen the frame, and just
- * before it looks where that is for, the frame is given the bridge's own
- * address; where the bridge passes it up, it gets back the one it came with. So
- * the bridge learns the source, asks its VLANs, STP and port flags, and counts,
- * as for any other frame, and one for an unknown station is not flooded.
- *
- * The frame carries its h_dest along itself, in its headroom. So it does not
- * matter who runs these hooks: softirq, a process that took the frame from an
- * NFQUEUE, or both on one CPU, one in the middle of the other.
+ * included. How they get up is in passup.c.
  */
 #include <linux/etherdevice.h>
-#include <linux/if_bridge.h>
 #include <linux/netfilter_bridge.h>
-#include <linux/random.h>
 
 #include "announce.h"
-#include "asked.h"
 #include "bridge.h"
 #include "compat.h"
 #include "frag.h"
-#include "hash.h"
-#include "learn.h"
 #include "lift.h"
 #include "net.h"
+#include "passup.h"
 #include "service.h"
 #include "sock.h"
 #include "tag.h"
-
-static u64 mackeep_lift_secret[3] __read_mostly;
 
 static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
 						const struct sk_buff *skb)
@@ -45,17 +29,6 @@ static __always_inline bool mackeep_lift_marked(const struct mackeep_net *mn,
 	/* In this order, as there is a mask as a rule. */
 	return (skb->mark & mask) == READ_ONCE(mn->lift_mark) && mask;
 }
-
-/* Why a frame is lifted */
-enum mackeep_lift_why {
-	MACKEEP_LIFT_NOT,
-	MACKEEP_LIFT_DROP,		/* its service does not take it, nor let it by */
-	MACKEEP_LIFT_NOVLAN,		/* it should be, but has no VLAN device */
-	MACKEEP_LIFT_REHEARSED,		/* it would be, but its service rehearses */
-	MACKEEP_LIFT_MARK,
-	MACKEEP_LIFT_SOCKET,
-	MACKEEP_LIFT_FRAGMENT,
-};
 
 /*
  * Whether a marked frame's service takes it, if there is one. Of a datagram in
@@ -167,161 +140,32 @@ static enum mackeep_lift_why mackeep_lift_wanted(struct mackeep_net *mn,
 	return why;
 }
 
-/* What the bridge would do with a frame that it passes up */
-struct mackeep_lift_place {
-	u16 vid;			/* in its FDB */
-	u32 tag;			/* which it would have, and no device for */
-};
-
 /* Under rcu_read_lock(). Whether it is wanted; a frame of no socket is remembered. */
 static enum mackeep_lift_why mackeep_lift_look(struct mackeep_net *mn,
 					       struct sk_buff *skb,
-					       struct net_device *br,
-					       const struct net_device *port,
-					       u64 word,
-					       struct mackeep_lift_place *place,
-					       bool final)
+					       struct mackeep_passup_place *place,
+					       u64 word, bool final)
 {
-	const struct net_device *in;
 	enum mackeep_lift_why why;
 
-	in = mackeep_bridge_in(skb, br, port, &place->vid, &place->tag);
-	why = mackeep_lift_wanted(mn, skb, in, mackeep_tag_vlan(place->tag),
-				  final);
+	place->in = mackeep_bridge_in(skb, place->br, place->port, &place->vid,
+				      &place->tag);
+	why = mackeep_lift_wanted(mn, skb, place->in,
+				  mackeep_tag_vlan(place->tag), final);
 	if (why == MACKEEP_LIFT_NOT && word)
 		mackeep_sock_remember(mn, skb, word);
 	return why;
 }
 
-/* --- how it gets up -------------------------------------------------------- */
-
-/* Which address makes the bridge pass a frame up, and to nobody else */
-enum mackeep_lift_way {
-	MACKEEP_LIFT_OWN,		/* its own */
-	MACKEEP_LIFT_BROADCAST,		/* while its FDB does not know that */
-	MACKEEP_LIFT_NOWAY,
-	MACKEEP_LIFT_STAYS,		/* it would not carry the frame either */
-	MACKEEP_LIFT_WAYS,		/* fits into the low bits of a slot */
-};
-
-static noinline enum mackeep_lift_way
-mackeep_lift_ask(struct mackeep_net *mn, struct sk_buff *skb,
-		 struct net_device *br, const struct net_device *port, u16 vid)
-{
-	const struct net_device *to;
-	struct netdev_phys_item_id id;
-
-	mackeep_asked_note_turn(mn, eth_hdr(skb)->h_dest);
-	mackeep_asked_note(mn, br->dev_addr);
-	to = mackeep_bridge_port(br, eth_hdr(skb)->h_dest, vid);
-	if (!mackeep_bridge_carries(mn, br, port, to, vid))
-		return MACKEEP_LIFT_STAYS;
-	if (mackeep_bridge_knows_itself(br, vid))
-		return MACKEEP_LIFT_OWN;
-	/* As a broadcast it would be sent to ports of other hardware. */
-	if (!MACKEEP_OFF_PORTS ||
-	    !netif_get_port_parent_id((struct net_device *)port, &id, false))
-		return MACKEEP_LIFT_NOWAY;
-	return MACKEEP_LIFT_BROADCAST;
-}
-
-#define MACKEEP_LIFT_TIME	0xfffffULL	/* of a slot: second, and the answer */
-
-/*
- * A slot remembers the answer for a station that is sent to from a port, until
- * the bridge tells of a change, or for a second. Which VLAN it is for is seen from
- * where it lies.
- */
-static enum mackeep_lift_way
-mackeep_lift_find_way(struct mackeep_net *mn, struct sk_buff *skb,
-		      struct net_device *br, const struct net_device *port,
-		      u16 vid)
-{
-	const u64 *secret = mackeep_lift_secret;
-	u64 hash, second, word, known, *slot;
-	enum mackeep_lift_way way;
-
-	BUILD_BUG_ON(1 << MACKEEP_WAYS_BITS < VLAN_N_VID);
-
-	hash = mackeep_hash((get_unaligned((u64 *)eth_hdr(skb)->h_dest) <<
-			     16) ^ secret[0],
-			    port->ifindex ^ secret[1]);
-	second = (u64)jiffies / roundup_pow_of_two(HZ) + mackeep_genid(mn) +
-		 mackeep_genid_turn(mn, eth_hdr(skb)->h_dest);
-	word = (hash & ~MACKEEP_LIFT_TIME) |
-	       (second * MACKEEP_LIFT_WAYS & MACKEEP_LIFT_TIME);
-	slot = &mn->slots->ways[((hash >> (64 - MACKEEP_WAYS_BITS)) + vid) %
-				(1 << MACKEEP_WAYS_BITS)];
-	known = READ_ONCE(*slot) ^ word;
-	if (likely(known < MACKEEP_LIFT_WAYS))
-		return known;
-	way = mackeep_lift_ask(mn, skb, br, port, vid);
-	WRITE_ONCE(*slot, word | way);
-	return way;
-}
-
-/*
- * What a frame carries on its way up, at the very beginning of its buffer: XDP
- * leaves its metadata next to the frame, and nothing else looks there. The key
- * is of this frame and this load of the module, and only counts together with
- * the h_dest that was written.
- */
-struct mackeep_lift_note {
-	u64 key;
-	u8 dest[ETH_ALEN];
-	u8 why;
-	bool tagged;			/* and its VLAN has no device */
-};
-
-static u64 mackeep_lift_key(const struct sk_buff *skb)
-{
-	return mackeep_lift_secret[2] ^ (uintptr_t)skb;
-}
-
-/* Packet sockets may share the buffer, and show the frame as it came in. */
-static unsigned int mackeep_lift_take(struct mackeep_net *mn,
-				      struct sk_buff *skb,
-				      const struct net_device *br,
-				      enum mackeep_lift_why why, bool tagged,
-				      enum mackeep_lift_way way)
-{
-	struct mackeep_lift_note *note;
-	struct ethhdr *eth;
-
-	if (skb_cow_head(skb, skb->data - skb_mac_header(skb) +
-			      sizeof(*note))) {
-		MACKEEP_STAT_INC(mn, dropped);
-		return NF_DROP;
-	}
-	eth = eth_hdr(skb);
-	note = (struct mackeep_lift_note *)skb->head;
-	note->key = mackeep_lift_key(skb);
-	note->why = why;
-	note->tagged = tagged;
-	ether_addr_copy(note->dest, eth->h_dest);
-	if (likely(way == MACKEEP_LIFT_OWN))
-		ether_addr_copy(eth->h_dest, br->dev_addr);
-	else
-		eth_broadcast_addr(eth->h_dest);
-	/* If the FDB forgets the bridge just now, the frame is lost. */
-	mackeep_skb_off_ports(skb);
-	return NF_ACCEPT;
-}
-
 /* A frame that would be lifted now; later fragments are of a flow that is known. */
-static noinline unsigned int mackeep_lift_rehearse(struct mackeep_net *mn,
-						   struct sk_buff *skb,
-						   struct net_device *br,
-						   const struct net_device *port)
+static noinline unsigned int
+mackeep_lift_rehearse(struct mackeep_net *mn, struct sk_buff *skb,
+		      const struct net_device *in)
 {
 	const struct mackeep_service *service = mackeep_service_find(mn, skb);
 	struct mackeep_frag_datagram key = {};
-	const struct net_device *in;
-	u32 tag;
-	u16 vid;
 
-	in = mackeep_bridge_in(skb, br, port, &vid, &tag);
-	if (service && service->rehearse && in &&
+	if (service && service->rehearse &&
 	    mackeep_frag_parse(skb, &key) != MACKEEP_FRAG_LATER)
 		mackeep_service_rehearse(mn, service, skb, in);
 	return NF_ACCEPT;
@@ -332,17 +176,16 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 					      const struct net_device *port,
 					      u64 word)
 {
-	struct net_device *br;
-	struct mackeep_lift_place place;
+	struct mackeep_passup_place place = { .port = port };
+	enum mackeep_passup_way way;
 	enum mackeep_lift_why why;
-	enum mackeep_lift_way way;
 
 	if (!word)
 		mackeep_announce_bridged(mn, skb, port);
-	br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
-	if (!br)
+	place.br = netdev_master_upper_dev_get_rcu((struct net_device *)port);
+	if (!place.br)
 		return NF_ACCEPT;
-	why = mackeep_lift_look(mn, skb, br, port, word, &place, true);
+	why = mackeep_lift_look(mn, skb, &place, word, true);
 	if (why == MACKEEP_LIFT_NOT)
 		return NF_ACCEPT;
 	if (word)
@@ -353,14 +196,14 @@ static noinline unsigned int mackeep_lift_try(struct mackeep_net *mn,
 		MACKEEP_STAT_INC(mn, novlan);
 		return NF_ACCEPT;
 	}
-	way = mackeep_lift_find_way(mn, skb, br, port, place.vid);
-	if (way == MACKEEP_LIFT_NOWAY)
+	way = mackeep_passup_way(mn, skb, &place);
+	if (way == MACKEEP_PASSUP_NOWAY)
 		MACKEEP_STAT_INC(mn, nolift);
-	if (way >= MACKEEP_LIFT_NOWAY)
+	if (way >= MACKEEP_PASSUP_NOWAY)
 		return NF_ACCEPT;
 	if (unlikely(why == MACKEEP_LIFT_REHEARSED))
-		return mackeep_lift_rehearse(mn, skb, br, port);
-	return mackeep_lift_take(mn, skb, br, why, place.tag, way);
+		return mackeep_lift_rehearse(mn, skb, place.in);
+	return mackeep_passup(mn, skb, &place, why, way);
 }
 
 /* Whether a marked frame goes past its service, as one like it did just now */
@@ -493,8 +336,7 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 {
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
-	struct net_device *port, *br;
-	struct mackeep_lift_place place;
+	struct mackeep_passup_place place = {};
 	struct mackeep_net *mn = priv;
 	unsigned long moment = mackeep_sock_moment();
 	u64 hash, word = 0;
@@ -508,13 +350,14 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 			     mackeep_sock_passes(mn, hash, moment)))
 			return NF_ACCEPT;
 	}
-	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
-	br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
-	if (!br ||
-	    mackeep_lift_look(mn, skb, br, port, word, &place, false) <
+	place.port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
+	if (place.port)
+		place.br = netdev_master_upper_dev_get_rcu(
+			(struct net_device *)place.port);
+	if (!place.br ||
+	    mackeep_lift_look(mn, skb, &place, word, false) <
 		    MACKEEP_LIFT_MARK ||
-	    mackeep_lift_find_way(mn, skb, br, port, place.vid) >=
-		    MACKEEP_LIFT_NOWAY)
+	    mackeep_passup_way(mn, skb, &place) >= MACKEEP_PASSUP_NOWAY)
 		return NF_ACCEPT;
 	local_bh_disable();
 	state->okfn(state->net, state->sk, skb);
@@ -523,53 +366,4 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 #else
 	return NF_ACCEPT;
 #endif
-}
-
-static void mackeep_lift_count(struct mackeep_net *mn,
-			       enum mackeep_lift_why why)
-{
-	if (why == MACKEEP_LIFT_MARK)
-		MACKEEP_STAT_INC(mn, lifted);
-	else if (why == MACKEEP_LIFT_SOCKET)
-		MACKEEP_STAT_INC(mn, lifted_sock);
-	else
-		MACKEEP_STAT_INC(mn, lifted_frag);
-}
-
-/*
- * As above, where a bridge passes up what is for itself. What is meant for it
- * is no PACKET_OTHERHOST.
- */
-unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state)
-{
-	struct mackeep_lift_note *note = (struct mackeep_lift_note *)skb->head;
-	struct ethhdr *eth = eth_hdr(skb);
-
-	if (skb->pkt_type != PACKET_OTHERHOST ||
-	    (u8 *)eth < (u8 *)(note + 1) ||
-	    note->key != mackeep_lift_key(skb) ||
-	    !(ether_addr_equal(eth->h_dest, skb->dev->dev_addr) ||
-	      is_broadcast_ether_addr(eth->h_dest)))
-		return NF_ACCEPT;
-
-	note->key = 0;
-	ether_addr_copy(eth->h_dest, note->dest);
-	skb->pkt_type = PACKET_HOST;
-#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	/* Or the IP tables would take it for seen. */
-	skb_ext_del(skb, SKB_EXT_BRIDGE_NF);
-#endif
-	mackeep_lift_count(priv, note->why);
-	mackeep_learn_lifted(priv, skb, state->in,
-			     note->why == MACKEEP_LIFT_SOCKET);
-	/* The note is gone from here on. */
-	if (unlikely(note->tagged))
-		mackeep_tag_hide(skb);
-	return NF_ACCEPT;
-}
-
-void mackeep_lift_init(void)
-{
-	get_random_bytes(mackeep_lift_secret, sizeof(mackeep_lift_secret));
 }

@@ -6,12 +6,20 @@
 #include <linux/netfilter.h>
 #include <linux/skbuff.h>
 
+/* Why a frame is lifted */
+enum mackeep_lift_why {
+	MACKEEP_LIFT_NOT,
+	MACKEEP_LIFT_DROP,		/* its service does not take it, nor let it by */
+	MACKEEP_LIFT_NOVLAN,		/* it should be, but has no VLAN device */
+	MACKEEP_LIFT_REHEARSED,		/* it would be, but its service rehearses */
+	MACKEEP_LIFT_MARK,
+	MACKEEP_LIFT_SOCKET,
+	MACKEEP_LIFT_FRAGMENT,
+};
+
 unsigned int mackeep_lift(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state);
-unsigned int mackeep_lift_up(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state);
 unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state);
-void mackeep_lift_init(void);
 
 #endif /* _MACKEEP_LIFT_H */

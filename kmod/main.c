@@ -15,13 +15,13 @@
 #include "lasthop.h"
 #include "learn.h"
 #include "left.h"
-#include "lift.h"
 #include "move.h"
 #include "net.h"
 #include "netlink.h"
 #include "onlink.h"
 #include "ownport.h"
 #include "pair.h"
+#include "passup.h"
 #include "policy.h"
 #include "record.h"
 #include "service.h"
@@ -160,7 +160,7 @@ static int __init mackeep_init(void)
 	mackeep_left_init();
 	mackeep_await_init();
 	mackeep_service_init();
-	mackeep_lift_init();
+	mackeep_passup_init();
 	mackeep_move_init();
 	mackeep_router_init();
 	mackeep_asked_init();

@@ -19,6 +19,7 @@
 #include "fast.h"
 #include "lift.h"
 #include "net.h"
+#include "passup.h"
 #include "record-walk.h"
 
 unsigned int mackeep_net_id __read_mostly;
@@ -65,7 +66,7 @@ static const struct nf_hook_ops mackeep_hooks[MACKEEP_HOOKS] = {
 		.priority	= NF_IP6_PRI_FIRST,
 	},
 	{
-		.hook		= mackeep_lift_up,
+		.hook		= mackeep_passup_hook,
 		.pf		= NFPROTO_BRIDGE,
 		.hooknum	= NF_BR_LOCAL_IN,
 		.priority	= NF_BR_PRI_FIRST,

@@ -38,12 +38,14 @@
  * does not match, but for one time in 2^32.
  */
 #define MACKEEP_SLOTS_BITS	10
+#define MACKEEP_SOURCES_BITS	12
 #define MACKEEP_WAYS_BITS	13		/* VLANs of a station lie side by side */
 
 struct mackeep_slots {
 	u64 nosock[1 << MACKEEP_SLOTS_BITS];	/* sock.c; first for each frame */
 	u64 known[1 << MACKEEP_SLOTS_BITS];	/* ownport.c */
-	u64 ways[1 << MACKEEP_WAYS_BITS];	/* lift.c */
+	u64 ways[1 << MACKEEP_WAYS_BITS];	/* passup.c: to a station */
+	u64 sources[1 << MACKEEP_SOURCES_BITS];	/* passup.c: from one */
 	u64 frags[256];				/* frag.c */
 	/* How many frames were looked at this moment, see sock.c */
 	unsigned long moment, spent;

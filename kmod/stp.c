@@ -28,11 +28,10 @@ struct mackeep_stp_ports {
 };
 
 /* Under rcu_read_lock(). vid is that of the bridge's FDB. */
-bool mackeep_stp_forwards(const struct mackeep_net *mn,
+bool mackeep_stp_forwards(const struct mackeep_stp *stp,
 			  const struct net_device *port, u16 vid)
 {
-	const struct mackeep_stp_ports *ports =
-		rcu_dereference(mn->stp.blocked);
+	const struct mackeep_stp_ports *ports = rcu_dereference(stp->blocked);
 	unsigned int i;
 
 	if (likely(!ports))
@@ -104,7 +103,7 @@ static void mackeep_stp_work(struct work_struct *work)
 	old = rtnl_dereference(mn->stp.blocked);
 	ports = mackeep_stp_scan(mn);
 	rcu_assign_pointer(mn->stp.blocked, IS_ERR(ports) ? NULL : ports);
-	/* Behind what was found, for direct.c */
+	/* Behind what was found, for mackeep_stp_sure() */
 	smp_store_release(&mn->stp.changed, IS_ERR(ports));
 	rtnl_unlock();
 	mackeep_genid_bump(mn);

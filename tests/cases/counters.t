@@ -62,11 +62,12 @@ is ${stat[orig]} "$(frames east 'way == "from"')" \
 cmp_ok ${stat[orig]} -ge $((4 * FLOWS)) "and there were some"
 cmp_ok ${stat[slow]} -ge $((2 * FLOWS)) "slow: each flow's first packet"
 cmp_ok ${stat[slow]} -lt $((stat[orig] + stat[reply])) "slow: and not all"
+cmp_ok ${stat[straight]} -le $((stat[lifted] + stat[lifted_sock])) "straight: of those that are lifted"
 # None while somebody holds RTNL, which is needed to ask for the ports' STP states.
 cmp_ok ${stat[direct]} -le $((stat[orig] + stat[reply] - stat[slow])) "direct: of the others"
 for name in $names; do
 	case $name in
-	saved | pair | pairs | lifted | lifted_sock | reply | orig | slow | direct | guarded) ;;
+	saved | pair | pairs | lifted | lifted_sock | reply | orig | slow | direct | straight | guarded) ;;
 	*) is ${stat[$name]} 0 "$name: none" ;;
 	esac
 done

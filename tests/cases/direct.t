@@ -19,39 +19,10 @@
 
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
+. "$(dirname "$0")/../lib/past.sh" || exit 1
 need tc bridge
 
-# Since 5.13 a bridge says where it would send a frame.
-printf '%s\n' 5.13 "$(uname -r)" | sort -CV || skip_all "the bridge cannot be asked there"
-
-direct()
-{
-	mackeep_stat box direct
-}
-
-# ... is not what frames are any more, or is again. Frames may be on their way.
-goes() # past|through
-{
-	local before
-
-	before=$(direct)
-	held_grows flow 2 || return
-	if [ $1 = past ]; then
-		[ "$(direct)" -gt $before ]
-	else
-		[ "$(direct)" -eq $before ]
-	fi
-}
-
-# What COMMAND prints grows with each request by two, one for the server and one for c1.
-counts() # COMMAND...
-{
-	local before
-
-	before=$("$@")
-	held_grows flow 10 || return
-	cmp_ok $(($("$@") - before)) -ge 20 "$title: it is given the frames"
-}
+past=direct
 
 sent_by() # DEVICE
 {
@@ -66,41 +37,6 @@ seen_by_qdisc()
 seen_by_filter()
 {
 	ns box tc -s filter show dev br0 egress | awk '$1 == "Sent" { print $4; exit }'
-}
-
-seen_by_nft()
-{
-	ns box nft list chain $chain | grep -o 'packets [0-9]*' | cut -d ' ' -f 2
-}
-
-# While that is there, frames go through the bridge; then past it once more.
-while_there() # TITLE COUNTER UNDO...
-{
-	local title=$1
-
-	ok "$title: frames go through the bridge" busywait 60 goes through
-	counts $2
-	is "$(goes through && echo so)" so "$title: all of them"
-	"${@:3}"
-	ok "$title: past it when it is gone" busywait 60 goes past
-}
-
-chain_up() # FAMILY HOOK
-{
-	chain="$1 seen out"
-	must ns box nft -f - <<-RULES
-	table $1 seen {
-		chain out {
-			type filter hook $2 priority 0
-			counter
-		}
-	}
-	RULES
-}
-
-chain_down()
-{
-	must ns box nft delete table ${chain% out}
 }
 
 dummy_sent() # MORE-THAN
@@ -148,18 +84,18 @@ looked_at() # TITLE
 # The bridge has sent no less than its neighbours got from it.
 counted() # TITLE
 {
-	local before past
+	local before direct
 
 	before=$(sent_by br0)
-	past=$(direct)
+	direct=$(went_past)
 	wire_both
 	must held_start flow c1 -s 3000 -w 5 $S1
 	must held_grows flow 20
 	must held_stop flow
 	proxy_quiet
 	wire_stop
-	past=$(($(direct) - past))
-	cmp_ok $past -ge 40 "$1: $past frames went past the bridge"
+	direct=$(($(went_past) - direct))
+	cmp_ok $direct -ge 40 "$1: $direct frames went past the bridge"
 	cmp_ok $(($(sent_by br0) - before)) -ge \
 		"$(($(wire_sum west 'way == "from" && proto == "tcp"') +
 		    $(wire_sum east 'way == "from" && proto == "tcp"')))" \
