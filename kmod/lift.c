@@ -336,8 +336,9 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 {
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
-	struct mackeep_passup_place place = {};
+	struct mackeep_passup_place place;
 	struct mackeep_net *mn = priv;
+	struct net_device *port;
 	unsigned long moment = mackeep_sock_moment();
 	u64 hash, word = 0;
 
@@ -350,10 +351,9 @@ unsigned int mackeep_lift_spare(void *priv, struct sk_buff *skb,
 			     mackeep_sock_passes(mn, hash, moment)))
 			return NF_ACCEPT;
 	}
-	place.port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
-	if (place.port)
-		place.br = netdev_master_upper_dev_get_rcu(
-			(struct net_device *)place.port);
+	port = dev_get_by_index_rcu(mn->net, nf_bridge_get_physinif(skb));
+	place.port = port;
+	place.br = port ? netdev_master_upper_dev_get_rcu(port) : NULL;
 	if (!place.br ||
 	    mackeep_lift_look(mn, skb, &place, word, false) <
 		    MACKEEP_LIFT_MARK ||

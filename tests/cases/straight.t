@@ -121,7 +121,7 @@ refreshed() # TITLE
 
 behind() # PORT
 {
-	bridge -n mk-box fdb show br br0 | grep -q "^$MAC_C1 dev $1 "
+	bridge -n mk-box fdb show br br0 | has "^$MAC_C1 dev $1 "
 }
 
 # COUNT frames of c1, of no connection; how many were lifted is in $lifted.
