@@ -21,7 +21,7 @@
 V6=1
 . "$(dirname "$0")/../lib/net.sh" || exit 1
 . "$(dirname "$0")/../lib/past.sh" || exit 1
-need bridge
+need bridge mackeep
 tools frame
 
 past=straight
@@ -202,6 +202,17 @@ locked() # TITLE
 	ok "$1: of all when it is not locked" stays 3
 }
 
+# Both ways, as the tool sets the bridge up
+both() # TITLE
+{
+	must held_start flow c1 -s 3000 -w 5 $S1
+	for past in straight direct; do
+		ok "$1: frames go past the bridge, $past" busywait 60 goes past
+	done
+	ok "$1: no request failed" held_stop flow
+	proxy_quiet
+}
+
 must topo_up
 must servers_up
 must proxy_up
@@ -212,5 +223,14 @@ each_family refreshed "refreshed"
 each_family came_back "came back"
 each_family learning "learning"
 each_family locked "locked"
+
+topo_box_rules_off
+must ns box nft delete table bridge mackeep
+topo_box_unrouted
+must ns box mackeep up --bridge br0 --tcp 443 --to $PROXY_PORT
+# Before 5.19 conntrack keeps events for every flow, which keep it off the fast path.
+topo_sysctl box net.netfilter.nf_conntrack_events=0
+each_family both "mackeep up"
+must ns box mackeep down br0
 
 net_done
