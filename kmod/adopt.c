@@ -69,7 +69,7 @@ static bool mackeep_adopt_by_neigh(struct mackeep_net *mn,
 	macs->tag = 0;
 	macs->flags = MACKEEP_INFO_SRC;
 	macs->via = MACKEEP_VIA_NEIGH;
-	macs->checked = mackeep_genid(mn);
+	macs->checked = mackeep_genid_date(mn);
 	return mackeep_neigh_source(mn->net, skb, v6, macs->src);
 }
 
@@ -178,11 +178,11 @@ static bool mackeep_adopt_own(struct mackeep_net *mn, const struct sk_buff *skb,
 			      const struct mackeep_pair_key *key,
 			      struct mackeep_macs *macs)
 {
-	u32 genid = mackeep_genid(mn);
+	u64 date = mackeep_genid_date(mn);
 	u8 mac[ETH_ALEN];
 
 	ether_addr_copy(mac, macs->dst);
-	macs->checked = genid;
+	macs->checked = date;
 	if (!mackeep_adopt_unsaid(mn, skb, key->family == NFPROTO_IPV6,
 				  macs->policy) ||
 	    !mackeep_router_own(mn, key, mac))
@@ -267,7 +267,7 @@ static bool mackeep_adopt_opened(struct mackeep_net *mn,
 	bool v6 = nf_ct_l3num(ct) == NFPROTO_IPV6;
 	struct mackeep_pair_was was = {};
 	struct mackeep_macs new = {};
-	u32 genid = mackeep_genid(mn);
+	u64 date = mackeep_genid_date(mn);
 	enum ip_conntrack_info ctinfo;
 	struct mackeep_pair_key key;
 	bool found, orig;
@@ -290,7 +290,7 @@ static bool mackeep_adopt_opened(struct mackeep_net *mn,
 	if (macs->flags) {
 		mackeep_adopt_follow_move(mn, &key, macs);
 		if (!found || !mackeep_adopt_may(ct, macs, &new, &was)) {
-			macs->checked = genid;
+			macs->checked = date;
 			return true;
 		}
 	}
@@ -385,17 +385,22 @@ static bool mackeep_adopt_learned(const struct mackeep_macs *macs)
 	       macs->via == MACKEEP_VIA_RESTORED;
 }
 
+static bool mackeep_adopt_old(const struct mackeep_net *mn,
+			      const struct mackeep_macs *macs)
+{
+	return ((u32)macs->checked & ~MACKEEP_GENID_FAST) != mackeep_genid(mn);
+}
+
 /* The record's MACs are missing, or there may be others now. */
 static void mackeep_adopt_again(struct mackeep_net *mn,
 				const struct sk_buff *skb, struct nf_conn *ct,
 				struct mackeep_record *rec, bool v6,
 				struct mackeep_macs *macs)
 {
-	u32 genid = mackeep_genid(mn);
 	u8 flags = macs->flags;
 
 	if (mackeep_adopt_learned(macs)) {
-		if ((macs->checked & ~MACKEEP_GENID_FAST) != genid)
+		if (mackeep_adopt_old(mn, macs))
 			mackeep_adopt_follow(mn, skb, ct, rec, macs);
 		if (!(macs->flags & MACKEEP_INFO_DST))
 			mackeep_adopt_complete(mn, skb, ct, rec, v6, macs);
@@ -424,7 +429,7 @@ static bool mackeep_adopt_stale(const struct mackeep_net *mn,
 		if (!(macs->flags & MACKEEP_INFO_DST))
 			return true;
 	}
-	return (macs->checked & ~MACKEEP_GENID_FAST) != mackeep_genid(mn);
+	return mackeep_adopt_old(mn, macs);
 }
 
 /*
@@ -548,7 +553,7 @@ void mackeep_adopt_await(struct mackeep_net *mn, const struct sk_buff *skb,
 
 /*
  * True if the fast path may send the flow's next packets; the record says so.
- * Holds until the next mackeep_genid_bump(). The MACs have to be complete, and
+ * Holds until something changes, see MACKEEP_GENID_FAST. The MACs have to be complete, and
  * neither of them this box's; the rule to have no options; the entry to be
  * confirmed, and nobody to follow its events; the bridge to know both stations.
  */
@@ -576,8 +581,6 @@ bool mackeep_adopt_settle(const struct sk_buff *skb,
 		return false;
 	mn = mackeep_net(nf_ct_net(ct));
 	rec = mackeep_record_find(ct);
-	/* As the genid, before the bridge is asked. */
-	fast.checked += mackeep_genid_turn(mn, macs->src);
 	if (IS_ERR_OR_NULL(rec) ||
 	    !mackeep_ownport_apart(mn, dev, mackeep_tag_vlan(macs->tag),
 				   macs->src, macs->dst))

@@ -3,21 +3,19 @@
  * The stations that a bridge was asked about, for answers that are kept: whether a
  * flow may take the fast path (adopt.c), and slots (passup.c, ownport.c). A bridge
  * tells of each station that it learns or forgets, which in a large network happens
- * all the time. Only a station that was asked about makes an answer old. Where the
- * answer is dated by the turn of that station, as those are that depend on a client,
- * the station has its next turn. Else all answers are old, by a new genid, and both
- * sets are empty again. A packet pays an addition for it.
+ * all the time. Only one that was asked about has its turn, which makes answers about
+ * it old; see MACKEEP_GENID_FAST.
  *
- * The sets are of MACs, by hash: one that stands in for another only makes answers old
+ * The set is of MACs, by hash: one that stands in for another only makes answers old
  * that are not. Who is silent until a bridge forgets him has no packets that ask.
  *
- * Who asks reads the genid or the turn, adds to the set, and asks the bridge; what it
- * finds holds for that number. Who tells runs when the FDB has changed: it looks into the
- * set, empties it, or takes that station out, and bumps the number. So
+ * Who asks reads the turn, adds to the set, and asks the bridge; what it finds holds for
+ * that number. Who tells runs when the FDB has changed: it looks into the set, takes the
+ * station out, and bumps its turn. So
  * - either the one who asks sees the change, or the one who tells sees the station:
  *   both have a full barrier between their write and their read;
- * - what another one has emptied meanwhile was added under the old number, or comes
- *   behind the reading of the new one, and so behind the emptying.
+ * - what another one has taken out meanwhile was added under the old number, or comes
+ *   behind the reading of the new one, and so behind the taking out.
  *
  * Who asks is a hook, in any context; who tells, switchdev's notifier. Both run under
  * rcu_read_lock().
@@ -35,50 +33,35 @@
 
 struct mackeep_asked {
 	struct rcu_head rcu;		/* kvfree_rcu() wants it near the beginning */
-	DECLARE_BITMAP(macs, 1 << MACKEEP_ASKED_BITS);	/* by the genid */
-	DECLARE_BITMAP(turns, 1 << MACKEEP_ASKED_BITS);	/* by their turn */
+	DECLARE_BITMAP(macs, 1 << MACKEEP_ASKED_BITS);
 };
 
 static u64 mackeep_asked_secret[2] __read_mostly;
 
+/*
+ * Who has one bit has one turn, or the one who is taken out would take others with him,
+ * and they would not be told.
+ */
 static unsigned int mackeep_asked_bit(const u8 *mac)
 {
-	return mackeep_hash(ether_addr_to_u64(mac) ^ mackeep_asked_secret[0],
-			    mackeep_asked_secret[1]) >>
-	       (64 - MACKEEP_ASKED_BITS);
-}
+	u64 hash = mackeep_hash(ether_addr_to_u64(mac) ^ mackeep_asked_secret[0],
+				mackeep_asked_secret[1]);
 
-/*
- * The same of those by their turn: who has one bit has one turn, or the one who is
- * taken out would take others with him, and they would not be told.
- */
-static unsigned int mackeep_asked_turn_bit(const u8 *mac)
-{
 	BUILD_BUG_ON(MACKEEP_ASKED_BITS < 8);
 
-	return (mackeep_asked_bit(mac) & ~0xffU) | mac[ETH_ALEN - 1];
+	return (hash >> (64 - MACKEEP_ASKED_BITS) & ~0xffU) | mac[ETH_ALEN - 1];
 }
 
-static void mackeep_asked_add(unsigned long *set, unsigned int bit)
-{
-	smp_mb(); /* the number before the set */
-	if (!test_bit(bit, set))
-		set_bit(bit, set);
-	smp_mb(); /* the set before the FDB */
-}
-
-/* Under rcu_read_lock(). The genid has been read, and the bridge is asked next. */
+/* Under rcu_read_lock(). The station's turn has been read, and the bridge is asked next. */
 void mackeep_asked_note(struct mackeep_net *mn, const u8 *mac)
 {
-	mackeep_asked_add(rcu_dereference(mn->asked)->macs,
-			  mackeep_asked_bit(mac));
-}
+	struct mackeep_asked *asked = rcu_dereference(mn->asked);
+	unsigned int bit = mackeep_asked_bit(mac);
 
-/* As above, and the answer is dated by the station's turn as well. */
-void mackeep_asked_note_turn(struct mackeep_net *mn, const u8 *mac)
-{
-	mackeep_asked_add(rcu_dereference(mn->asked)->turns,
-			  mackeep_asked_turn_bit(mac));
+	smp_mb(); /* the number before the set */
+	if (!test_bit(bit, asked->macs))
+		set_bit(bit, asked->macs);
+	smp_mb(); /* the set before the FDB */
 }
 
 /* Under rcu_read_lock(). What a bridge knows of that station has changed. */
@@ -88,15 +71,9 @@ void mackeep_asked_changed(struct mackeep_net *mn, const u8 *mac)
 
 	if (!asked)
 		return;
-	smp_mb(); /* the FDB before the sets */
-	if (test_bit(mackeep_asked_bit(mac), asked->macs)) {
-		bitmap_zero(asked->macs, 1 << MACKEEP_ASKED_BITS);
-		bitmap_zero(asked->turns, 1 << MACKEEP_ASKED_BITS);
-		mackeep_genid_bump(mn);
-	} else if (test_and_clear_bit(mackeep_asked_turn_bit(mac),
-				      asked->turns)) {
+	smp_mb(); /* the FDB before the set */
+	if (test_and_clear_bit(mackeep_asked_bit(mac), asked->macs))
 		mackeep_genid_bump_at(mn, mac);
-	}
 }
 
 int mackeep_asked_start(struct mackeep_net *mn)

@@ -10,7 +10,6 @@ struct mackeep_net;
 int mackeep_asked_start(struct mackeep_net *mn);
 void mackeep_asked_stop(struct mackeep_net *mn);
 void mackeep_asked_note(struct mackeep_net *mn, const u8 *mac);
-void mackeep_asked_note_turn(struct mackeep_net *mn, const u8 *mac);
 void mackeep_asked_changed(struct mackeep_net *mn, const u8 *mac);
 void mackeep_asked_init(void);
 

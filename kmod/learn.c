@@ -181,7 +181,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 				const struct mackeep_policy *policy, bool ruled)
 {
 	bool fixed = policy->flags & XT_MACKEEP_REFRESH_FIRST;
-	u32 genid = mackeep_genid(mn);
+	u64 date = mackeep_genid_date(mn);
 	struct mackeep_record *rec = mackeep_record_find(ct);
 	struct mackeep_macs now, old;
 	struct mackeep_pair_key key;
@@ -200,7 +200,7 @@ static void mackeep_learn_frame(struct mackeep_net *mn,
 	}
 	ifindex = now.ifindex;
 	now.policy = policy->id;
-	now.checked = genid;
+	now.checked = date;
 
 	if (!rec)
 		rec = mackeep_record_attach(ct);
@@ -493,7 +493,7 @@ void mackeep_learn_lifted(struct mackeep_net *mn, const struct sk_buff *skb,
 	sum += mackeep_hash(get_unaligned((u64 *)eth->h_source) ^ secret[0],
 			    ((u64)port->ifindex << 32 | skb_vlan_all(skb)) ^
 			    secret[1]);
-	moment = (u64)jiffies / (8 * HZ) + READ_ONCE(mn->pairs.changes);
+	moment = (u64)jiffies / (8 * HZ) + mackeep_genid_turn(mn, eth->h_source);
 	sum = (sum & ~MACKEEP_LEARN_TIME) | (moment & MACKEEP_LEARN_TIME);
 	slot = &mn->slots->lifted[sum >> (64 - mn->slots->lifted_bits)];
 	if (likely(READ_ONCE(*slot) == sum))

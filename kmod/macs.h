@@ -22,7 +22,7 @@ struct mackeep_macs {
 	u32 tag;			/* of frames on that bridge; see tag.h */
 	u8 policy;			/* number, see policy.h */
 	bool ruled;			/* by a rule: neither pair nor default changes that */
-	u32 checked;			/* genid they were found valid at; see net.h */
+	u64 checked;			/* date they were found valid at; 0: never */
 	u8 flags;			/* MACKEEP_INFO_SRC, MACKEEP_INFO_DST */
 	u8 via;				/* MACKEEP_VIA_* */
 };

@@ -18,7 +18,7 @@
  * gave up a virtual one.
  *
  * All of it is behind one lock that is taken in any context, for what ARP and
- * ND bring and when a flow looks after the genid changed; as long as nothing has
+ * ND bring and when a flow looks again, as its stations had a turn; as long as nothing has
  * ever moved, flows look at one word.
  */
 #include <linux/jiffies.h>
@@ -56,7 +56,7 @@ struct mackeep_move {
 	u8 mac[ETH_ALEN];		/* the address's, or who took over */
 	u8 was[ETH_ALEN];		/* of a binding, before; or zero */
 	bool shown;			/* by frames, not announced */
-	u32 genid;			/* when that changed, as in records */
+	u32 genid;			/* when that changed, as of records */
 	unsigned long when;		/* jiffies, when it was said last */
 };
 
@@ -155,11 +155,16 @@ static bool mackeep_move_has_other(struct mackeep_moves *moves,
 	return false;
 }
 
-/* Under lock, for which flows wait that see the new genid. Returns that. */
-static u32 mackeep_move_bump(struct mackeep_net *mn)
+/*
+ * Under lock, for which flows wait that see the new turn. Returns what they are older
+ * than: see mackeep_move_newer().
+ */
+static u32 mackeep_move_tell(struct mackeep_net *mn, const u8 *from,
+			     const u8 *to)
 {
 	WRITE_ONCE(mn->moves.any, true);
-	mackeep_genid_bump(mn);
+	mackeep_genid_bump_at(mn, from);
+	mackeep_genid_bump_at(mn, to);
 	return mackeep_genid(mn);
 }
 
@@ -185,7 +190,7 @@ static void mackeep_move_make(struct mackeep_net *mn, struct mackeep_segment on,
 	move->shown = shown;
 	move->when = jiffies;
 	list_move_tail(&move->list, &moves->moves.list);
-	move->genid = mackeep_move_bump(mn);
+	move->genid = mackeep_move_tell(mn, from, to);
 	MACKEEP_STAT_INC(mn, moved);
 }
 
@@ -200,8 +205,8 @@ static void mackeep_move_undo(struct mackeep_net *mn, struct mackeep_segment on,
 	mackeep_move_key_mac(&key, on, mac);
 	move = mackeep_move_lookup(moves, &key);
 	if (move && move->shown) {
+		mackeep_move_tell(mn, mac, move->mac);
 		mackeep_move_del(moves, move);
-		mackeep_genid_bump(mn);
 	}
 }
 
@@ -229,7 +234,7 @@ void mackeep_move_announce(struct mackeep_net *mn,
 		ether_addr_copy(binding->was, binding->mac);
 		if (!mackeep_move_has_other(moves, &key, binding->was))
 			mackeep_move_make(mn, key.on, binding->was, mac, false);
-		binding->genid = mackeep_move_bump(mn);
+		binding->genid = mackeep_move_tell(mn, binding->was, mac);
 	}
 	ether_addr_copy(binding->mac, mac);
 	binding->when = jiffies;

@@ -58,8 +58,9 @@ struct mackeep_net {
 	/* Every packet reads these; they hardly ever change. */
 	struct net *net;
 	struct mackeep_stat __percpu *stat;
-	atomic_t genid;			/* odd; see mackeep_genid_bump() */
-	atomic_t turns[256];		/* even; see mackeep_genid_turn() */
+	atomic_t genid;			/* odd; see MACKEEP_GENID_FAST */
+	atomic_t told;
+	atomic_t turns[256];		/* even */
 
 	struct mackeep_policies policies;
 	struct mackeep_services services;
@@ -116,10 +117,19 @@ void mackeep_net_close(struct mackeep_net *mn);
 void mackeep_net_stop(struct mackeep_net *mn);
 
 /*
- * Generation id of all that a record's MACs depend on: pairs, moves, rules, and
- * where a bridge has its stations (see asked.c). A record keeps the one that it was found valid
- * at in "checked"; 0 is never. Its lowest bit is free there, and says that the
- * flow's packets may take the fast path.
+ * What a record's MACs depend on is numbered: the genid goes up when something has
+ * changed that concerns all flows, as rules do, and the turn of a station when that
+ * concerns those that have its MAC as source or destination: a pair, a move, where the
+ * bridge has it. Turns are by the last byte of the MAC, so others may have it as well.
+ *
+ * A record keeps the sum of the genid and both turns that its MACs were found valid at,
+ * in "checked"; 0 is never. Its lowest bit is free there, and says that the flow's packets
+ * may take the fast path.
+ *
+ * Whose turn it will be is not known before the MACs are. So who looks takes a date first,
+ * and who writes the record reads the turns and sees whether one has been told of since.
+ * If so, the record is not valid. That is enough, as who tells makes his change, then
+ * counts "told", and then the turn.
  */
 #define MACKEEP_GENID_FAST	1
 
@@ -139,21 +149,35 @@ static inline u32 mackeep_genid(const struct mackeep_net *mn)
 	return genid & ~MACKEEP_GENID_FAST;
 }
 
-/*
- * The same of one station, by the last byte of its MAC: a record that the fast path may
- * use was found valid at the sum of both.
- */
 static __always_inline u32 mackeep_genid_turn(const struct mackeep_net *mn,
 					      const u8 *mac)
 {
 	return atomic_read(&mn->turns[mac[ETH_ALEN - 1]]);
 }
 
-/* Flows that come from that station look again, those of some others as well. */
+/* Flows of that station look again, those of some others as well. */
 static inline void mackeep_genid_bump_at(struct mackeep_net *mn, const u8 *mac)
 {
 	smp_mb__before_atomic(); /* the change before its number */
+	atomic_inc(&mn->told);
+	smp_mb__after_atomic(); /* pairs with mackeep_genid_untold() */
 	atomic_add(2, &mn->turns[mac[ETH_ALEN - 1]]);
+}
+
+/* The genid, and how many turns have been told of; as mackeep_genid(). */
+static inline u64 mackeep_genid_date(const struct mackeep_net *mn)
+{
+	u64 told = (u32)atomic_read(&mn->told);
+
+	smp_rmb(); /* pairs with mackeep_genid_bump_at() */
+	return told << 32 | mackeep_genid(mn);
+}
+
+/* Whether nothing has been told of since that date; turns have been read before. */
+static inline bool mackeep_genid_untold(const struct mackeep_net *mn, u64 date)
+{
+	smp_rmb(); /* pairs with mackeep_genid_bump_at() */
+	return (u32)atomic_read(&mn->told) == date >> 32;
 }
 
 #define MACKEEP_STAT_INC(mn, name) \

@@ -166,7 +166,7 @@ static int mackeep_ownport_hold(struct mackeep_net *mn, struct sk_buff *skb)
 /*
  * Under rcu_read_lock(). Whether nothing of the above can happen to frames of a
  * VLAN between these stations, either way: the bridge knows them, at two ports that
- * it connects. Holds for the genid and src's turn.
+ * it connects. Holds for the genid and the turns of both.
  */
 bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
 			   u32 vlan, const u8 *src, const u8 *dst)
@@ -178,7 +178,7 @@ bool mackeep_ownport_apart(struct mackeep_net *mn, const struct net_device *br,
 	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) ||
 	    mackeep_bridge_of(br, vlan, &vid) != br)
 		return false;
-	mackeep_asked_note_turn(mn, src);
+	mackeep_asked_note(mn, src);
 	mackeep_asked_note(mn, dst);
 	from = mackeep_bridge_port(br, src, vid);
 	to = mackeep_bridge_port(br, dst, vid);
@@ -202,8 +202,8 @@ static int mackeep_ownport_ask(struct mackeep_net *mn, struct sk_buff *skb,
 
 	br = mackeep_bridge_of(skb->dev, mackeep_tag_bridged(skb), &vid);
 	if (br && !ether_addr_equal(eth->h_source, br->dev_addr)) {
-		mackeep_asked_note_turn(mn, eth->h_source);
-		mackeep_asked_note_turn(mn, eth->h_dest);
+		mackeep_asked_note(mn, eth->h_source);
+		mackeep_asked_note(mn, eth->h_dest);
 		from = mackeep_ownport_at(mn, br, eth->h_source, vid);
 		to = mackeep_bridge_port(br, eth->h_dest, vid);
 		if (from && to && !mackeep_ownport_may(mn, from, to)) {

@@ -115,6 +115,16 @@ mackeep_pair_alloc(const struct mackeep_net *mn,
 	return pair;
 }
 
+/* Flows that have any of its MACs look again. */
+static void mackeep_pair_tell(struct mackeep_net *mn, const u8 *src,
+			      const u8 *dst)
+{
+	if (!is_zero_ether_addr(src))
+		mackeep_genid_bump_at(mn, src);
+	if (!is_zero_ether_addr(dst))
+		mackeep_genid_bump_at(mn, dst);
+}
+
 /* Other MACs for a known pair: flows that took the old ones look again. */
 void mackeep_pair_change(struct mackeep_net *mn,
 			 struct mackeep_pair *old,
@@ -148,8 +158,9 @@ void mackeep_pair_change(struct mackeep_net *mn,
 		list_del(&old->list);
 		call_rcu(&old->rcu, mackeep_pair_free);
 	}
-	WRITE_ONCE(pairs->changes, pairs->changes + 1);
-	mackeep_genid_bump(mn);
+	mackeep_pair_tell(mn, old->src, old->dst);
+	mackeep_pair_tell(mn, was->src, was->dst);
+	mackeep_pair_tell(mn, macs->src, macs->dst);
 }
 
 /*

@@ -422,7 +422,7 @@ bool mackeep_pair_follow(struct mackeep_net *mn,
 	struct mackeep_pairs *pairs = &mn->pairs;
 	const struct mackeep_pair *pair;
 
-	macs->checked = mackeep_genid(mn);
+	macs->checked = mackeep_genid_date(mn);
 	if (!READ_ONCE(pairs->moved))
 		return false;
 	pair = mackeep_pair_client(pairs, key);
@@ -445,7 +445,7 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 		       struct mackeep_macs *macs, struct mackeep_pair_was *was)
 {
 	struct mackeep_pairs *pairs = &mn->pairs;
-	u32 genid = mackeep_genid(mn);
+	u64 date = mackeep_genid_date(mn);
 	struct mackeep_pair *pair;
 
 	pair = rhashtable_lookup(&pairs->table, key, mackeep_pair_params);
@@ -464,7 +464,7 @@ bool mackeep_pair_find(struct mackeep_net *mn,
 		*was = pair->was;
 	if (mackeep_pair_follow(mn, key, macs) && was)
 		ether_addr_copy(was->src, pair->src);
-	macs->checked = genid;
+	macs->checked = date;
 
 	if (mackeep_pair_since(READ_ONCE(pair->used)) > HZ) {
 		spin_lock_bh(&pairs->lock);

@@ -29,8 +29,7 @@ struct mackeep_pairs {
 	struct delayed_work gc;
 
 	/* Frames read this without the lock, and not where new pairs are counted. */
-	unsigned int changes ____cacheline_aligned_in_smp; /* of MACs */
-	bool moved;			/* some client announced a new MAC */
+	bool moved ____cacheline_aligned_in_smp; /* some client announced a new MAC */
 	unsigned int devices;		/* of which: */
 	u32 device[MACKEEP_PAIR_DEVICES]; /* pairs were learned on */
 };

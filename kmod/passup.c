@@ -65,7 +65,7 @@ mackeep_passup_ask(struct mackeep_net *mn, const struct sk_buff *skb,
 	const struct net_device *to;
 	struct netdev_phys_item_id id;
 
-	mackeep_asked_note_turn(mn, eth_hdr(skb)->h_dest);
+	mackeep_asked_note(mn, eth_hdr(skb)->h_dest);
 	mackeep_asked_note(mn, place->br->dev_addr);
 	to = mackeep_bridge_port(place->br, eth_hdr(skb)->h_dest, place->vid);
 	if (!mackeep_bridge_carries(mn, place->br, place->port, to, place->vid))
@@ -96,7 +96,8 @@ mackeep_passup_way(struct mackeep_net *mn, const struct sk_buff *skb,
 	BUILD_BUG_ON(1 << MACKEEP_WAYS_BITS < VLAN_N_VID);
 
 	hash = mackeep_passup_hash(dest, place->port);
-	second = mackeep_passup_second(mn, dest);
+	second = mackeep_passup_second(mn, dest) +
+		 mackeep_genid_turn(mn, place->br->dev_addr);
 	word = (hash & ~MACKEEP_PASSUP_TIME) |
 	       (second * MACKEEP_PASSUP_WAYS & MACKEEP_PASSUP_TIME);
 	slot = &mn->slots->ways[((hash >> (64 - MACKEEP_WAYS_BITS)) +
@@ -184,7 +185,7 @@ static bool mackeep_passup_knows(struct mackeep_net *mn,
 		return true;
 	if (mackeep_passup_locked(port))
 		return false;
-	mackeep_asked_note_turn(mn, source);
+	mackeep_asked_note(mn, source);
 	WRITE_ONCE(*slot, word);
 	return false;
 }

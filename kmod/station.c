@@ -106,7 +106,7 @@ void mackeep_station_seen(struct mackeep_net *mn, const struct net_device *br,
 
 	if (moved && mackeep_bridge_port(br, mac, vid) != port) {
 		WRITE_ONCE(stations->contrary, true);
-		mackeep_genid_bump(mn);
+		mackeep_genid_bump_at(mn, mac);
 	}
 }
 
