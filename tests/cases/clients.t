@@ -32,6 +32,7 @@ count_start()
 		chain in {
 			type filter hook ingress device e0 priority 0
 			ether type != ip return
+			meta l4proto != udp return
 			udp dport != 443 return
 			ether saddr $MAC_C1 ether daddr $MAC_R counter comment "kept"
 			ether saddr { $MAC_BR, $MAC_PORT1 } counter comment "own"
