@@ -32,7 +32,7 @@ MACKEEP_STAT(steered)		/* sent by their flow's device, not by the route's */
 MACKEEP_STAT(lifted)		/* frames taken off a bridge by their mark */
 MACKEEP_STAT(lifted_sock)	/* frames taken off a bridge for their socket */
 MACKEEP_STAT(lifted_frag)	/* frames taken off to follow a first fragment */
-MACKEEP_STAT(straight)		/* of these, those that the bridge itself did not pass up */
+MACKEEP_STAT(straight)		/* of these, those that went past the bridge */
 MACKEEP_STAT(ownport)		/* copies not flooded to the source's own port */
 MACKEEP_STAT(isolated)		/* copies not sent from one isolated port to another */
 MACKEEP_STAT(guarded)		/* frames with a MAC of the box that a guard dropped */
