@@ -73,8 +73,8 @@ mackeep_fast_header(const struct mackeep_net *mn, struct sk_buff *skb,
 	seq = READ_ONCE(rec->seq);
 	smp_rmb(); /* where it is odd, checked is 0: mackeep_record_store() */
 	if ((rec->checked ^ (atomic_read(&mn->genid) +
-			     mackeep_genid_turn(mn, rec->orig.src) +
-			     mackeep_genid_turn(mn, rec->orig.dst))) |
+			     mackeep_genid_turns(mn, rec->orig.src,
+						 rec->orig.dst))) |
 	    (rec->ifindex ^ skb->dev->ifindex))
 		return false;
 	if (dir == IP_CT_DIR_ORIGINAL)

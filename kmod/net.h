@@ -155,12 +155,19 @@ static __always_inline u32 mackeep_genid_turn(const struct mackeep_net *mn,
 	return atomic_read(&mn->turns[mac[ETH_ALEN - 1]]);
 }
 
+/* Of both stations of a frame or record. Zeros, for one that is not known, tell nothing. */
+static __always_inline u32 mackeep_genid_turns(const struct mackeep_net *mn,
+					       const u8 *src, const u8 *dst)
+{
+	return mackeep_genid_turn(mn, src) + mackeep_genid_turn(mn, dst);
+}
+
 /* Flows of that station look again, those of some others as well. */
 static inline void mackeep_genid_bump_at(struct mackeep_net *mn, const u8 *mac)
 {
 	smp_mb__before_atomic(); /* the change before its number */
 	atomic_inc(&mn->told);
-	smp_mb__after_atomic(); /* pairs with mackeep_genid_untold() */
+	smp_mb__after_atomic(); /* pairs with mackeep_genid_sum() */
 	atomic_add(2, &mn->turns[mac[ETH_ALEN - 1]]);
 }
 
@@ -173,11 +180,26 @@ static inline u64 mackeep_genid_date(const struct mackeep_net *mn)
 	return told << 32 | mackeep_genid(mn);
 }
 
-/* Whether nothing has been told of since that date; turns have been read before. */
-static inline bool mackeep_genid_untold(const struct mackeep_net *mn, u64 date)
+/* What a record keeps of a date; 0 if something has been told of since. */
+static inline u32 mackeep_genid_sum(const struct mackeep_net *mn, u64 date,
+				    const u8 *src, const u8 *dst)
 {
-	smp_rmb(); /* pairs with mackeep_genid_bump_at() */
-	return (u32)atomic_read(&mn->told) == date >> 32;
+	u32 sum = (u32)date + mackeep_genid_turns(mn, src, dst);
+
+	smp_rmb(); /* turns before told; pairs with mackeep_genid_bump_at() */
+	return date && (u32)atomic_read(&mn->told) == date >> 32 ? sum : 0;
+}
+
+/*
+ * The date of a record with that sum; now is from before it was read. It is older than it
+ * was if a station has had its turn since: nothing is missed.
+ */
+static inline u64 mackeep_genid_dated(const struct mackeep_net *mn, u32 sum,
+				      u64 now, const u8 *src, const u8 *dst)
+{
+	u32 genid = sum - mackeep_genid_turns(mn, src, dst);
+
+	return sum ? now >> 32 << 32 | genid : 0;
 }
 
 #define MACKEEP_STAT_INC(mn, name) \

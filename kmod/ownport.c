@@ -235,8 +235,7 @@ int mackeep_ownport_xmit(struct mackeep_net *mn, struct sk_buff *skb)
 	pair = mackeep_hash(to ^ mackeep_ownport_key[0],
 			    from ^ mackeep_ownport_key[1]);
 	moment = jiffies + mackeep_genid(mn) +
-		 mackeep_genid_turn(mn, skb->data) +
-		 mackeep_genid_turn(mn, skb->data + ETH_ALEN);
+		 mackeep_genid_turns(mn, skb->data + ETH_ALEN, skb->data);
 	pair = (pair & ~0xfffffULL) | (moment & 0xfffff);
 	if (likely(READ_ONCE(*mackeep_ownport_slot(mn, pair)) == pair))
 		return dev_queue_xmit(skb);

@@ -131,20 +131,12 @@ struct mackeep_record *mackeep_record_attach(struct nf_conn *ct)
 	return mackeep_record_data(help);
 }
 
-/* Of both stations. A record that lacks one has zeros there, which tell of nothing. */
-static u32 mackeep_record_turns(const struct mackeep_net *mn,
-				const struct mackeep_header *orig)
-{
-	return mackeep_genid_turn(mn, orig->src) +
-	       mackeep_genid_turn(mn, orig->dst);
-}
-
 static void mackeep_record_copy(const struct nf_conn *ct,
 				const struct mackeep_record *rec,
 				struct mackeep_macs *macs)
 {
 	const struct mackeep_net *mn = mackeep_net(nf_ct_net(ct));
-	u64 date = mackeep_genid_date(mn);
+	u64 now = mackeep_genid_date(mn);
 
 	ether_addr_copy(macs->src, rec->orig.src);
 	ether_addr_copy(macs->dst, rec->orig.dst);
@@ -152,12 +144,8 @@ static void mackeep_record_copy(const struct nf_conn *ct,
 	macs->tag = mackeep_record_tag(rec);
 	macs->policy = rec->policy;
 	macs->ruled = rec->how & MACKEEP_RECORD_RULED;
-	macs->checked = 0;
-	/* Older than it was if a station has had its turn since: nothing is missed. */
-	if (rec->checked)
-		macs->checked = (date >> 32 << 32) |
-				(u32)(rec->checked -
-				      mackeep_record_turns(mn, &rec->orig));
+	macs->checked = mackeep_genid_dated(mn, rec->checked, now, rec->orig.src,
+					    rec->orig.dst);
 	macs->flags = rec->how & (MACKEEP_INFO_SRC | MACKEEP_INFO_DST);
 	macs->via = rec->how >> MACKEEP_RECORD_VIA;
 }
@@ -213,7 +201,6 @@ static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 {
 	const struct mackeep_net *mn = mackeep_net(nf_ct_net(ct));
 	bool changed = !mackeep_record_shows(rec, macs);
-	u32 turns;
 
 	WRITE_ONCE(rec->checked, 0);
 	smp_wmb(); /* fast.c looks for no more than this */
@@ -225,9 +212,7 @@ static bool mackeep_record_store(struct nf_conn *ct, struct mackeep_record *rec,
 	rec->tci = macs->tag;
 	rec->policy = mackeep_policy_find(&mn->policies, macs->policy) ?
 			      macs->policy : 0;
-	turns = mackeep_record_turns(mn, &rec->orig);
-	rec->checked = macs->checked && mackeep_genid_untold(mn, macs->checked) ?
-			       (u32)macs->checked + turns : 0;
+	rec->checked = mackeep_genid_sum(mn, macs->checked, macs->src, macs->dst);
 	WRITE_ONCE(rec->how, (rec->how & MACKEEP_INFO_FORWARDED) |
 			     mackeep_record_how(macs));
 	smp_wmb(); /* every change before even */
