@@ -72,3 +72,41 @@ chain_down()
 {
 	must ns box nft delete table ${chain% out}
 }
+
+packets_of() # DEVICE FIELD
+{
+	ns box awk -v dev="$1:" -v field=$2 '$1 == dev { print $field }' /proc/net/dev
+}
+
+got_by() # DEVICE
+{
+	packets_of $1 3
+}
+
+sent_by() # DEVICE
+{
+	packets_of $1 11
+}
+
+# What COMMAND prints grows by no less than the wires have seen go that WAY, seen from the
+# box; of these frames at least so many went past the bridge.
+counted() # TITLE LEAST to|from COMMAND...
+{
+	local before went
+
+	before=$("${@:4}")
+	went=$(went_past)
+	wire_both
+	must held_start flow c1 -s 3000 -w 5 $S1
+	must held_grows flow 20
+	must held_stop flow
+	proxy_quiet
+	wire_stop
+	went=$(($(went_past) - went))
+	cmp_ok $went -ge $2 "$1: $went frames went past the bridge"
+	cmp_ok $(($("${@:4}") - before)) -ge \
+		"$(($(wire_sum west "way == \"$3\" && proto == \"tcp\"") +
+		    $(wire_sum east "way == \"$3\" && proto == \"tcp\"")))" \
+		"$1: it counts them as its own"
+	wire_clean "$1"
+}
